@@ -1,0 +1,1 @@
+"""Runs the matrix: what to run, how models are trained and evaluated, where the runs execute."""

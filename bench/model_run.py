@@ -1,0 +1,266 @@
+"""One model run, from its first stage that is not done to its last, in this process.
+
+`python -m bench.model_run` is the child process in which the engine places a run: it reads the
+run from standard input and writes one event per line to standard output.
+"""
+
+import json
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.checkpoints import Checkpoints
+from bench.evaluate import STORED_SAMPLES, Answers, answer_test_sequences, score
+from bench.plan import ModelRun, Stage
+from bench.provenance import provenance
+from bench.seeding import seeded_initialisation
+from bench.train import Diverged, StageOutcome, Trajectory, build_optimizer, train_stage
+from models import entry_from_reference, load_models
+from results.schema import OK, AccuracyRow, SampleRow
+from results.store import Store, open_store
+from tasks import load_tasks
+from tasks.references import resolve
+
+THREADS = 1  # Always, so that the number of jobs never changes a number.
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def build_model(run: ModelRun) -> nn.Module:
+    """Build a run's model with the parameters that its seed gives."""
+    with seeded_initialisation(run.seed):
+        model: nn.Module = resolve(run.builder)(run.config)
+    return model.to(run.device)
+
+
+@dataclass
+class _Execution:
+    """What the parts of carrying out one run share."""
+
+    run: ModelRun
+    store: Store
+    attempt: int
+    emit: Emit
+
+    def __post_init__(self) -> None:
+        self.task = load_tasks()[self.run.task]
+        self.entry = load_models().get(self.run.model) or entry_from_reference(self.run.model)
+        self.checkpoints = Checkpoints(self.store.root)
+        self.stages = tuple(self.run.stages())
+        self.trajectory = self._fresh_trajectory()
+        self.reached = -1  # Index of the stage at whose end the trajectory stands.
+
+    def _fresh_trajectory(self) -> Trajectory:
+        model = build_model(self.run)
+        return Trajectory(model, build_optimizer(model, self.run.recipe))
+
+    def missing_lengths(self, stage: Stage) -> list[int]:
+        """Return the lengths at which a stage has no record yet."""
+        return [
+            length
+            for length in stage.test_lengths
+            if self.store.read_record(stage.record_id(length)) is None
+        ]
+
+    def finish_stage(self, index: int) -> None:
+        """Leave all the records of one stage, training up to it only where it must be."""
+        stage = self.stages[index]
+        missing = self.missing_lengths(stage)
+        if not missing:
+            return
+        with self._failures_recorded(stage, missing):
+            outcome = self._restore(index)
+            if outcome is None:
+                self._go_to(index - 1)
+                outcome = self._train(index)
+            for length in missing:
+                self._evaluate(stage, length, outcome)
+        if index > 0 and self.reached == index:
+            self.checkpoints.forget_optimizer(self.stages[index - 1].stage_id)
+
+    def _restore(self, index: int) -> StageOutcome | None:
+        """Take a finished stage's weights from its checkpoint, to evaluate them."""
+        if self.reached == index:
+            return None
+        loaded = self.checkpoints.load_weights(self.stages[index].stage_id, self.trajectory.model)
+        if loaded is None:
+            return None
+        outcome, self.trajectory.updates, self.trajectory.tokens = loaded
+        self.reached = -1  # The optimiser is not where the weights are.
+        return outcome
+
+    def _go_to(self, index: int) -> None:
+        """Bring the trajectory to the end of a stage, from the last checkpoint before it."""
+        if self.reached == index and index >= 0:
+            return
+        start = index
+        while start >= 0 and not self.checkpoints.load_trajectory(
+            self.stages[start].stage_id, self.trajectory
+        ):
+            start -= 1
+        if start < 0:
+            self.trajectory = self._fresh_trajectory()
+        self.reached = start
+        for between in range(start + 1, index + 1):
+            self._train(between)
+
+    def _train(self, index: int) -> StageOutcome:
+        stage, run = self.stages[index], self.run
+        outcome = train_stage(
+            self.trajectory,
+            self.task,
+            lengths=stage.lengths,
+            symbols=run.config.symbols,
+            seed=run.seed,
+            recipe=run.recipe,
+            budget_updates=stage.budget_updates,
+            is_first=stage.is_first,
+            on_progress=lambda updates: self.emit({"stage": stage.stage_id, "updates": updates}),
+        )
+        self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
+        self.reached = index
+        return outcome
+
+    def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
+        model, symbols = self.trajectory.model, self.run.config.symbols
+        began = time.perf_counter()
+        answers = answer_test_sequences(
+            model, self.task, length=length, symbols=symbols, seed=self.run.seed
+        )
+        scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
+        flops = getattr(model, "flops", None)
+        row = replace(
+            self._measured_row(stage, length),
+            status=OK,
+            **scores,  # type: ignore[arg-type]  # The names are columns; the row checks them.
+            stopped_because=outcome.stopped_because,
+            stage_updates=outcome.updates,
+            total_updates=self.trajectory.updates,
+            stage_tokens=outcome.tokens,
+            total_tokens=self.trajectory.tokens,
+            validation_cross_entropy_bits=outcome.validation.cross_entropy_bits,
+            validation_token_accuracy=outcome.validation.token_accuracy,
+            validation_sequence_accuracy=outcome.validation.sequence_accuracy,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            forward_flops=None if flops is None else flops(length, answers.target.shape[1]),
+            train_seconds=outcome.seconds,
+            evaluate_seconds=time.perf_counter() - began,
+            train_tokens_per_second=outcome.tokens / outcome.seconds,
+            attention_path=getattr(model, "attention_path", None),
+        )
+        self.store.write_record(row, _samples(row, answers))
+        self.emit({"record": row.record_id})
+
+    def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
+        run = self.run
+        name = torch.cuda.get_device_name() if run.device == "cuda" else None
+        return replace(
+            run.planned_row(stage, length),
+            attempts=self.attempt,
+            **provenance(device_name=name, threads=THREADS),  # type: ignore[arg-type]
+        )
+
+    @contextmanager
+    def _failures_recorded(self, stage: Stage, lengths: list[int]) -> Iterator[None]:
+        """Turn what stops a stage into rows that say so, then let it stop the run."""
+        try:
+            yield
+        except Exception as error:
+            status = status_of(error)
+            for length in lengths:
+                row = self._measured_row(stage, length)
+                summary = f"{type(error).__name__}: {error}".splitlines()[0]
+                self.store.write_failure(replace(row, status=status, error=summary))
+                self.emit({"failure": row.record_id, "status": status})
+            raise
+
+
+def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
+    """Carry out what is left of a run, and leave a record for every stage and length.
+
+    Every stage is checkpointed before it is evaluated, so a run that is killed goes on from its
+    last finished stage, and ends with the numbers of an undisturbed one.
+
+    Args:
+        attempt: Counted from 1; it goes into the rows.
+        emit: Called with an event for every few updates, and for each record or failure left.
+
+    Raises:
+        Exception: Whatever stopped a stage, after the rows that say so were written.
+    """
+    execution = _Execution(run, store, attempt, emit)
+    for index in range(len(execution.stages)):
+        execution.finish_stage(index)
+
+
+def status_of(error: Exception) -> str:
+    """Return the status of a row for what stopped it."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    is_allocation = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or is_allocation:
+        return "out_of_memory"
+    return "failed"
+
+
+def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
+    return [
+        SampleRow(
+            task=row.task,
+            model=row.model,
+            protocol=row.protocol,
+            seed=row.seed,
+            train_length=row.train_length,
+            length=row.length,
+            config_id=row.config_id,
+            sample=index,
+            source=" ".join(map(str, answers.source[index].tolist())),
+            target=" ".join(map(str, answers.target[index].tolist())),
+            answer=" ".join(map(str, answers.answer[index].tolist())),
+        )
+        for index in range(STORED_SAMPLES)
+    ]
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux only)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def main() -> int:
+    """Carry out the run that stands on standard input; exit 1 if a stage failed."""
+    _die_with_parent()
+    torch.set_num_threads(THREADS)
+    order = json.loads(sys.stdin.readline())
+
+    def emit(event: dict[str, Any]) -> None:
+        print(json.dumps(event), flush=True)
+
+    try:
+        execute(
+            ModelRun.from_json(order["run"]),
+            open_store(Path(order["out"]), create=True),
+            attempt=order["attempt"],
+            emit=emit,
+        )
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

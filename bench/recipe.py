@@ -1,0 +1,66 @@
+"""The one training recipe and budget rule, the same for every model. Imports no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every model is trained, and when a stage ends.
+
+    A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
+    when validation cross-entropy has not fallen by `plateau_fall` over `plateau_validations`
+    validations, or at its budget. The learning rate of a stage is constant and falls linearly
+    over the last part of its budget; the first stage of a model begins with a warm-up.
+
+    Attributes:
+        batch_size: Sequences per update.
+        learning_rate: Adam's step size in the constant part of a stage.
+        stage_budget_updates: Updates that a stage may take at most.
+        first_stage_factor: How many times that budget the first stage of a model may take,
+            since it learns the task from nothing.
+        warmup_updates: Updates of linear warm-up, once per model.
+        constant_fraction: Part of the budget with a constant learning rate.
+        final_fraction: Learning rate at the end of the budget, as a part of `learning_rate`.
+        clip_norm: Largest norm of the gradient of all parameters together.
+        solved_accuracy: Validated exact match at which a length counts as solved.
+        validation_sequences: Sequences per validation.
+        validate_every_updates: Updates between validations.
+        plateau_validations: Validations without a fall after which a stage ends.
+        plateau_fall: Fall of validation cross-entropy that counts, relative to the best so far.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    stage_budget_updates: int = 400
+    first_stage_factor: int = 4
+    warmup_updates: int = 100
+    constant_fraction: float = 0.7
+    final_fraction: float = 0.1
+    clip_norm: float = 1.0
+    solved_accuracy: float = 0.98
+    validation_sequences: int = 256
+    validate_every_updates: int = 50
+    plateau_validations: int = 6
+    plateau_fall: float = 0.002
+
+    def __post_init__(self) -> None:
+        if self.stage_budget_updates < 1:
+            raise ValueError(f"--budget: must be at least 1, got {self.stage_budget_updates}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"--learning-rate: must lie between 0 and 1, got {self.learning_rate}")
+
+    @property
+    def first_stage_budget_updates(self) -> int:
+        """Updates that the first stage of a model may take at most."""
+        return self.first_stage_factor * self.stage_budget_updates
+
+    def learning_rate_at(self, update: int, *, budget_updates: int, is_first: bool) -> float:
+        """Return the learning rate of an update, counted from 0 within its stage."""
+        rate = self.learning_rate
+        if is_first and update < self.warmup_updates:
+            rate *= (update + 1) / self.warmup_updates
+        progress = (update + 1) / budget_updates
+        if progress > self.constant_fraction:
+            fall = (progress - self.constant_fraction) / (1 - self.constant_fraction)
+            rate *= 1 - fall * (1 - self.final_fraction)
+        return rate

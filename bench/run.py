@@ -1,0 +1,254 @@
+"""`python -m bench.run`: train and evaluate the matrix, and write its CSVs.
+
+What is done already is not done again. Imports no torch: model runs execute in child processes.
+"""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+
+from bench.arguments import Request, UsageError, parse_request
+from bench.engine import ChildEnd, LocalEngine, Order
+from bench.estimate import matrix_seconds, stage_seconds
+from bench.plan import ModelRun, Stage, plan_matrix
+from bench.progress import Progress, describe_seconds
+from bench.summary_table import summary_table
+from bench.throughput_step import measure_missing
+from results.errors import ResultsError
+from results.schema import FAILING_STATUSES, NOT_REACHED, OK, AccuracyRow
+from results.store import LEFT, Store, open_store
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+_LEAST_TIME_LIMIT_SECONDS = 3600.0
+_TIME_LIMIT_FACTOR = 20.0
+
+
+class Stopped(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.exit_code = 128 + signal_number
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The model runs of a request, and how far the results folder has them."""
+
+    runs: tuple[ModelRun, ...]
+    statuses: Mapping[str, str]
+    failures: Mapping[str, AccuracyRow]
+
+    @classmethod
+    def of(cls, runs: tuple[ModelRun, ...], store: Store) -> "_Matrix":
+        return cls(runs=runs, statuses=store.statuses(), failures=store.failures())
+
+    def status(self, record_id: str) -> str:
+        return self.statuses.get(record_id, LEFT)
+
+    def records(self) -> Iterator[tuple[ModelRun, Stage, int]]:
+        for run in self.runs:
+            for stage in run.stages():
+                for length in stage.test_lengths:
+                    yield run, stage, length
+
+    def unfinished_stages(self, runs: Sequence[ModelRun]) -> list[tuple[ModelRun, Stage]]:
+        return [
+            (run, stage)
+            for run in runs
+            for stage in run.stages()
+            if any(self.status(stage.record_id(length)) != OK for length in stage.test_lengths)
+        ]
+
+    def runs_to_do(self, *, retries_failed: bool) -> list[ModelRun]:
+        """Return the runs with work left; one that failed only if it may pass this time."""
+        final = set() if retries_failed else {*FAILING_STATUSES} - {"killed"}
+        return [
+            run
+            for run in self.runs
+            if (statuses := {self.status(row.record_id) for row in run.planned_rows()}) != {OK}
+            and not statuses & final
+        ]
+
+    def attempt(self, run: ModelRun) -> int:
+        """Return the number of the next attempt at a run, counted from 1."""
+        attempts = [row.attempts for row in self.failures.values() if row.run_id == run.run_id]
+        return 1 + max(attempts, default=0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    try:
+        request = parse_request(sys.argv[1:] if arguments is None else arguments)
+        return _run(request)
+    except (UsageError, ResultsError) as error:
+        print(f"bench.run: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except Stopped as stopped:
+        return stopped.exit_code
+
+
+def _run(request: Request) -> int:
+    runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
+    store = open_store(request.out, create=not request.is_dry_run)
+    matrix = _Matrix.of(runs, store)
+    to_do = matrix.runs_to_do(retries_failed=request.retries_failed)
+    _print_plan(request, matrix, to_do)
+    if request.is_dry_run:
+        return EXIT_DONE
+    store.extend_plan(row for run in runs for row in run.planned_rows())
+    with _signals_raise():
+        try:
+            if to_do:
+                _carry_out(request, store, matrix, to_do)
+            store.compile()
+            if request.measures_throughput:
+                measure_missing(request, store)
+        except Stopped:
+            store.compile()
+            print(
+                f"Stopped. Everything finished is kept in {request.out}; "
+                "the same command goes on from there.",
+                file=sys.stderr,
+            )
+            raise
+    for notice in store.take_notices():
+        print(notice, file=sys.stderr)
+    return _conclude(request, store, runs)
+
+
+def _carry_out(request: Request, store: Store, matrix: _Matrix, to_do: Sequence[ModelRun]) -> None:
+    orders = [
+        Order(
+            run=run,
+            attempt=matrix.attempt(run),
+            time_limit_seconds=max(
+                _LEAST_TIME_LIMIT_SECONDS,
+                _TIME_LIMIT_FACTOR * sum(stage_seconds(run, stage) for stage in run.stages()),
+            ),
+        )
+        for run in to_do
+    ]
+    engine = LocalEngine(out=request.out, jobs=request.jobs)
+    with Progress(matrix.unfinished_stages(to_do)) as progress:
+
+        def on_event(run: ModelRun, event: Mapping[str, object]) -> None:
+            progress.take(run, event)
+            if "record" in event:
+                store.compile()
+
+        try:
+            for end in engine.execute(orders, on_event=on_event):
+                if end.exit_code != 0:
+                    _record_child_end(store, end)
+                progress.finish_run(end.order.run)
+        finally:
+            engine.stop()
+
+
+def _record_child_end(store: Store, end: ChildEnd) -> None:
+    """Leave a row for a child that died without one."""
+    run = end.order.run
+    failures = store.failures()
+    for row in run.planned_rows():
+        if store.read_record(row.record_id) is not None:
+            continue
+        failure = failures.get(row.record_id)
+        if failure is not None and failure.attempts == end.order.attempt:
+            return  # The child said itself what stopped it.
+        status, error = _end_in_words(end)
+        store.write_failure(replace(row, status=status, attempts=end.order.attempt, error=error))
+        return
+
+
+def _end_in_words(end: ChildEnd) -> tuple[str, str]:
+    if end.is_timed_out:
+        return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"
+    if end.exit_code < 0:
+        return "killed", f"killed by {signal.Signals(-end.exit_code).name}"
+    return "failed", f"exit status {end.exit_code}; see logs/{end.order.run.run_id}.log"
+
+
+def _print_plan(request: Request, matrix: _Matrix, to_do: Sequence[ModelRun]) -> None:
+    settings = request.settings
+    lengths = settings.lengths
+    records = [matrix.status(stage.record_id(length)) for _, stage, length in matrix.records()]
+    done = records.count(OK)
+    failed = sum(status in FAILING_STATUSES for status in records)
+    print(
+        f"Matrix: {', '.join(task.name for task in request.tasks)}"
+        f" x {', '.join(entry.name for entry in request.models)}"
+        f" x {len(settings.seeds)} {_plural('seed', len(settings.seeds))};"
+        f" {len(lengths)} {_plural('length', len(lengths))}"
+        f" {lengths[0]}..{lengths[-1]}, {settings.protocol}, {settings.cell} {settings.hidden},"
+        f" encoder {settings.encoder}, {settings.device}"
+    )
+    print(
+        f"Records: {len(records)} in {len(matrix.runs)} model runs; {done} done, {failed} failed,"
+        f" {records.count(NOT_REACHED)} not reached, {records.count(LEFT)} left in {request.out}"
+    )
+    if to_do:
+        seconds = matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.jobs)
+        print(
+            f"To do: {len(to_do)} model runs, {request.jobs} at a time;"
+            f" at most about {describe_seconds(seconds)} if every stage takes its whole budget"
+        )
+    elif failed:
+        print("To do: nothing but what failed; --retry-failed tries that again")
+    else:
+        print("To do: no training, all of it is done")
+
+
+def _conclude(request: Request, store: Store, runs: Sequence[ModelRun]) -> int:
+    rows = [
+        record.row
+        for run in runs
+        for row in run.planned_rows()
+        if (record := store.read_record(row.record_id)) is not None
+    ]
+    planned = sum(1 for run in runs for _ in run.planned_rows())
+    print()
+    print(summary_table(rows))
+    print()
+    where = "" if str(request.out) == "results" else f" --results {request.out}"
+    print(f"Figures: python -m reports.figures{where}")
+    if len(rows) == planned:
+        return EXIT_DONE
+    failures = [row for row in store.failures().values() if row.run_id in {r.run_id for r in runs}]
+    print(f"{planned - len(rows)} of {planned} records are missing:", file=sys.stderr)
+    for row in failures:
+        print(
+            f"  {row.task}, {row.model}, seed {row.seed}, length {row.length}: "
+            f"{row.status}: {row.error}",
+            file=sys.stderr,
+        )
+    return EXIT_FAILED
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Turn an interrupt or a request to end into `Stopped`; a second one ends at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)
+        raise Stopped(number)
+
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in handled}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

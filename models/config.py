@@ -1,0 +1,46 @@
+"""The sizes and choices that every model is built from. Imports no torch."""
+
+from dataclasses import dataclass
+
+CELLS = ("lstm", "gru", "tanh")
+ENCODERS = ("bi", "uni")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a model builder is given; the same for every model of a matrix.
+
+    Attributes:
+        symbols: Alphabet size V; token ids are 0..V-1, and V is the start symbol.
+        hidden: Numbers in one recurrent state vector (an LSTM has two such vectors, h and c).
+        cell: Recurrent cell: `lstm`, `gru` or `tanh`.
+        encoder: `bi` reads the source both ways with half the state per direction, `uni` one way.
+
+    Raises:
+        ValueError: If a size is too small, or a name is unknown.
+    """
+
+    symbols: int
+    hidden: int = 64
+    cell: str = "lstm"
+    encoder: str = "bi"
+
+    def __post_init__(self) -> None:
+        if self.symbols < 2:
+            raise ValueError(f"symbols: must be at least 2, got {self.symbols}")
+        if self.hidden < 2 or self.hidden % 2:
+            raise ValueError(f"hidden: must be an even number of at least 2, got {self.hidden}")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell: {self.cell!r} is unknown; use {', '.join(CELLS)}")
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"encoder: {self.encoder!r} is unknown; use {', '.join(ENCODERS)}")
+
+    @property
+    def embedding(self) -> int:
+        """Size of a symbol's embedding: half the state."""
+        return self.hidden // 2
+
+    @property
+    def start(self) -> int:
+        """Id of the start symbol, the one token that is never an answer."""
+        return self.symbols

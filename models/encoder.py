@@ -1,0 +1,34 @@
+"""Reads the source: one memory vector per item, and one final state."""
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.config import ModelConfig
+from models.recurrent import RecurrentState, build_recurrent, join_directions, recurrent_flops
+
+
+class Encoder(nn.Module):
+    """A recurrent network over the source.
+
+    With `encoder="bi"` half of the state reads from the left and half from the right, so that
+    the memory at a position knows both its neighbours; the final state is the last state of
+    each direction, side by side.
+
+    Source: Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, section 3.2.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.symbols, config.embedding)
+        self.recurrent = build_recurrent(config, bidirectional=config.encoder == "bi")
+
+    def forward(
+        self, source: Int[Tensor, "batch source"]
+    ) -> tuple[Float[Tensor, "batch source hidden"], RecurrentState]:
+        """Return the memory, and the final state in the form that the decoder starts from."""
+        memory, state = self.recurrent(self.embedding(source))
+        return memory, join_directions(state)
+
+    def flops(self, source_length: int) -> int:
+        """Floating-point operations for one source sequence."""
+        return recurrent_flops(self.recurrent, source_length)

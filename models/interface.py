@@ -1,0 +1,45 @@
+"""What a model has to offer to take part in the matrix.
+
+A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its builder takes a
+`models.config.ModelConfig` and returns it. That is all; nothing has to be inherited, and
+`tests/models/example_model.py` is a whole one. Two methods more are used where they exist:
+`flops(source_length, target_length)` fills the column forward_flops, and the attribute
+`attention_path` fills the column of that name.
+
+What the conformance suite checks for every model, a new one too (README, "Add a model"):
+
+* logits of item t do not depend on `target_in` after position t;
+* rows of a batch do not depend on one another;
+* `generate` gives what the argmax of `forward` gives on the model's own answer;
+* every parameter gets a gradient, and four examples can be learned by heart;
+* lengths never seen before are accepted, and a `state_dict` carries the model over.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@runtime_checkable
+class SequenceModel(Protocol):
+    """From a source sequence to a target sequence of known length."""
+
+    def forward(
+        self,
+        source: Int[Tensor, "batch source"],
+        target_in: Int[Tensor, "batch target"],
+    ) -> Float[Tensor, "batch target symbols"]:
+        """Return the logits of every target item, given the true items before it.
+
+        Args:
+            source: Symbols 0..V-1.
+            target_in: The start symbol V, then the target without its last item.
+        """
+        ...
+
+    def generate(
+        self, source: Int[Tensor, "batch source"], length: int
+    ) -> Int[Tensor, "batch length"]:
+        """Return the greedy answer of exactly `length` items; it sees no true item."""
+        ...

@@ -1,0 +1,69 @@
+"""The one recurrent layer that every model uses, and its initialisation."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.config import ModelConfig
+
+RecurrentState = Tensor | tuple[Tensor, Tensor]
+"""Layers x batch x hidden; an LSTM has the pair (h, c)."""
+
+_LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
+_GATES = {"lstm": 4, "gru": 3, "tanh": 1}
+
+
+def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.RNNBase:
+    """Build a recurrent layer from embeddings to states, batch first.
+
+    A bidirectional layer has half the state per direction, so that its output, the two
+    directions side by side, is as wide as a one-way layer's.
+    """
+    layer = _LAYERS[config.cell](
+        config.embedding,
+        config.hidden // 2 if bidirectional else config.hidden,
+        batch_first=True,
+        bidirectional=bidirectional,
+    )
+    _initialise(layer, cell=config.cell)
+    return layer
+
+
+@torch.no_grad()
+def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
+    """Make recurrent weights orthogonal gate by gate, biases 0, an LSTM's forget bias 1.
+
+    Source: Saxe et al. 2014, arXiv:1312.6120 (orthogonal); Jozefowicz et al. 2015, section 2.2
+    (forget bias).
+    """
+    for name, parameter in layer.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in parameter.chunk(_GATES[cell]):
+                nn.init.orthogonal_(gate)
+        elif name.startswith("weight_ih"):
+            for gate in parameter.chunk(_GATES[cell]):
+                nn.init.xavier_uniform_(gate)
+        else:
+            parameter.zero_()
+            if cell == "lstm" and name.startswith("bias_ih"):
+                # torch orders an LSTM's gates input, forget, cell, output.
+                parameter.chunk(4)[1].fill_(1.0)
+
+
+def join_directions(state: RecurrentState) -> RecurrentState:
+    """Lay the final states of the directions side by side, as one layer's state."""
+    if isinstance(state, tuple):
+        return _side_by_side(state[0]), _side_by_side(state[1])
+    return _side_by_side(state)
+
+
+def _side_by_side(
+    state: Float[Tensor, "directions batch half"],
+) -> Float[Tensor, "1 batch hidden"]:
+    return torch.cat(tuple(state), dim=-1).unsqueeze(0)
+
+
+def recurrent_flops(layer: nn.RNNBase, steps: int) -> int:
+    """Floating-point operations of the matrix products over `steps` items of one sequence."""
+    products = sum(weight.numel() for name, weight in layer.named_parameters() if "weight" in name)
+    return 2 * products * steps

@@ -1,0 +1,98 @@
+"""The encoder-decoder, without attention and with each kind of it."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.attention import AdditiveAttention, DotAttention, UniformAttention
+from models.config import ModelConfig
+from models.decoder import Attention, Decoder
+from models.decoding import greedy_decode
+from models.encoder import Encoder
+
+
+class Seq2Seq(nn.Module):
+    """Encoder and decoder; without attention the encoder's final state is all that passes.
+
+    Source: Sutskever, Vinyals and Le 2014, arXiv:1409.3215, section 2; with attention as in
+    `models.decoder`.
+    """
+
+    def __init__(
+        self, config: ModelConfig, *, build_attention: Callable[[int], Attention] | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config, build_attention=build_attention)
+
+    @property
+    def attention_path(self) -> str | None:
+        """How the attention is computed (`plain`, `compiled`, `chunked`), if there is any."""
+        attention = self.decoder.attention
+        return None if attention is None else attention.path
+
+    def forward(
+        self,
+        source: Int[Tensor, "batch source"],
+        target_in: Int[Tensor, "batch target"],
+    ) -> Float[Tensor, "batch target symbols"]:
+        """Return the logits of every target item, given the true items before it."""
+        memory, state = self.encoder(source)
+        return self.decoder(target_in, state, memory=memory, keys=self.decoder.keys(memory))[0]
+
+    def attention_weights(
+        self,
+        source: Int[Tensor, "batch source"],
+        target_in: Int[Tensor, "batch target"],
+    ) -> Float[Tensor, "batch target source"]:
+        """Return where each target item looks, given the true items before it.
+
+        Raises:
+            ValueError: If the model has no attention.
+        """
+        memory, state = self.encoder(source)
+        weights = self.decoder(target_in, state, memory=memory, keys=self.decoder.keys(memory))[2]
+        if weights is None:
+            raise ValueError("attention_weights: this model has no attention")
+        return weights
+
+    @torch.no_grad()
+    def generate(
+        self, source: Int[Tensor, "batch source"], length: int
+    ) -> Int[Tensor, "batch length"]:
+        """Return the greedy answer of `length` items; each step sees only the model's own items."""
+        memory, state = self.encoder(source)
+        keys = self.decoder.keys(memory)
+        return greedy_decode(
+            lambda item, state: self.decoder(item, state, memory=memory, keys=keys)[:2],
+            state,
+            first=source.new_full((len(source), 1), self.config.start),
+            length=length,
+        )
+
+    def flops(self, source_length: int, target_length: int) -> int:
+        """Floating-point operations of a teacher-forced forward pass over one sequence."""
+        return self.encoder.flops(source_length) + self.decoder.flops(source_length, target_length)
+
+
+def build_plain(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq`: all the source in one fixed-size state."""
+    return Seq2Seq(config)
+
+
+def build_dot(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq+dot`."""
+    return Seq2Seq(config, build_attention=DotAttention)
+
+
+def build_additive(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq+additive`."""
+    return Seq2Seq(config, build_attention=AdditiveAttention)
+
+
+def build_uniform(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq+uniform`, the ablation: attention that cannot choose where to look."""
+    return Seq2Seq(config, build_attention=UniformAttention)

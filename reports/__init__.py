@@ -1,0 +1,1 @@
+"""Figures, tables and examples, rebuilt from the CSVs alone; nothing here imports torch."""

@@ -1,0 +1,119 @@
+"""How models and baselines look: one colour, marker and dash each, the same in every figure.
+
+Colours stay apart for colour-blind readers, and their lightness differs, so that they stay apart
+in grey as well. Warm colours have no attention, cold ones have.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import seaborn
+
+Dash = str | tuple[float, tuple[float, ...]]
+
+SOLID: Dash = "-"
+DASHED: Dash = (0, (4.0, 1.6))
+DOTTED: Dash = (0, (1.0, 1.4))
+DASH_DOT: Dash = (0, (5.0, 1.4, 1.0, 1.4))
+
+PANEL_WIDTH_INCHES = 2.1
+PANEL_HEIGHT_INCHES = 1.55
+MARGIN_WIDTH_INCHES = 0.7
+LEAST_WIDTH_INCHES = 3.6
+DOTS_PER_INCH = 150
+TEXT_COLOUR = "#262626"
+NOTE_COLOUR = "#555555"
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """How one curve is drawn and named.
+
+    Attributes:
+        label: What the legend calls it.
+        colour: Hexadecimal colour.
+        dash: Matplotlib line style.
+        marker: Matplotlib marker; empty for a curve without.
+    """
+
+    label: str
+    colour: str
+    dash: Dash
+    marker: str = ""
+
+
+MODEL_STYLES: dict[str, LineStyle] = {
+    "rnn": LineStyle("RNN", "#E69F00", DASH_DOT, "v"),
+    "rnn-aligned": LineStyle("RNN, answers at once", "#9AD1F5", DOTTED, "P"),
+    "seq2seq": LineStyle("Seq2Seq", "#B5420A", SOLID, "s"),
+    "seq2seq+uniform": LineStyle("Seq2Seq + uniform weights", "#0D0D0D", DASH_DOT, "X"),
+    "seq2seq+dot": LineStyle("Seq2Seq + dot attention", "#00417F", SOLID, "o"),
+    "seq2seq+additive": LineStyle("Seq2Seq + additive attention", "#18A07F", DASHED, "D"),
+}
+# For models that this file does not know. The counts share no factor, so a pair repeats only
+# after 35 models.
+_FREE_COLOURS = ("#CC79A7", "#6A3D9A", "#7A6A00", "#5B7FA8", "#A0527A")
+_FREE_MARKERS = ("^", "<", ">", "p", "h", "*", "d")
+_FREE_DASHES = (DASHED, DASH_DOT, SOLID)
+
+BASELINE_STYLES: dict[str, LineStyle] = {
+    "chance_accuracy": LineStyle("chance", "#C4C4C4", SOLID),
+    "constant_accuracy": LineStyle("best constant answer", "#707070", DOTTED),
+    "repeat_accuracy": LineStyle("repeat the gold item before", "#707070", DASH_DOT),
+    "causal_ceiling_accuracy": LineStyle("ceiling of the RNN that answers at once", "#707070", DASHED),
+    "target_bits": LineStyle("all of the target", "#707070", DOTTED),
+}
+
+
+def styles_for(models: Iterable[str]) -> dict[str, LineStyle]:
+    """Return the style of every model, in the order of the legend.
+
+    Known models come first, in the order of `MODEL_STYLES`; every other takes the next free style
+    in alphabetical order.
+    """
+    names = set(models)
+    styles = {name: style for name, style in MODEL_STYLES.items() if name in names}
+    for index, name in enumerate(sorted(names - set(MODEL_STYLES))):
+        styles[name] = LineStyle(
+            label=name,
+            colour=_FREE_COLOURS[index % len(_FREE_COLOURS)],
+            dash=_FREE_DASHES[index % len(_FREE_DASHES)],
+            marker=_FREE_MARKERS[index % len(_FREE_MARKERS)],
+        )
+    return styles
+
+
+def theme() -> dict[str, Any]:
+    """Return the Matplotlib settings of every figure, for `matplotlib.rc_context`."""
+    return {
+        **seaborn.axes_style("whitegrid"),
+        **seaborn.plotting_context("paper"),
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans"],  # it comes with Matplotlib: the same on any machine
+        "font.size": 7.5,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 7.5,
+        "xtick.labelsize": 7.0,
+        "ytick.labelsize": 7.0,
+        "legend.fontsize": 7.5,
+        "text.color": TEXT_COLOUR,
+        "axes.labelcolor": TEXT_COLOUR,
+        "xtick.color": TEXT_COLOUR,
+        "ytick.color": TEXT_COLOUR,
+        "axes.edgecolor": "#9A9A9A",
+        "axes.linewidth": 0.7,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": "#E4E4E4",
+        "grid.linewidth": 0.6,
+        "xtick.bottom": True,
+        "ytick.left": True,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "svg.hashsalt": "reports",
+        "svg.fonttype": "path",
+        "figure.facecolor": "white",
+    }

@@ -1,0 +1,269 @@
+"""The row types of accuracy.csv, throughput.csv and samples.csv.
+
+The order of the fields is the order of the columns. DICTIONARY.md is generated from this file.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+from results.columns import check_row, column, columns_of, optional
+from results.errors import ResultsError
+
+SCHEMA_VERSION = 1
+
+OK = "ok"
+NOT_REACHED = "not_reached"
+FAILING_STATUSES = ("failed", "diverged", "timed_out", "out_of_memory", "killed")
+STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
+STOP_REASONS = ("solved", "plateau", "budget")
+
+TIME_COLUMNS = ("train_seconds", "evaluate_seconds", "train_tokens_per_second")
+SCORE_COLUMNS = (
+    "token_accuracy",
+    "sequence_accuracy",
+    "teacher_forced_token_accuracy",
+    "carried_bits",
+    "target_bits",
+    "teacher_forced_sequence_accuracy",
+    "correct_prefix_items",
+    "cross_entropy_bits",
+    "normalised_accuracy",
+)
+MEASURED_COLUMNS = (
+    "rounds",
+    "median_seconds",
+    "iqr_seconds",
+    "tokens_per_second",
+    "reference_seconds",
+    "reference_ratio",
+)
+SETTING_COLUMNS = (
+    "symbols",
+    "cell",
+    "hidden",
+    "embedding",
+    "encoder",
+    "batch_size",
+    "learning_rate",
+    "first_stage_budget_updates",
+    "stage_budget_updates",
+    "warmup_updates",
+    "clip_norm",
+    "solved_accuracy",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow:
+    """One stage evaluated at one length: one row of accuracy.csv."""
+
+    task: str = column("name", "Task that the model was trained on.")
+    model: str = column("name", "Model.")
+    protocol: str = column("name", "Training protocol: curriculum, independent or mixed.")
+    seed: int = column("number", "Seed of the model run.")
+    train_length: int = column("items", "Largest source length that the stage trained on.")
+    length: int = column("items", "Source length of the test sequences.")
+    status: str = column("name", "How the evaluation ended.", choices=STATUSES)
+    config_id: str = column("identifier", "Hash of all settings; one per configuration.")
+
+    token_accuracy: float | None = optional(
+        "fraction", "Share of target items answered right, free-running (greedy)."
+    )
+    sequence_accuracy: float | None = optional(
+        "fraction", "Share of sequences answered right in every item, free-running."
+    )
+    teacher_forced_token_accuracy: float | None = optional(
+        "fraction", "Share of target items answered right, given the true items before them."
+    )
+    carried_bits: float | None = optional(
+        "bits per sequence",
+        "target_bits less the cross-entropy of the sequence: a lower bound "
+        "on what passes from source to output at this budget.",
+    )
+    target_bits: float | None = optional("bits per sequence", "Entropy of the target sequence.")
+    teacher_forced_sequence_accuracy: float | None = optional(
+        "fraction", "Share of sequences with every item right, teacher-forced."
+    )
+    correct_prefix_items: float | None = optional(
+        "items", "Mean number of items before the first error, free-running."
+    )
+    cross_entropy_bits: float | None = optional(
+        "bits per item", "Cross-entropy per target item, teacher-forced."
+    )
+    normalised_accuracy: float | None = optional(
+        "ratio", "(token_accuracy - constant_accuracy) / (1 - constant_accuracy), not clipped."
+    )
+
+    chance_accuracy: float | None = optional("fraction", "Token accuracy of a uniform guess.")
+    constant_accuracy: float | None = optional(
+        "fraction", "Token accuracy of the best constant answer at each position."
+    )
+    repeat_accuracy: float | None = optional(
+        "fraction", "Token accuracy of repeating the true item before; beside teacher forcing."
+    )
+    causal_ceiling_accuracy: float | None = optional(
+        "fraction", "Best token accuracy from the inputs up to now; models that answer at once."
+    )
+
+    symbols: int = column("symbols", "Alphabet size of the task.")
+    test_sequences: int | None = optional("sequences", "Number of test sequences.")
+    distinct_sources: int | None = optional(
+        "sequences", "Number of different sources of this length, at most 2**63-1."
+    )
+    leak_fraction: float | None = optional(
+        "fraction", "Share of test sources that training may draw as well."
+    )
+
+    stopped_because: str | None = optional(
+        "name", "What ended the training of the stage.", choices=STOP_REASONS
+    )
+    stage_updates: int | None = optional("updates", "Updates in this stage.")
+    total_updates: int | None = optional("updates", "Updates in the model run so far.")
+    stage_tokens: int | None = optional("tokens", "Target items trained on in this stage.")
+    total_tokens: int | None = optional("tokens", "Target items trained on in the run so far.")
+    validation_cross_entropy_bits: float | None = optional(
+        "bits per item", "Teacher-forced cross-entropy on validation at the end of the stage."
+    )
+    validation_token_accuracy: float | None = optional(
+        "fraction", "Free-running token accuracy on validation at the end of the stage."
+    )
+    validation_sequence_accuracy: float | None = optional(
+        "fraction", "Free-running exact match on validation at the end of the stage."
+    )
+
+    parameters: int | None = optional("parameters", "Number of trained parameters.")
+    forward_flops: int | None = optional(
+        "operations per sequence", "Floating-point operations of one teacher-forced pass."
+    )
+
+    train_seconds: float | None = optional("seconds", "Wall-clock time of training the stage.")
+    evaluate_seconds: float | None = optional("seconds", "Wall-clock time of the evaluation.")
+    train_tokens_per_second: float | None = optional(
+        "tokens per second", "Target items trained on per second of the stage."
+    )
+
+    cell: str = column("name", "Recurrent cell: lstm, gru or tanh.")
+    hidden: int = column("units", "State size.")
+    embedding: int = column("units", "Embedding size.")
+    encoder: str = column("name", "Encoder direction: bi or uni.")
+    batch_size: int = column("sequences", "Training batch size.")
+    learning_rate: float = column("number", "Peak learning rate.")
+    first_stage_budget_updates: int = column("updates", "Most updates of the first stage.")
+    stage_budget_updates: int = column("updates", "Most updates of each later stage.")
+    warmup_updates: int = column("updates", "Updates over which the learning rate rises.")
+    clip_norm: float = column("number", "Largest gradient norm; larger ones are scaled down.")
+    solved_accuracy: float = column("fraction", "Validation exact match that ends a stage.")
+    attention_path: str | None = optional(
+        "name", "How attention was computed: compiled, chunked or plain; empty without attention."
+    )
+
+    device: str = column("name", "Device: cpu or cuda.")
+    device_name: str | None = optional("name", "Name of the processor or accelerator.")
+    threads: int | None = optional("threads", "Threads of arithmetic.")
+    torch_version: str | None = optional("name", "Version of PyTorch.")
+    python_version: str | None = optional("name", "Version of Python.")
+    platform: str | None = optional("name", "Operating system and processor architecture.")
+    commit: str | None = optional("name", "Commit of the source code.")
+    schema_version: int = column("number", "Version of this schema.", default=SCHEMA_VERSION)
+    task_version: int = column("number", "Version of the task.")
+    model_version: int = column("number", "Version of the model.")
+    sampler_version: int = column("number", "Version of the sampler.")
+    recipe_version: int = column("number", "Version of the training recipe.")
+    evaluator_version: int = column("number", "Version of the evaluator.")
+
+    attempts: int = column("attempts", "Times that the stage was tried.")
+    error: str | None = optional("text", "Why the stage failed.")
+
+    run_id: str = column("identifier", "Hash of the model run.")
+    stage_id: str = column("identifier", "Hash of the stage and the path of stages before it.")
+    record_id: str = column("identifier", "Hash of the stage and its evaluation; names the file.")
+
+    def __post_init__(self) -> None:
+        check_row(self)
+        _check_version(self.schema_version)
+        _check_empty(self, SCORE_COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputRow:
+    """One phase of one model timed at one length: one row of throughput.csv."""
+
+    model: str = column("name", "Model.")
+    phase: str = column("name", "What was timed: train_step, decode or forward.")
+    length: int = column("items", "Source length.")
+    status: str = column("name", "How the measurement ended.", choices=STATUSES)
+    batch_size: int = column("sequences", "Batch size.")
+    symbols: int = column("symbols", "Alphabet size.")
+    cell: str = column("name", "Recurrent cell: lstm, gru or tanh.")
+    hidden: int = column("units", "State size.")
+    embedding: int = column("units", "Embedding size.")
+    encoder: str = column("name", "Encoder direction: bi or uni.")
+    rounds: int | None = optional("rounds", "Number of timed rounds.")
+    median_seconds: float | None = optional("seconds", "Median time of the phase over rounds.")
+    iqr_seconds: float | None = optional("seconds", "Interquartile range over rounds.")
+    tokens_per_second: float | None = optional(
+        "tokens per second", "Target items per second, by the median."
+    )
+    reference_seconds: float | None = optional(
+        "seconds", "Median time of a fixed matrix product, timed in every round."
+    )
+    reference_ratio: float | None = optional(
+        "ratio", "Median over rounds of phase time / reference time of that round."
+    )
+    attention_path: str | None = optional(
+        "name", "How attention was computed: compiled, chunked or plain; empty without attention."
+    )
+    device: str = column("name", "Device: cpu or cuda.")
+    device_name: str | None = optional("name", "Name of the processor or accelerator.")
+    threads: int = column("threads", "Threads of arithmetic.")
+    torch_version: str | None = optional("name", "Version of PyTorch.")
+    python_version: str | None = optional("name", "Version of Python.")
+    platform: str | None = optional("name", "Operating system and processor architecture.")
+    commit: str | None = optional("name", "Commit of the source code.")
+    schema_version: int = column("number", "Version of this schema.", default=SCHEMA_VERSION)
+    error: str | None = optional("text", "Why the measurement failed.")
+
+    def __post_init__(self) -> None:
+        check_row(self)
+        _check_version(self.schema_version)
+        _check_empty(self, MEASURED_COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRow:
+    """One test sequence and the model's free-running answer: one row of samples.csv."""
+
+    task: str = column("name", "Task.")
+    model: str = column("name", "Model.")
+    protocol: str = column("name", "Training protocol.")
+    seed: int = column("number", "Seed of the model run.")
+    train_length: int = column("items", "Largest source length that the stage trained on.")
+    length: int = column("items", "Source length.")
+    config_id: str = column("identifier", "Hash of all settings.")
+    sample: int = column("number", "Index of the test sequence.")
+    source: str = column("symbol ids", "Source, ids joined by spaces.")
+    target: str = column("symbol ids", "Right answer, ids joined by spaces.")
+    answer: str = column("symbol ids", "The model's answer, ids joined by spaces.")
+
+    def __post_init__(self) -> None:
+        check_row(self)
+
+
+def planned(row: AccuracyRow) -> AccuracyRow:
+    """Return the row as planned: identity and settings kept, every outcome empty, not_reached."""
+    outcomes = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
+    return dataclasses.replace(row, **outcomes, status=NOT_REACHED, attempts=0)  # type: ignore[arg-type]
+
+
+def _check_version(version: int) -> None:
+    if version != SCHEMA_VERSION:
+        raise ResultsError(f"schema_version: {SCHEMA_VERSION} is needed, not {version}")
+
+
+def _check_empty(row: AccuracyRow | ThroughputRow, names: tuple[str, ...]) -> None:
+    if row.status == OK:
+        return
+    for name in names:
+        value = getattr(row, name)
+        if value is not None:
+            raise ResultsError(f"{name}: must be empty where status is {row.status}, not {value!r}")

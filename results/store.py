@@ -1,0 +1,247 @@
+"""The results folder: a plan, immutable records, failures, and the CSVs compiled from them."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from results import csv_files
+from results.errors import ResultsError
+from results.plan_file import PLAN, PlanFile
+from results.record_folder import RecordFolder
+from results.records import Record
+from results.schema import (
+    FAILING_STATUSES,
+    OK,
+    AccuracyRow,
+    SampleRow,
+    ThroughputRow,
+    planned,
+)
+from results.sealed import OtherSchemaError, unseal
+
+LEFT = "left"
+RECORDS = "records"
+FAILURES = "failures"
+THROUGHPUT_KEY = (
+    "model",
+    "phase",
+    "length",
+    "batch_size",
+    "symbols",
+    "cell",
+    "hidden",
+    "encoder",
+    "device",
+    "threads",
+)
+
+
+def open_store(root: Path, *, create: bool) -> "Store":
+    """Open a results folder.
+
+    Args:
+        root: The folder.
+        create: Make the folder where it is absent, and allow writing. Without it the store is a
+            read-only view, empty where the folder is absent: nothing is written or renamed.
+
+    Raises:
+        ResultsError: The path is a file, cannot be written, or holds another schema version.
+    """
+    try:
+        if root.exists() and not root.is_dir():
+            raise ResultsError(f"{root}: is a file, a folder is needed")
+        if create:
+            _check_writable(root)
+    except OSError as error:
+        raise ResultsError(f"{root}: cannot be used: {error.strerror or error}") from None
+    store = Store(root, is_read_only=not create)
+    _check_version(root)
+    return store
+
+
+def _check_writable(root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in (root, root / RECORDS, root / FAILURES):
+        if folder.is_dir():
+            # A real write: permission bits say nothing about a read-only or full disk.
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"0")
+
+
+def _check_version(root: Path) -> None:
+    path = root / PLAN
+    if not path.is_file():
+        path = next(iter(sorted((root / RECORDS).glob("[!.]*.json"))), path)
+    try:
+        unseal(path.read_bytes())
+    except OtherSchemaError as error:
+        raise ResultsError(f"{path}: {error}; choose another folder") from None
+    except (OSError, ResultsError):
+        return
+
+
+class Store:
+    """A view of one results folder; made by `open_store`."""
+
+    def __init__(self, root: Path, *, is_read_only: bool) -> None:
+        self.root = root
+        self._is_read_only = is_read_only
+        self._notices: list[str] = []
+        self._records = RecordFolder(
+            root / RECORDS, statuses=(OK,), is_read_only=is_read_only, notices=self._notices
+        )
+        self._failures = RecordFolder(
+            root / FAILURES,
+            statuses=FAILING_STATUSES,
+            is_read_only=is_read_only,
+            notices=self._notices,
+        )
+        self._plan = PlanFile(
+            root, is_read_only=is_read_only, notices=self._notices, recover=self._recorded
+        )
+
+    def take_notices(self) -> tuple[str, ...]:
+        """Return one line per file that was rejected since the last call."""
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
+
+    def plan(self) -> tuple[AccuracyRow, ...]:
+        """Return every row ever planned here, oldest first: no scores, status not_reached."""
+        return self._plan.rows()
+
+    def extend_plan(self, rows: Iterable[AccuracyRow]) -> None:
+        """Add rows to the plan; those whose record_id is planned already are left as they are.
+
+        Raises:
+            ResultsError: A row's status is not not_reached, or the plan cannot be written.
+        """
+        with self._writing():
+            self._plan.extend(rows)
+
+    def write_record(self, row: AccuracyRow, samples: Sequence[SampleRow] = ()) -> None:
+        """Keep an evaluated stage for good; where its record already stands, that one remains.
+
+        Raises:
+            ResultsError: The status is not ok, a sample is of another stage, or the disk refuses.
+        """
+        record = Record(row, tuple(samples))
+        with self._writing():
+            if row.status != OK or self._records.read(row.record_id) is None:
+                self._records.write(record)
+
+    def read_record(self, record_id: str) -> Record | None:
+        """Return a record; None where there is none, or a bad one, which is then set aside."""
+        return self._records.read(record_id)
+
+    def write_failure(self, row: AccuracyRow) -> None:
+        """Keep a failed stage in place of its earlier failure; a record of it supersedes it.
+
+        Raises:
+            ResultsError: The status is not a failing one, or the disk refuses.
+        """
+        with self._writing():
+            self._failures.write(Record(row))
+
+    def failures(self) -> dict[str, AccuracyRow]:
+        """Return the failed rows that no record supersedes, by record_id."""
+        return {
+            record_id: failure.row
+            for record_id in self._failures.ids()
+            if self._records.read(record_id) is None
+            and (failure := self._failures.read(record_id)) is not None
+        }
+
+    def statuses(self) -> dict[str, str]:
+        """Return the status of every planned row by record_id: one of STATUSES, or `left`."""
+        return {record_id: row.status if row else LEFT for record_id, row in self._present()}
+
+    def compile(self) -> None:
+        """Write accuracy.csv and samples.csv from what the plan has records and failures of.
+
+        Raises:
+            ResultsError: A file cannot be written; what stands there still verifies.
+        """
+        with self._writing():
+            rows = sorted((row for _, row in self._present() if row), key=_order)
+            samples = [sample for row in rows for sample in self._samples(row)]
+            contents = {
+                csv_files.ACCURACY: csv_files.render_csv(csv_files.ACCURACY, rows),
+                csv_files.SAMPLES: csv_files.render_csv(csv_files.SAMPLES, samples),
+            }
+            csv_files.replace_csvs(self.root, contents)
+
+    def write_throughput(self, rows: Iterable[ThroughputRow]) -> None:
+        """Put measurements into throughput.csv, in place of those with the same THROUGHPUT_KEY.
+
+        A throughput.csv that does not verify is set aside.
+
+        Raises:
+            ResultsError: The disk refuses; what stands there still verifies.
+        """
+        with self._writing():
+            csv_files.merge_rows(
+                self.root, csv_files.THROUGHPUT, rows, key=THROUGHPUT_KEY, notices=self._notices
+            )
+
+    def _present(self) -> Iterator[tuple[str, AccuracyRow | None]]:
+        """Yield record_id and what the CSV shows of each planned row; None where nothing yet."""
+        failures = self.failures()
+        first_failures = _first_failures(failures.values())
+        for row in self.plan():
+            record = self._records.read(row.record_id)
+            if record is not None:
+                yield row.record_id, record.row
+            elif row.record_id in failures:
+                yield row.record_id, failures[row.record_id]
+            elif first_failures.get(row.run_id, row.train_length + 1) <= row.train_length:
+                yield row.record_id, row
+            else:
+                yield row.record_id, None
+
+    def _samples(self, row: AccuracyRow) -> list[SampleRow]:
+        record = self._records.read(row.record_id) if row.status == OK else None
+        return sorted(record.samples, key=lambda item: item.sample) if record else []
+
+    def _recorded(self) -> tuple[AccuracyRow, ...]:
+        """Return what must have been planned, since it has a record or a failure."""
+        rows = [
+            record.row
+            for folder in (self._records, self._failures)
+            for record_id in folder.ids()
+            if (record := folder.read(record_id)) is not None
+        ]
+        return tuple({row.record_id: planned(row) for row in rows}.values())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._is_read_only:
+            raise ResultsError(f"{self.root}: opened for reading only")
+        try:
+            yield
+        except OSError as error:
+            raise ResultsError(
+                f"{self.root}: cannot be written: {error.strerror or error}"
+            ) from None
+
+
+def _first_failures(failures: Iterable[AccuracyRow]) -> Mapping[str, int]:
+    """Return the smallest train_length that failed, by run_id."""
+    first: dict[str, int] = {}
+    for row in failures:
+        first[row.run_id] = min(row.train_length, first.get(row.run_id, row.train_length))
+    return first
+
+
+def _order(row: AccuracyRow) -> tuple[str, str, str, str, int, int, int, str]:
+    return (
+        row.task,
+        row.model,
+        row.protocol,
+        row.config_id,
+        row.seed,
+        row.train_length,
+        row.length,
+        row.record_id,
+    )

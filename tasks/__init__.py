@@ -1,0 +1,85 @@
+"""The tasks: what a source is turned into, and what is known about it beforehand.
+
+Importing this package imports neither torch nor pandas. A third party adds a task by an entry
+point of the group `bottleneck_bench.tasks` that names a `Task`:
+
+    [project.entry-points."bottleneck_bench.tasks"]
+    duplicate = "their_package:DUPLICATE"
+"""
+
+from importlib.metadata import entry_points
+
+from tasks.task import Task
+
+__all__ = ["ENTRY_POINT_GROUP", "SAMPLER_VERSION", "TASKS", "Task", "load_tasks"]
+
+ENTRY_POINT_GROUP = "bottleneck_bench.tasks"
+SAMPLER_VERSION = 1  # The rule of tasks/sampling.py, which every id of a result holds.
+
+TASKS: dict[str, Task] = {
+    "copy": Task(
+        name="copy",
+        summary="the source as it is",
+        default_symbols=16,
+        version=1,
+        has_dependent_items=False,
+        transform="tasks.transforms:copy",
+        alignment="tasks.transforms:copy_alignment",
+        information="tasks.baselines:independent_bits",
+        constant="tasks.baselines:independent_constant",
+        repeat="tasks.baselines:independent_repeat",
+        causal_ceiling="tasks.baselines:copy_ceiling",
+    ),
+    "reverse": Task(
+        name="reverse",
+        summary="the source from its last item to its first",
+        default_symbols=16,
+        version=1,
+        has_dependent_items=False,
+        transform="tasks.transforms:reverse",
+        alignment="tasks.transforms:reverse_alignment",
+        information="tasks.baselines:independent_bits",
+        constant="tasks.baselines:independent_constant",
+        repeat="tasks.baselines:independent_repeat",
+        causal_ceiling="tasks.baselines:reverse_ceiling",
+    ),
+    "sort": Task(
+        name="sort",
+        summary="the items of the source from the smallest to the largest",
+        default_symbols=128,
+        version=1,
+        has_dependent_items=True,
+        transform="tasks.transforms:sort",
+        alignment="tasks.transforms:sort_alignment",
+        information="tasks.baselines:sort_bits",
+        constant="tasks.baselines:sort_constant",
+        repeat="tasks.baselines:sort_repeat",
+        causal_ceiling="tasks.baselines:sort_ceiling",
+    ),
+}
+
+
+def load_tasks() -> dict[str, Task]:
+    """Return `TASKS` and the tasks of every installed plug-in, by name.
+
+    Raises:
+        ValueError: a plug-in cannot be imported, does not name a `Task`, calls it otherwise than
+            its entry point does, or takes a name that is already in use.
+    """
+    tasks = dict(TASKS)
+    for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
+        where = f"entry point {entry_point.name!r} of {ENTRY_POINT_GROUP}"
+        try:
+            task = entry_point.load()
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{where}: {entry_point.value} cannot be imported: {error}") from error
+        if not isinstance(task, Task):
+            raise ValueError(
+                f"{where}: {entry_point.value} is not a Task but {type(task).__name__}"
+            )
+        if task.name != entry_point.name:
+            raise ValueError(f"{where}: its task must have the same name, got {task.name!r}")
+        if task.name in tasks:
+            raise ValueError(f"{where}: {task.name!r} is already the name of a task")
+        tasks[task.name] = task
+    return tasks

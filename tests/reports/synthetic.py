@@ -1,0 +1,213 @@
+"""Made-up rows with the shapes that real runs have, and results folders that hold them.
+
+    python -m tests.reports.synthetic FOLDER
+"""
+
+import dataclasses
+import functools
+import math
+import random
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binom
+
+from results.schema import NOT_REACHED, AccuracyRow, SampleRow, ThroughputRow, planned
+from results.store import open_store
+
+SYMBOLS = {"copy": 16, "reverse": 16, "sort": 128}
+MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
+HALF_LENGTH = {"rnn": 17.0, "seq2seq": 26.0}
+MOST_BITS = {"rnn": 105.0, "seq2seq": 190.0}
+LENGTHS = tuple(range(10, 201, 10))
+
+
+@functools.cache
+def constant_accuracy(task: str, length: int) -> float:
+    symbols = SYMBOLS[task]
+    if task != "sort":
+        return 1.0 / symbols
+    at_most = binom.sf(
+        np.arange(length)[:, None], length, (np.arange(symbols) + 1.0)[None, :] / symbols
+    )
+    return float(np.diff(at_most, axis=1, prepend=0.0).max(axis=1).mean())
+
+
+@functools.cache
+def repeat_accuracy(task: str, length: int) -> float:
+    symbols = SYMBOLS[task]
+    if task != "sort":
+        return 1.0 / symbols
+    return 1.0 - symbols * (1.0 - (1.0 - 1.0 / symbols) ** length) / length
+
+
+@functools.cache
+def target_bits(task: str, length: int) -> float:
+    symbols = SYMBOLS[task]
+    if task != "sort":
+        return length * math.log2(symbols)
+    counts = np.arange(length + 1)
+    log_factorials = np.array([math.lgamma(count + 1) for count in counts]) / math.log(2)
+    expected = float((binom.pmf(counts, length, 1 / symbols) * log_factorials).sum())
+    return length * math.log2(symbols) - float(log_factorials[-1]) + symbols * expected
+
+
+def scores(task: str, model: str, seed: int, length: int) -> dict[str, float]:
+    draw = random.Random(f"{task} {model} {seed} {length}")
+    per_seed = random.Random(f"{task} {model} {seed}").gauss(0.0, 1.0)
+    floor, bits = constant_accuracy(task, length), target_bits(task, length)
+    if model in HALF_LENGTH:
+        half = HALF_LENGTH[model] * (1.0 + 0.12 * per_seed)
+        right = 1.0 / (1.0 + (length / half) ** 1.7)
+        forced = 1.0 / (1.0 + (length / (1.4 * half)) ** 1.3)
+        most = MOST_BITS[model] * (1.0 + 0.1 * per_seed)
+        carried = most * (1.0 - math.exp(-bits / most))
+    else:
+        slip = 2e-4 * (1.0 + abs(per_seed)) * (1.0 + draw.random())
+        if task == "sort":
+            slip *= 12
+        if (task, model, seed) == ("reverse", "seq2seq+additive", 2):
+            slip += 3e-3 * max(0.0, length - 120) / 40
+        right, forced = 1.0 - 3 * slip, 1.0 - slip
+        carried = bits * (1.0 - 0.4 * slip) - 0.5
+    accuracy = floor + (1.0 - floor) * right
+    return {
+        "token_accuracy": min(1.0, max(0.0, accuracy + 0.006 * draw.gauss(0, 1) * (1 - right))),
+        "sequence_accuracy": min(1.0, accuracy) ** (length if model in HALF_LENGTH else length / 3),
+        "teacher_forced_token_accuracy": floor + (1.0 - floor) * forced,
+        "carried_bits": carried,
+        "target_bits": bits,
+        "chance_accuracy": 1.0 / SYMBOLS[task],
+        "constant_accuracy": floor,
+        "repeat_accuracy": repeat_accuracy(task, length),
+    }
+
+
+def accuracy_row(task: str, model: str, seed: int, length: int, **changes: object) -> AccuracyRow:
+    protocol = str(changes.get("protocol", "curriculum"))
+    values: dict[str, object] = {
+        "task": task, "model": model, "protocol": protocol, "seed": seed,
+        "train_length": length, "length": length, "status": "ok",
+        "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}", "symbols": SYMBOLS[task],
+        "test_sequences": 1024, "cell": "lstm", "hidden": 64, "embedding": 32, "encoder": "bi",
+        "batch_size": 64, "learning_rate": 2e-3, "first_stage_budget_updates": 1500,
+        "stage_budget_updates": 400, "warmup_updates": 100, "clip_norm": 1.0,
+        "solved_accuracy": 0.98, "device": "cpu", "task_version": 1, "model_version": 1,
+        "sampler_version": 1, "recipe_version": 1, "evaluator_version": 1, "attempts": 1,
+    }
+    values |= changes
+    if values["status"] == "ok":
+        values = scores(task, model, seed, length) | values
+    path = f"{protocol}-{values['config_id']}-{task}-{model}-{seed}"
+    values.setdefault("run_id", path)
+    values.setdefault("stage_id", f"{path}-{values['train_length']}")
+    values.setdefault("record_id", f"{path}-{values['train_length']}-{values['length']}")
+    return AccuracyRow(**values)  # type: ignore[arg-type]
+
+
+def accuracy_rows(
+    *,
+    tasks: Sequence[str] = tuple(SYMBOLS),
+    models: Sequence[str] = MODELS,
+    seeds: Sequence[int] = (0, 1, 2),
+    lengths: Sequence[int] = LENGTHS,
+    **changes: object,
+) -> list[AccuracyRow]:
+    return [
+        accuracy_row(task, model, seed, length, **changes)
+        for task in tasks for model in models for seed in seeds for length in lengths
+    ]
+
+
+def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
+    kept = ("attention_path", "device_name")
+    empty = {
+        field.name: None for field in dataclasses.fields(row)
+        if field.default is None and field.name not in kept
+    }
+    return dataclasses.replace(row, **empty, status=status)  # type: ignore[arg-type]
+
+
+def sample_rows(rows: Iterable[AccuracyRow], *, samples: int = 3) -> list[SampleRow]:
+    return [sample_row(row, index) for row in rows if row.status == "ok" for index in range(samples)]
+
+
+def sample_row(row: AccuracyRow, index: int) -> SampleRow:
+    draw = random.Random(f"{row.task} {row.seed} {row.length} {index}")
+    source = [draw.randrange(row.symbols) for _ in range(row.length)]
+    target = {"copy": source, "reverse": source[::-1], "sort": sorted(source)}[row.task]
+    slips = random.Random(f"{row.model} {row.task} {row.seed} {row.length} {index}")
+    wrong = 1.0 - (row.token_accuracy or 0.0)
+    answer = [
+        (item + slips.randrange(1, row.symbols)) % row.symbols if slips.random() < wrong else item
+        for item in target
+    ]
+    return SampleRow(
+        task=row.task, model=row.model, protocol=row.protocol, seed=row.seed,
+        train_length=row.train_length, length=row.length, config_id=row.config_id, sample=index,
+        source=joined(source), target=joined(target), answer=joined(answer),
+    )
+
+
+def joined(ids: Iterable[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+def throughput_rows(
+    *, models: Sequence[str] = MODELS, lengths: Sequence[int] = LENGTHS, **changes: object
+) -> list[ThroughputRow]:
+    rates = {"rnn": 90e3, "seq2seq": 70e3, "seq2seq+dot": 50e3, "seq2seq+additive": 38e3}
+    slowing = {"rnn": 0.0, "seq2seq": 0.0, "seq2seq+dot": 3e-3, "seq2seq+additive": 9e-3}
+    rows = []
+    for phase, factor in (("train_step", 1.0), ("decode", 0.6)):
+        for model in models:
+            for length in lengths:
+                rate = factor * rates.get(model, 6e4) / (1 + slowing.get(model, 0.0) * length)
+                rate *= length / (length + 4.0)
+                values: dict[str, object] = {
+                    "model": model, "phase": phase, "length": length, "status": "ok",
+                    "batch_size": 64, "symbols": 16, "cell": "lstm", "hidden": 64,
+                    "embedding": 32, "encoder": "bi", "rounds": 20,
+                    "median_seconds": 64 * length / rate, "iqr_seconds": 6.4 * length / rate,
+                    "tokens_per_second": rate, "device": "cpu", "device_name": "some processor",
+                    "threads": 1,
+                }
+                rows.append(ThroughputRow(**(values | changes)))  # type: ignore[arg-type]
+    return rows
+
+
+def write_folder(
+    folder: Path,
+    rows: Sequence[AccuracyRow],
+    *,
+    samples: Iterable[SampleRow] = (),
+    throughput: Sequence[ThroughputRow] = (),
+) -> Path:
+    store = open_store(folder, create=True)
+    by_stage: dict[tuple[object, ...], list[SampleRow]] = {}
+    for sample in samples:
+        by_stage.setdefault(stage_of(sample), []).append(sample)
+    store.extend_plan(planned(row) for row in rows)
+    for row in rows:
+        if row.status == "ok":
+            store.write_record(row, by_stage.get(stage_of(row), ()))
+        elif row.status != NOT_REACHED:
+            store.write_failure(row)
+    store.compile()
+    if throughput:
+        store.write_throughput(throughput)
+    return folder
+
+
+def stage_of(row: AccuracyRow | SampleRow) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in (
+        "task", "model", "protocol", "seed", "train_length", "length", "config_id"))
+
+
+if __name__ == "__main__":
+    full = accuracy_rows()
+    write_folder(
+        Path(sys.argv[1]), full, samples=sample_rows(full), throughput=throughput_rows()
+    )

@@ -1,0 +1,200 @@
+"""What every task must satisfy, one function each; a task that does not raises AssertionError."""
+
+import math
+import random
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from tasks import Task
+from tasks.sampling import Batch, sample_batch
+from tests.tasks import task_enumeration as enumeration
+
+SMALL_SIZES = ((1, 2), (2, 5), (4, 2), (5, 3))
+LARGE_SIZES = ((1, 2), (1, 128), (2, 128), (10, 16), (200, 2), (200, 128))
+# Standard errors of the one estimated ceiling stay below 0.002.
+CEILING_TOLERANCE = 0.008
+
+Sampler = Callable[..., Batch]
+RowFunction = Callable[[list[int]], list[int]]
+RowAlignment = Callable[[list[int]], list[list[float]]]
+
+
+def some_batch(task: Task, *, seed: int = 0, symbols: int = 5) -> Batch:
+    """Return 32 sources of 8 items, so few symbols that most items occur more than once."""
+    generator = torch.Generator().manual_seed(seed)
+    return sample_batch(task, generator, batch_size=32, length=8, symbols=symbols, split="train")
+
+
+def check_equals_reference(task: Task, answer: RowFunction, align: RowAlignment) -> None:
+    """Targets and alignments are those of a slow reference in plain Python."""
+    source = some_batch(task).source
+    rows = source.tolist()
+    assert task.targets(source).tolist() == [answer(row) for row in rows], "other targets"
+    expected = torch.tensor([align(row) for row in rows])
+    assert torch.allclose(task.align(source), expected, rtol=0, atol=1e-6), "other alignments"
+
+
+def check_reproducible(task: Task) -> None:
+    """The same seed gives the same batch, and another seed gives another."""
+    first, again, other = some_batch(task), some_batch(task), some_batch(task, seed=1)
+    assert torch.equal(first.source, again.source), "the sources differ"
+    assert torch.equal(first.target, again.target), "the targets differ"
+    assert not torch.equal(first.source, other.source), "the seed changes nothing"
+
+
+def check_global_generators_untouched(task: Task) -> None:
+    """Nothing that a task computes moves the generators of Python, NumPy or torch."""
+    before = _global_states()
+    source = some_batch(task).source
+    task.align(source)
+    for number in _known_numbers(task):
+        number(7, 11)
+    after = _global_states()
+    moved = [name for name in before if before[name] != after[name]]
+    assert not moved, f"moved the global generator of {moved}"
+
+
+def check_source_unchanged(task: Task) -> None:
+    """A task is a pure function: it writes neither to the source nor hands it out as the target."""
+    # Not from the sampler, which has already put the source through the task once.
+    source = torch.randint(5, (32, 8), generator=torch.Generator().manual_seed(0))
+    before = source.clone()
+    target = task.targets(source)
+    task.align(source)
+    assert torch.equal(source, before), "wrote to the source"
+    assert target.data_ptr() != source.data_ptr(), "the target shares memory with the source"
+
+
+def check_rows_independent(task: Task) -> None:
+    """The answer to a source does not depend on what else is in the batch."""
+    source = some_batch(task).source
+    alone = torch.cat([task.targets(row) for row in source.split(1)])
+    assert torch.equal(task.targets(source), alone), "the answer depends on the batch"
+    alone = torch.cat([task.align(row) for row in source.split(1)])
+    assert torch.equal(task.align(source), alone), "the alignment depends on the batch"
+
+
+def check_target_form(task: Task) -> None:
+    """Targets are symbols, as int64, and as many as the task announces."""
+    for length in (1, 2, 9):
+        source = torch.randint(4, (3, length), generator=torch.Generator().manual_seed(0))
+        target = task.targets(source)
+        assert target.dtype == torch.int64, f"targets are {target.dtype}"
+        assert target.shape == (3, task.target_length(length)), "not the announced length"
+        assert ((target >= 0) & (target < 4)).all(), "ids that are not symbols"
+
+
+def check_splits_disjoint(task: Task, sample: Sampler = sample_batch) -> None:
+    """No source is drawn for two splits, where there are just enough sources to split."""
+    drawn = {}
+    for seed, split in enumerate(("train", "validation", "test")):
+        generator = torch.Generator().manual_seed(seed)
+        batch = sample(task, generator, batch_size=2000, length=4, symbols=16, split=split)
+        drawn[split] = {tuple(row) for row in batch.source.tolist()}
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        shared = drawn[one] & drawn[other]
+        assert not shared, f"{len(shared)} sources are in {one} and {other}"
+
+
+def check_alignment_rows_sum_to_one(task: Task) -> None:
+    """Alignments are non-negative and spread the weight 1 over the source, per target item."""
+    batch = some_batch(task)
+    weights = task.align(batch.source)
+    assert weights.shape == (*batch.target.shape, batch.source.shape[1]), "not the right shape"
+    assert (weights >= 0).all(), "negative weights"
+    sums = weights.sum(dim=2)
+    assert torch.allclose(sums, torch.ones_like(sums), rtol=0, atol=1e-6), "sums are not 1"
+
+
+def check_alignment_points_at_the_item(task: Task) -> None:
+    """All the weight of a target item lies on source positions that hold this very item."""
+    batch = some_batch(task)
+    holds_item = batch.source[:, None, :] == batch.target[:, :, None]
+    misplaced = task.align(batch.source)[~holds_item]
+    assert (misplaced == 0).all(), "weight on positions that hold another item"
+
+
+def check_baselines_ordered(task: Task) -> None:
+    """Baselines lie in [0, 1] in a sensible order, and no target outweighs its source."""
+    for length, symbols in LARGE_SIZES:
+        constant = task.constant_accuracy(length, symbols)
+        ceiling = task.ceiling_accuracy(length, symbols)
+        repeat = task.repeat_accuracy(length, symbols)
+        for accuracy in (constant, ceiling, repeat):
+            assert 0 <= accuracy <= 1, f"an accuracy of {accuracy}"
+        assert constant >= 1 / symbols - 1e-12, "a constant below chance"
+        assert ceiling >= constant - CEILING_TOLERANCE, "a ceiling below the constant"
+        bits = task.target_bits(length, symbols)
+        assert 0 <= bits <= length * math.log2(symbols) * (1 + 1e-12), "more bits than the source"
+
+
+def check_target_bits(task: Task) -> None:
+    """The entropy of the target is that of the enumeration."""
+    _check_enumerated(task.target_bits, enumeration.target_bits, task)
+
+
+def check_dependence_stated(task: Task) -> None:
+    """The items are said to be dependent exactly when they share information."""
+    shared = max(
+        enumeration.sum_of_item_bits(task, *size) - enumeration.target_bits(task, *size)
+        for size in SMALL_SIZES
+    )
+    assert task.has_dependent_items == (shared > 1e-9), f"the items share {shared} bits"
+
+
+def check_constant_accuracy(task: Task) -> None:
+    """The best constant answers are those of the enumeration."""
+    _check_enumerated(task.constant_accuracy, enumeration.constant_accuracy, task)
+
+
+def check_repeat_accuracy(task: Task) -> None:
+    """Repeating the gold item is as good as in the enumeration."""
+    _check_enumerated(task.repeat_accuracy, enumeration.repeat_accuracy, task)
+
+
+def check_ceiling_not_too_low(task: Task) -> None:
+    """No causal answer beats the ceiling; a ceiling that is too high is allowed here."""
+    for size in SMALL_SIZES:
+        reachable = enumeration.ceiling_accuracy(task, *size)
+        ceiling = task.ceiling_accuracy(*size)
+        assert ceiling >= reachable - CEILING_TOLERANCE, f"{ceiling} but {reachable} at {size}"
+
+
+def check_ceiling_reached(task: Task) -> None:
+    """Some causal answer reaches the ceiling: it is the lowest possible one."""
+    for size in SMALL_SIZES:
+        reachable = enumeration.ceiling_accuracy(task, *size)
+        ceiling = task.ceiling_accuracy(*size)
+        assert abs(ceiling - reachable) < CEILING_TOLERANCE, f"{ceiling}, not {reachable} at {size}"
+
+
+def _check_enumerated(
+    number: Callable[[int, int], float],
+    enumerated: Callable[[Task, int, int], float],
+    task: Task,
+) -> None:
+    for length, symbols in SMALL_SIZES:
+        expected = enumerated(task, length, symbols)
+        actual = number(length, symbols)
+        assert math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-12), (
+            f"{actual}, but {expected} by enumeration at length {length} with {symbols} symbols"
+        )
+
+
+def _known_numbers(task: Task) -> tuple[Callable[[int, int], float], ...]:
+    return (
+        task.target_bits,
+        task.constant_accuracy,
+        task.repeat_accuracy,
+        task.ceiling_accuracy,
+    )
+
+
+def _global_states() -> dict[str, object]:
+    return {
+        "random": random.getstate(),
+        "numpy": str(np.random.get_state()),
+        "torch": torch.get_rng_state().tolist(),
+    }

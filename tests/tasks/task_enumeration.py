@@ -1,0 +1,73 @@
+"""Entropies and baselines by writing out every source: slow, and hard to get wrong.
+
+Every source of the given size is equally probable, so a probability is a count.
+"""
+
+import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable
+
+import torch
+
+from tasks import Task
+
+Row = tuple[int, ...]
+
+
+def all_pairs(task: Task, length: int, symbols: int) -> list[tuple[Row, Row]]:
+    """Return every source with its target."""
+    sources = list(itertools.product(range(symbols), repeat=length))
+    targets = task.targets(torch.tensor(sources)).tolist()
+    return [(source, tuple(target)) for source, target in zip(sources, targets, strict=True)]
+
+
+def entropy_bits(values: Iterable[Hashable]) -> float:
+    """Return the entropy of a value drawn uniformly from a list with repetitions."""
+    counts = Counter(values)
+    total = sum(counts.values())
+    return -sum(count / total * math.log2(count / total) for count in counts.values())
+
+
+def target_bits(task: Task, length: int, symbols: int) -> float:
+    """Return the entropy of the whole target."""
+    return entropy_bits(target for _, target in all_pairs(task, length, symbols))
+
+
+def sum_of_item_bits(task: Task, length: int, symbols: int) -> float:
+    """Return the entropy that the target would have if its items were independent."""
+    targets = [target for _, target in all_pairs(task, length, symbols)]
+    return sum(entropy_bits(column) for column in zip(*targets, strict=True))
+
+
+def constant_accuracy(task: Task, length: int, symbols: int) -> float:
+    """Return the accuracy of the commonest symbol of each position."""
+    targets = [target for _, target in all_pairs(task, length, symbols)]
+    columns = list(zip(*targets, strict=True))
+    return sum(_commonest(column) for column in columns) / (len(targets) * len(columns))
+
+
+def repeat_accuracy(task: Task, length: int, symbols: int) -> float:
+    """Return the accuracy of the previous gold item; the first gets its commonest symbol."""
+    targets = [target for _, target in all_pairs(task, length, symbols)]
+    right = _commonest(target[0] for target in targets)
+    for target in targets:
+        right += sum(before == item for before, item in itertools.pairwise(target))
+    return right / (len(targets) * len(targets[0]))
+
+
+def ceiling_accuracy(task: Task, length: int, symbols: int) -> float:
+    """Return the accuracy of the commonest y_t among the sources that begin with x_1..x_t."""
+    pairs = all_pairs(task, length, symbols)
+    items = len(pairs[0][1])
+    right = 0
+    for seen in range(1, items + 1):
+        answers: dict[Row, list[int]] = defaultdict(list)
+        for source, target in pairs:
+            answers[source[:seen]].append(target[seen - 1])
+        right += sum(_commonest(column) for column in answers.values())
+    return right / (len(pairs) * items)
+
+
+def _commonest(values: Iterable[int]) -> int:
+    return max(Counter(values).values())
