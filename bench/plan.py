@@ -150,12 +150,11 @@ class ModelRun:
         """Yield the stages in order. The id of a stage depends on no later stage."""
         for index, lengths in enumerate(self.trajectory):
             path = self.trajectory[: index + 1]
-            factor = len(lengths) - 1 + (self.recipe.first_stage_factor if index == 0 else 1)
             yield Stage(
                 stage_id=digest({"run": self.run_id, "path": path}),
                 lengths=lengths,
                 test_lengths=tuple(sorted({*lengths, *self.test_lengths})),
-                budget_updates=factor * self.recipe.stage_budget_updates,
+                budget_updates=self.recipe.budget_updates(lengths),
                 is_first=index == 0,
             )
 
@@ -183,8 +182,8 @@ class ModelRun:
             encoder=self.config.encoder,
             batch_size=self.recipe.batch_size,
             learning_rate=self.recipe.learning_rate,
-            first_stage_budget_updates=self.recipe.first_stage_budget_updates,
-            stage_budget_updates=self.recipe.stage_budget_updates,
+            budget_updates=self.recipe.stage_budget_updates,
+            stage_budget_updates=stage.budget_updates,
             warmup_updates=self.recipe.warmup_updates,
             clip_norm=self.recipe.clip_norm,
             solved_accuracy=self.recipe.solved_accuracy,

@@ -1,5 +1,7 @@
 """The one training recipe and budget rule, the same for every model. Imports no torch."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -8,16 +10,19 @@ class Recipe:
     """How every model is trained, and when a stage ends.
 
     A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
-    when validation cross-entropy has not fallen by `plateau_fall` over `plateau_validations`
-    validations, or at its budget. The learning rate of a stage is constant and falls linearly
-    over the last part of its budget; the first stage of a model begins with a warm-up.
+    when validation cross-entropy has not fallen by `plateau_fall` over `plateau_fraction` of the
+    budget, or at its budget. Budgets are counted in updates, and above `full_budget_length`
+    they shrink with the length, so that every longer stage trains on the same number of tokens.
+    Within a stage the learning rate is constant, then falls linearly with the budget; the first
+    stage of a model begins with a warm-up.
 
     Attributes:
         batch_size: Sequences per update.
         learning_rate: Adam's step size in the constant part of a stage.
-        stage_budget_updates: Updates that a stage may take at most.
-        first_stage_factor: How many times that budget the first stage of a model may take,
-            since it learns the task from nothing.
+        beta2: Adam's decay of squared gradients. Items that are still wrong become rare, and the
+            usual 0.999 remembers larger gradients for longer than a stage lasts.
+        stage_budget_updates: Updates that a stage may take at most, at any length.
+        full_budget_length: Length up to which a stage may take them all.
         warmup_updates: Updates of linear warm-up, once per model.
         constant_fraction: Part of the budget with a constant learning rate.
         final_fraction: Learning rate at the end of the budget, as a part of `learning_rate`.
@@ -25,22 +30,23 @@ class Recipe:
         solved_accuracy: Validated exact match at which a length counts as solved.
         validation_sequences: Sequences per validation.
         validate_every_updates: Updates between validations.
-        plateau_validations: Validations without a fall after which a stage ends.
+        plateau_fraction: Part of the budget without a fall after which a stage ends.
         plateau_fall: Fall of validation cross-entropy that counts, relative to the best so far.
     """
 
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-    stage_budget_updates: int = 400
-    first_stage_factor: int = 4
+    batch_size: int = 32
+    learning_rate: float = 4e-3
+    beta2: float = 0.98
+    stage_budget_updates: int = 2000
+    full_budget_length: int = 25
     warmup_updates: int = 100
-    constant_fraction: float = 0.7
-    final_fraction: float = 0.1
+    constant_fraction: float = 0.3
+    final_fraction: float = 0.02
     clip_norm: float = 1.0
     solved_accuracy: float = 0.98
     validation_sequences: int = 256
     validate_every_updates: int = 50
-    plateau_validations: int = 6
+    plateau_fraction: float = 0.5
     plateau_fall: float = 0.002
 
     def __post_init__(self) -> None:
@@ -49,10 +55,15 @@ class Recipe:
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"--learning-rate: must lie between 0 and 1, got {self.learning_rate}")
 
-    @property
-    def first_stage_budget_updates(self) -> int:
-        """Updates that the first stage of a model may take at most."""
-        return self.first_stage_factor * self.stage_budget_updates
+    def budget_updates(self, lengths: Sequence[int]) -> int:
+        """Return the updates that a stage on these lengths may take at most.
+
+        A stage on several lengths has the budgets of one stage for each of them.
+        """
+        return sum(
+            math.ceil(self.stage_budget_updates * min(1.0, self.full_budget_length / length))
+            for length in lengths
+        )
 
     def learning_rate_at(self, update: int, *, budget_updates: int, is_first: bool) -> float:
         """Return the learning rate of an update, counted from 0 within its stage."""

@@ -64,7 +64,9 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
-    return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    return torch.optim.Adam(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, recipe.beta2), fused=True
+    )
 
 
 def item_loss(
@@ -148,7 +150,7 @@ def train_stage(
         task, lengths=lengths, symbols=symbols, seed=seed, recipe=recipe, device=device
     )
     tokens = 0
-    best_bits, validations_without_fall = math.inf, 0
+    best_bits, best_update = math.inf, 0
     stopped_because = "budget"
     validation = Validation(math.nan, math.nan, math.nan)
     for update in range(budget_updates):
@@ -176,10 +178,8 @@ def train_stage(
                 stopped_because = "solved"
                 break
             if validation.cross_entropy_bits < best_bits * (1 - recipe.plateau_fall):
-                best_bits, validations_without_fall = validation.cross_entropy_bits, 0
-            else:
-                validations_without_fall += 1
-            if validations_without_fall >= recipe.plateau_validations:
+                best_bits, best_update = validation.cross_entropy_bits, done
+            if done - best_update >= recipe.plateau_fraction * budget_updates:
                 stopped_because = "plateau"
                 break
     if not math.isfinite(validation.cross_entropy_bits):

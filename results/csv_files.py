@@ -1,35 +1,35 @@
-"""The CSVs of a results folder: written whole, and verified against checksums.json when read.
-
-checksums.json names the present and the next version of a CSV before the CSV is replaced, so a
-kill at any moment leaves a CSV that verifies.
-"""
+"""The CSVs of a results folder: rendered, replaced whole, and read back as rows."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.atomic import exclusive, replace_file
-from results.columns import check_names, from_cells, layout_of
+from results.atomic import replace_file
+from results.checksums import (
+    WHAT_TO_DO,
+    Versions,
+    checksum,
+    load_versions,
+    read_verified,
+    write_versions,
+)
+from results.columns import check_names, from_cells
 from results.errors import ResultsError
+from results.layout import layout_of
 from results.rejected import file_state, set_aside
 from results.schema import SCHEMA_VERSION, AccuracyRow, SampleRow, ThroughputRow
-from results.sealed import OtherSchemaError, seal, unseal
 
 ACCURACY = "accuracy.csv"
 THROUGHPUT = "throughput.csv"
 SAMPLES = "samples.csv"
-CHECKSUMS = "checksums.json"
 ROW_TYPES: dict[str, type[Any]] = {
     ACCURACY: AccuracyRow,
     THROUGHPUT: ThroughputRow,
     SAMPLES: SampleRow,
 }
-WHAT_TO_DO = "run the command that wrote it again to compile it anew"
-READ_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -53,31 +53,44 @@ def render_csv(name: str, rows: Sequence[Any]) -> Rendered:
     return Rendered(text.getvalue().encode("utf-8"), len(rows))
 
 
-def replace_csvs(folder: Path, contents: Mapping[str, Rendered]) -> bool:
-    """Replace the named CSVs that changed, checksums first; return whether any did.
+def replace_csvs(folder: Path, contents: Mapping[str, Rendered]) -> None:
+    """Replace the named CSVs that changed, checksums first; to be called in `exclusive(folder)`.
 
     Raises:
         OSError: A file cannot be written; what stands there still verifies.
     """
-    with exclusive(folder):
-        return _replace_csvs(folder, contents)
+    versions = _usable_versions(folder)
+    changed: dict[str, bytes] = {}
+    for name, rendered in contents.items():
+        known = versions.get(name, {})
+        present = _checksum_of_file(folder / name)
+        following = checksum(rendered.content)
+        if present == following and following in known:
+            continue
+        # What stands there stays valid only if it was: an edited CSV must not become so.
+        kept = {version: rows for version, rows in known.items() if version == present}
+        versions[name] = kept | {following: rendered.rows}
+        changed[name] = rendered.content
+    if changed:
+        write_versions(folder, versions)
+        for name, content in changed.items():
+            replace_file(folder / name, content)
 
 
 def merge_rows(
-    folder: Path, name: str, rows: Iterable[Any], *, key: tuple[str, ...], notices: list[str]
-) -> bool:
-    """Replace those rows of a CSV that share their key with a new row, and keep the others.
+    path: Path, rows: Iterable[Any], *, key: tuple[str, ...], notices: list[str]
+) -> None:
+    """Replace the rows of a CSV that share their key with a new row; to be called as replace_csvs.
 
     A CSV that does not verify is set aside, with a line in notices: new rows are never refused.
 
     Raises:
         OSError: A file cannot be written; what stands there still verifies.
     """
-    with exclusive(folder):
-        present = _rows_if_any(folder / name, notices)
-        by_key = {tuple(getattr(row, part) for part in key): row for row in (*present, *rows)}
-        merged = [row for _, row in sorted(by_key.items(), key=lambda item: item[0])]
-        return _replace_csvs(folder, {name: render_csv(name, merged)})
+    present = _rows_if_any(path, notices)
+    by_key = {tuple(getattr(row, part) for part in key): row for row in (*present, *rows)}
+    merged = [by_key[values] for values in sorted(by_key)]
+    replace_csvs(path.parent, {path.name: render_csv(path.name, merged)})
 
 
 def _rows_if_any(path: Path, notices: list[str]) -> tuple[Any, ...]:
@@ -92,32 +105,18 @@ def _rows_if_any(path: Path, notices: list[str]) -> tuple[Any, ...]:
         return ()
 
 
-def _replace_csvs(folder: Path, contents: Mapping[str, Rendered]) -> bool:
-    known = _known_versions(folder)
-    changed = {}
-    for name, rendered in contents.items():
-        digest = _digest(rendered.content)
-        present = _digest_of_file(folder / name)
-        versions = known.get(name, {})
-        if present == digest and digest in versions:
-            continue
-        kept = {version: rows for version, rows in versions.items() if version == present}
-        known[name] = kept | {digest: rendered.rows}
-        changed[name] = rendered.content
-    if changed:
-        replace_file(folder / CHECKSUMS, seal(known))
-        for name, content in changed.items():
-            replace_file(folder / name, content)
-    return bool(changed)
-
-
-def _known_versions(folder: Path) -> dict[str, dict[str, int]]:
-    """Return CSV name to {checksum: number of rows}; nothing where checksums.json is no use."""
+def _usable_versions(folder: Path) -> Versions:
     try:
-        known = unseal((folder / CHECKSUMS).read_bytes())
+        return load_versions(folder)
     except (FileNotFoundError, ResultsError):
         return {}
-    return known if isinstance(known, dict) else {}
+
+
+def _checksum_of_file(path: Path) -> str | None:
+    try:
+        return checksum(path.read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
@@ -127,26 +126,27 @@ def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
         ResultsError: It is absent, truncated, edited, of another schema version, or its columns
             or values are not those of the schema; names the file and what to do.
     """
-    row_type = ROW_TYPES[name]
-    lines = _split(_verified(folder, name))
+    path = folder / name
+    content, rows = read_verified(path)
     try:
-        names = lines[0] if lines else []
-        _check_version(names, lines[1:])
-        check_names(row_type, names)
-        return tuple(
-            _row(row_type, names, cells, number) for number, cells in enumerate(lines[1:], start=2)
-        )
+        return _parse(content, ROW_TYPES[name], rows=rows)
     except ResultsError as error:
-        raise ResultsError(f"{folder / name}: {error}") from None
+        raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
 
 
-def _row(row_type: type[Any], names: list[str], cells: list[str], number: int) -> Any:
-    if len(cells) != len(names):
-        raise ResultsError(f"line {number}: {len(cells)} cells, not {len(names)}; {WHAT_TO_DO}")
+def _parse(content: bytes, row_type: type[Any], *, rows: int) -> tuple[Any, ...]:
     try:
-        return from_cells(row_type, dict(zip(names, cells, strict=True)))
-    except ResultsError as error:
-        raise ResultsError(f"line {number}: {error}") from None
+        text = io.StringIO(content.decode("utf-8"), newline="")
+        names, *lines = list(csv.reader(text, strict=True)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"not a CSV: {error}") from None
+    if len(lines) != rows:
+        raise ResultsError(f"{len(lines)} rows, not {rows}")
+    _check_version(names, lines)
+    check_names(row_type, names)
+    return tuple(
+        _row(row_type, names, cells, number) for number, cells in enumerate(lines, start=2)
+    )
 
 
 def _check_version(names: list[str], lines: list[list[str]]) -> None:
@@ -154,66 +154,15 @@ def _check_version(names: list[str], lines: list[list[str]]) -> None:
         return
     index = names.index("schema_version")
     for cells in lines:
-        if index < len(cells) and cells[index] != str(SCHEMA_VERSION):
-            raise ResultsError(
-                f"schema_version is {cells[index]}, not {SCHEMA_VERSION}; {WHAT_TO_DO}"
-            )
+        version = cells[index] if index < len(cells) else ""
+        if version.isdecimal() and version != str(SCHEMA_VERSION):
+            raise ResultsError(f"of schema version {version}, not {SCHEMA_VERSION}")
 
 
-def _verified(folder: Path, name: str) -> bytes:
-    # Between reading the CSV and reading the checksums both may be replaced twice: look again.
-    for _ in range(READ_ATTEMPTS):
-        try:
-            content = (folder / name).read_bytes()
-        except OSError as error:
-            raise ResultsError(f"{folder / name}: cannot be read: {error.strerror}") from None
-        rows = _versions_of(folder, name).get(_digest(content))
-        if rows is not None:
-            break
-    else:
-        raise ResultsError(
-            f"{folder / name}: truncated or edited, it does not match {CHECKSUMS}; {WHAT_TO_DO}"
-        )
-    found = _count_rows(content)
-    if found != rows:
-        raise ResultsError(f"{folder / name}: {found} rows, not {rows}; {WHAT_TO_DO}")
-    return content
-
-
-def _versions_of(folder: Path, name: str) -> dict[str, int]:
-    path = folder / CHECKSUMS
+def _row(row_type: type[Any], names: list[str], cells: list[str], number: int) -> Any:
+    if len(cells) != len(names):
+        raise ResultsError(f"line {number}: {len(cells)} cells, not {len(names)}")
     try:
-        known = unseal(path.read_bytes())
-    except OSError as error:
-        raise ResultsError(
-            f"{folder / name}: cannot be verified, {CHECKSUMS} beside it cannot be read: "
-            f"{error.strerror}; {WHAT_TO_DO}"
-        ) from None
-    except OtherSchemaError as error:
-        raise ResultsError(f"{folder / name}: {CHECKSUMS}: {error}; {WHAT_TO_DO}") from None
+        return from_cells(row_type, dict(zip(names, cells, strict=True)))
     except ResultsError as error:
-        raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
-    versions = known.get(name) if isinstance(known, dict) else None
-    return versions if isinstance(versions, dict) else {}
-
-
-def _split(content: bytes) -> list[list[str]]:
-    try:
-        return list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"not a CSV: {error}") from None
-
-
-def _count_rows(content: bytes) -> int:
-    return max(0, len(_split(content)) - 1)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _digest_of_file(path: Path) -> str | None:
-    try:
-        return _digest(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        raise ResultsError(f"line {number}: {error}") from None

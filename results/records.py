@@ -4,8 +4,9 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.columns import columns_of, from_json, to_json
+from results.columns import from_json, to_json
 from results.errors import ResultsError
+from results.layout import columns_of
 from results.schema import OK, AccuracyRow, SampleRow
 from results.sealed import seal, unseal
 

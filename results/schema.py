@@ -6,8 +6,9 @@ The order of the fields is the order of the columns. DICTIONARY.md is generated 
 import dataclasses
 from dataclasses import dataclass
 
-from results.columns import check_row, column, columns_of, optional
+from results.columns import check_row
 from results.errors import ResultsError
+from results.layout import column, columns_of, optional
 
 SCHEMA_VERSION = 1
 
@@ -45,11 +46,17 @@ SETTING_COLUMNS = (
     "encoder",
     "batch_size",
     "learning_rate",
-    "first_stage_budget_updates",
-    "stage_budget_updates",
+    "budget_updates",
     "warmup_updates",
     "clip_norm",
     "solved_accuracy",
+)
+VERSION_COLUMNS = (
+    "task_version",
+    "model_version",
+    "sampler_version",
+    "recipe_version",
+    "evaluator_version",
 )
 
 
@@ -125,10 +132,11 @@ class AccuracyRow:
         "bits per item", "Teacher-forced cross-entropy on validation at the end of the stage."
     )
     validation_token_accuracy: float | None = optional(
-        "fraction", "Free-running token accuracy on validation at the end of the stage."
+        "fraction", "Teacher-forced token accuracy on validation at the end of the stage."
     )
     validation_sequence_accuracy: float | None = optional(
-        "fraction", "Free-running exact match on validation at the end of the stage."
+        "fraction",
+        "Exact match on validation at the end of the stage; free-running and teacher-forced agree.",
     )
 
     parameters: int | None = optional("parameters", "Number of trained parameters.")
@@ -148,8 +156,8 @@ class AccuracyRow:
     encoder: str = column("name", "Encoder direction: bi or uni.")
     batch_size: int = column("sequences", "Training batch size.")
     learning_rate: float = column("number", "Peak learning rate.")
-    first_stage_budget_updates: int = column("updates", "Most updates of the first stage.")
-    stage_budget_updates: int = column("updates", "Most updates of each later stage.")
+    budget_updates: int = column("updates", "Most updates that any stage may take.")
+    stage_budget_updates: int = column("updates", "Most updates that this stage may take.")
     warmup_updates: int = column("updates", "Updates over which the learning rate rises.")
     clip_norm: float = column("number", "Largest gradient norm; larger ones are scaled down.")
     solved_accuracy: float = column("fraction", "Validation exact match that ends a stage.")

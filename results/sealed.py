@@ -27,6 +27,14 @@ def seal(body: object) -> bytes:
     return header.encode("ascii") + text + _END
 
 
+def check_version(document: bytes) -> None:
+    """Raise OtherSchemaError where the document says that it is of another schema version."""
+    header = _HEADER.match(document)
+    version = header.group(1).decode("ascii") if header else _stated_version(document)
+    if version not in (None, str(SCHEMA_VERSION)):
+        raise OtherSchemaError(f"it is of schema version {version}, not {SCHEMA_VERSION}")
+
+
 def unseal(document: bytes) -> Any:
     """Return the body of a document.
 
@@ -36,10 +44,8 @@ def unseal(document: bytes) -> Any:
     """
     if not document:
         raise ResultsError("the file is empty")
+    check_version(document)
     header = _HEADER.match(document)
-    version = header.group(1).decode("ascii") if header else _stated_version(document)
-    if version not in (None, str(SCHEMA_VERSION)):
-        raise OtherSchemaError(f"it is of schema version {version}, not {SCHEMA_VERSION}")
     if header is None or not document.endswith(_END):
         raise ResultsError("it is damaged, or was not written by this package")
     text = document[header.end() : -len(_END)]

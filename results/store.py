@@ -1,12 +1,14 @@
 """The results folder: a plan, immutable records, failures, and the CSVs compiled from them."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from results import csv_files
+from results.atomic import exclusive
 from results.errors import ResultsError
+from results.outcomes import csv_order, outcomes
 from results.plan_file import PLAN, PlanFile
 from results.record_folder import RecordFolder
 from results.records import Record
@@ -18,7 +20,7 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
-from results.sealed import OtherSchemaError, unseal
+from results.sealed import OtherSchemaError, check_version
 
 LEFT = "left"
 RECORDS = "records"
@@ -74,10 +76,10 @@ def _check_version(root: Path) -> None:
     if not path.is_file():
         path = next(iter(sorted((root / RECORDS).glob("[!.]*.json"))), path)
     try:
-        unseal(path.read_bytes())
+        check_version(path.read_bytes())
     except OtherSchemaError as error:
         raise ResultsError(f"{path}: {error}; choose another folder") from None
-    except (OSError, ResultsError):
+    except OSError:
         return
 
 
@@ -155,7 +157,7 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every planned row by record_id: one of STATUSES, or `left`."""
-        return {record_id: row.status if row else LEFT for record_id, row in self._present()}
+        return {record_id: row.status if row else LEFT for record_id, row in self._outcomes()}
 
     def compile(self) -> None:
         """Write accuracy.csv and samples.csv from what the plan has records and failures of.
@@ -163,8 +165,9 @@ class Store:
         Raises:
             ResultsError: A file cannot be written; what stands there still verifies.
         """
-        with self._writing():
-            rows = sorted((row for _, row in self._present() if row), key=_order)
+        # Gathered within the lock: whoever writes last has seen every record of those before.
+        with self._writing(), exclusive(self.root):
+            rows = sorted((row for _, row in self._outcomes() if row), key=csv_order)
             samples = [sample for row in rows for sample in self._samples(row)]
             contents = {
                 csv_files.ACCURACY: csv_files.render_csv(csv_files.ACCURACY, rows),
@@ -180,25 +183,12 @@ class Store:
         Raises:
             ResultsError: The disk refuses; what stands there still verifies.
         """
-        with self._writing():
-            csv_files.merge_rows(
-                self.root, csv_files.THROUGHPUT, rows, key=THROUGHPUT_KEY, notices=self._notices
-            )
+        path = self.root / csv_files.THROUGHPUT
+        with self._writing(), exclusive(self.root):
+            csv_files.merge_rows(path, rows, key=THROUGHPUT_KEY, notices=self._notices)
 
-    def _present(self) -> Iterator[tuple[str, AccuracyRow | None]]:
-        """Yield record_id and what the CSV shows of each planned row; None where nothing yet."""
-        failures = self.failures()
-        first_failures = _first_failures(failures.values())
-        for row in self.plan():
-            record = self._records.read(row.record_id)
-            if record is not None:
-                yield row.record_id, record.row
-            elif row.record_id in failures:
-                yield row.record_id, failures[row.record_id]
-            elif first_failures.get(row.run_id, row.train_length + 1) <= row.train_length:
-                yield row.record_id, row
-            else:
-                yield row.record_id, None
+    def _outcomes(self) -> Iterator[tuple[str, AccuracyRow | None]]:
+        return outcomes(self.plan(), read_record=self._records.read, failures=self.failures())
 
     def _samples(self, row: AccuracyRow) -> list[SampleRow]:
         record = self._records.read(row.record_id) if row.status == OK else None
@@ -224,24 +214,3 @@ class Store:
             raise ResultsError(
                 f"{self.root}: cannot be written: {error.strerror or error}"
             ) from None
-
-
-def _first_failures(failures: Iterable[AccuracyRow]) -> Mapping[str, int]:
-    """Return the smallest train_length that failed, by run_id."""
-    first: dict[str, int] = {}
-    for row in failures:
-        first[row.run_id] = min(row.train_length, first.get(row.run_id, row.train_length))
-    return first
-
-
-def _order(row: AccuracyRow) -> tuple[str, str, str, str, int, int, int, str]:
-    return (
-        row.task,
-        row.model,
-        row.protocol,
-        row.config_id,
-        row.seed,
-        row.train_length,
-        row.length,
-        row.record_id,
-    )

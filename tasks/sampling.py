@@ -30,7 +30,7 @@ SAMPLER_VERSION = 1
 _SPLITS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 16)}
 _SMALLEST_SPLIT_SPACE = 65_536
 _INT64_MAX = 2**63 - 1
-# Rounds of this many items keep a held-out draw at length 1,000 below 100 MB.
+# A round of this many items takes about 100 MB: long held-out draws take several.
 _ITEMS_PER_ROUND = 2**22
 
 

@@ -92,7 +92,7 @@ def accuracy_row(task: str, model: str, seed: int, length: int, **changes: objec
         "train_length": length, "length": length, "status": "ok",
         "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}", "symbols": SYMBOLS[task],
         "test_sequences": 1024, "cell": "lstm", "hidden": 64, "embedding": 32, "encoder": "bi",
-        "batch_size": 64, "learning_rate": 2e-3, "first_stage_budget_updates": 1500,
+        "batch_size": 64, "learning_rate": 2e-3, "budget_updates": 1500,
         "stage_budget_updates": 400, "warmup_updates": 100, "clip_norm": 1.0,
         "solved_accuracy": 0.98, "device": "cpu", "task_version": 1, "model_version": 1,
         "sampler_version": 1, "recipe_version": 1, "evaluator_version": 1, "attempts": 1,

@@ -133,3 +133,21 @@ def test_arguments_are_validated(argument: str, value: object, message: str) -> 
     }
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         sample_batch(TASKS["copy"], torch.Generator(), **arguments)  # type: ignore[arg-type]
+
+
+class GeneratorElsewhere(torch.Generator):
+    """What a generator of an accelerator looks like."""
+
+    device = torch.device("cuda", 0)
+
+
+def test_the_generator_lives_on_the_cpu() -> None:
+    with pytest.raises(ValueError, match=r"^generator: must live on the cpu, got one on cuda:0$"):
+        sample_batch(
+            TASKS["copy"],
+            GeneratorElsewhere(),
+            batch_size=1,
+            length=3,
+            symbols=4,
+            split="train",
+        )

@@ -1,0 +1,132 @@
+"""Statistics over seeds: tables in, tables out, nothing drawn.
+
+Seeds are the unit: every group must hold at most one row per seed.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from results.errors import ResultsError
+from results.schema import OK, SETTING_COLUMNS, VERSION_COLUMNS
+
+CONFIDENCE = 0.95
+
+
+def one_configuration(frame: pd.DataFrame) -> None:
+    """Refuse a table in which a model was run with different settings.
+
+    Raises:
+        ResultsError: Some (task, model, protocol) has several config_ids; names the settings that
+            differ and how to choose.
+    """
+    for (task, model, protocol), group in frame.groupby(["task", "model", "protocol"]):
+        if group["config_id"].nunique() > 1:
+            first_rows = group.drop_duplicates("config_id")
+            differing = [
+                name
+                for name in (*SETTING_COLUMNS, *VERSION_COLUMNS)
+                if first_rows[name].nunique(dropna=False) > 1
+            ]
+            choices = "; ".join(_describe(row, differing) for _, row in first_rows.iterrows())
+            raise ResultsError(
+                f"{task}, {model}, {protocol}: {len(first_rows)} configurations are mixed; "
+                f"choose one with --config ID: {choices}"
+            )
+
+
+def _describe(row: "pd.Series[Any]", names: Sequence[str]) -> str:
+    settings = ", ".join(f"{name}={row[name]}" for name in names) or "no recorded setting differs"
+    return f"{row['config_id']} ({settings})"
+
+
+def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+    """Average a column over seeds, with a t-interval.
+
+    Args:
+        value: Column to average; rows that are ok but have no value count nowhere.
+        by: Columns that name a group, such as task, model and length.
+
+    Returns:
+        The columns of `by`, then mean; low and high, the 95 % t-interval (NaN below two seeds; cut
+        to [0, 1] where the column is a fraction, which normalised_accuracy is not); n, the rows
+        averaged; failed, the rows that are not ok.
+
+    Raises:
+        ResultsError: A column is absent, or a group holds several rows of one seed.
+    """
+    _check_groups(frame, [value], by)
+    is_ok = frame["status"] == OK
+    table = frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
+    groups = table.groupby(list(by), dropna=False)
+    result = groups.agg(
+        mean=("_value", "mean"),
+        spread=("_value", "std"),
+        n=("_value", "count"),
+        failed=("_failed", "sum"),
+    )
+    n = result["n"].to_numpy(dtype="float64")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * result["spread"] / np.sqrt(n)
+    result["low"], result["high"] = result["mean"] - half, result["mean"] + half
+    if value.endswith("_accuracy") and value != "normalised_accuracy":
+        result[["low", "high"]] = result[["low", "high"]].clip(0.0, 1.0)
+    return result[["mean", "low", "high", "n", "failed"]].reset_index()
+
+
+def solved_fraction(
+    frame: pd.DataFrame, by: Sequence[str], *, threshold: float, value: str = "sequence_accuracy"
+) -> pd.DataFrame:
+    """Count the seeds that solved a task; a row that is not ok did not.
+
+    Args:
+        by: Columns that name a group, such as task, model and length.
+        threshold: Smallest value that counts as solved.
+        value: Column that is compared with the threshold.
+
+    Returns:
+        The columns of `by`, then fraction; low and high, its 95 % Wilson interval; solved; n.
+
+    Raises:
+        ResultsError: A column is absent, or a group holds several rows of one seed.
+    """
+    _check_groups(frame, [value], by)
+    is_solved = (frame["status"] == OK) & (frame[value] >= threshold)
+    groups = frame.assign(_solved=is_solved.astype("int64")).groupby(list(by), dropna=False)
+    result = groups.agg(solved=("_solved", "sum"), n=("_solved", "size"))
+    result["fraction"] = result["solved"] / result["n"]
+    result["low"], result["high"] = wilson_interval(
+        result["solved"].to_numpy(), result["n"].to_numpy()
+    )
+    return result[["fraction", "low", "high", "solved", "n"]].reset_index()
+
+
+def wilson_interval(solved: Any, n: Any) -> tuple[Any, Any]:
+    """Return the ends of the 95 % Wilson score interval, without continuity correction.
+
+    Args:
+        solved: Number of successes; a number or an array.
+        n: Number of trials, at least 1.
+
+    Source: Wilson 1927; method 3 of Newcombe 1998, Statistics in Medicine 17, 857-872.
+    """
+    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
+    share = solved / n
+    middle = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    scale = 1 + z**2 / n
+    return np.clip((middle - half) / scale, 0.0, 1.0), np.clip((middle + half) / scale, 0.0, 1.0)
+
+
+def _check_groups(frame: pd.DataFrame, values: Sequence[str], by: Sequence[str]) -> None:
+    for name in (*values, *by, "seed", "status"):
+        if name not in frame.columns:
+            raise ResultsError(f"{name}: there is no such column")
+    repeated = frame.duplicated([*by, "seed"])
+    if repeated.any():
+        row = frame[repeated].iloc[0]
+        group = ", ".join(f"{name} {row[name]}" for name in (*by, "seed"))
+        raise ResultsError(f"by: several rows of one seed in a group: {group}")

@@ -1,0 +1,70 @@
+"""The CSVs as pandas tables, verified, with the types of the schema."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from results.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
+from results.errors import ResultsError
+from results.layout import columns_of
+
+DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
+REFERENCE = Path(__file__).with_name("reference")
+
+
+def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -> Path:
+    """Return the folder to report on: the one given, else ./results, else the committed one.
+
+    Args:
+        folder: The folder asked for; it must hold a CSV.
+        reference: The committed folder, used where ./results holds no accuracy.csv.
+
+    Raises:
+        ResultsError: There are no results.
+    """
+    if folder is not None:
+        if not any((folder / name).is_file() for name in ROW_TYPES):
+            raise ResultsError(f"no results in {folder}: run python -m bench.run --out {folder}")
+        return folder
+    for candidate in (Path("results"), reference):
+        if (candidate / ACCURACY).is_file():
+            return candidate
+    raise ResultsError("no results: run python -m bench.run first")
+
+
+def read_accuracy(folder: Path) -> pd.DataFrame:
+    """Return accuracy.csv, in the order of the file.
+
+    Raises:
+        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
+    """
+    return _read(folder, ACCURACY)
+
+
+def read_throughput(folder: Path) -> pd.DataFrame:
+    """Return throughput.csv, in the order of the file.
+
+    Raises:
+        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
+    """
+    return _read(folder, THROUGHPUT)
+
+
+def read_samples(folder: Path) -> pd.DataFrame:
+    """Return samples.csv, in the order of the file.
+
+    Raises:
+        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
+    """
+    return _read(folder, SAMPLES)
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame:
+    rows = read_rows(folder, name)
+    return pd.DataFrame(
+        {
+            item.name: pd.Series([getattr(row, item.name) for row in rows], dtype=DTYPES[item.kind])
+            for item in columns_of(ROW_TYPES[name])
+        }
+    )
