@@ -119,7 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--cell", default="lstm", metavar="NAME", help=", ".join(CELLS))
     add("--hidden", metavar="H", help="state size; embeddings have half of it")
     add("--encoder", default="bi", metavar="NAME", help=", ".join(ENCODERS))
-    add("--budget", metavar="N", help="updates per stage at most; fewer above length 25")
+    add(
+        "--budget",
+        metavar="N",
+        help="updates per stage at most; in proportion fewer above length 10",
+    )
     add("--learning-rate", metavar="X", help="for calibration; the same for every model")
     add("--test-lengths", metavar="RANGE", help="also test every stage at these lengths")
     add("--device", default="cpu", metavar="NAME", help=", ".join(DEVICES))

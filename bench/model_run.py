@@ -36,10 +36,13 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 def build_model(run: ModelRun) -> nn.Module:
-    """Build a run's model with the parameters that its seed gives."""
+    """Build a run's model with the parameters that its seed gives, ready to be timed."""
     with seeded_initialisation(run.seed):
         model: nn.Module = resolve(run.builder)(run.config)
-    return model.to(run.device)
+    model = model.to(run.device)
+    if hasattr(model, "warm_up"):
+        model.warm_up()
+    return model
 
 
 @dataclass

@@ -37,8 +37,8 @@ class Recipe:
     batch_size: int = 32
     learning_rate: float = 4e-3
     beta2: float = 0.98
-    stage_budget_updates: int = 2000
-    full_budget_length: int = 25
+    stage_budget_updates: int = 5000
+    full_budget_length: int = 10
     warmup_updates: int = 100
     constant_fraction: float = 0.3
     final_fraction: float = 0.02

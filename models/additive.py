@@ -1,65 +1,82 @@
-"""The score of additive attention, v . tanh(a + b) for every pair of a query and a key."""
+"""The scores of additive attention, v . tanh(a + b) for every pair of a query and a key.
 
+Written as it stands, the formula fills a tensor (batch, target, source, hidden). Here that tensor
+never exists, in either of two forms of the same operation:
+
+* `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
+  and once per key, and a pair costs a division, which `torch.compile` fuses with the sum over
+  hidden units. It needs a C++ compiler, or Triton on CUDA, and some seconds to compile.
+* `chunked`, tanh in eager mode on pieces that stay in cache.
+
+Both compute the pairs again in the backward pass instead of keeping them.
+"""
+
+import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-_CHUNK_ELEMENTS = 128 * 1024
+from models.additive_path import additive_path, call_compiled, report_failure
+
+# e^2a of a query at its limit still fits float32. With keys within theirs, a query beyond its
+# limit saturates every pair, 1 - tanh(43 - 34) = 3e-8; larger keys take the chunked form.
+QUERY_LIMIT = 43.0
+KEY_LIMIT = 34.0
+
+# The largest piece of (batch, target, source, hidden): half a megabyte, to stay in cache.
+CHUNK_ELEMENTS = {"cpu": 2**17, "cuda": 2**24}
+
+_AXES = (("batch", "target", "hidden"), ("batch", "source", "hidden"))
 
 
 class AdditiveKeys(NamedTuple):
-    """What the score needs of a source, computed once."""
+    """What the scores need of a source, computed once.
+
+    Attributes:
+        projected: U memory.
+        exponential: Its e^2b for the compiled form, None for the chunked one.
+    """
 
     projected: Float[Tensor, "batch source hidden"]
+    exponential: Float[Tensor, "batch source hidden"] | None
+
+
+def warm_up(device: torch.device | str = "cpu") -> str:
+    """Compile what the device needs, if anything, so that no timing contains it.
+
+    The first use would do the same. Should it fail, the chunked form is used from then on.
+
+    Returns:
+        How scores are computed from now on: `compiled` or `chunked`.
+    """
+    if additive_path(device) == "compiled":
+        _compile_once(torch.device(device))
+    return additive_path(device)
+
+
+@functools.cache
+def _compile_once(device: torch.device) -> None:
+    query, key, v = (torch.ones(size, device=device) for size in ((2, 3, 7), (2, 5, 7), (7,)))
+    try:
+        compiled_gradients(query, key, v, compiled_scores(query, key, v))
+    except Exception as error:
+        report_failure(device, error)
 
 
 def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKeys:
-    """Return what `additive_scores` needs of the projected memory."""
-    return AdditiveKeys(projected)
-
-
-def additive_path(device: torch.device) -> str:
-    """Return how the scores are computed on this device: `compiled` or `chunked`."""
-    return "chunked"
-
-
-def _chunks(batch: int, target: int, pairs: int) -> Any:
-    rows = max(1, _CHUNK_ELEMENTS // pairs)
-    if rows >= target:
-        step = max(1, rows // target)
-        for start in range(0, batch, step):
-            yield slice(start, start + step), slice(None)
-    else:
-        for row in range(batch):
-            for start in range(0, target, rows):
-                yield slice(row, row + 1), slice(start, start + rows)
-
-
-class _Scores(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, v: Tensor) -> Tensor:
-        ctx.save_for_backward(a, b, v)
-        scores = a.new_empty(a.shape[0], a.shape[1], b.shape[1])
-        for rows, columns in _chunks(a.shape[0], a.shape[1], b.shape[1] * a.shape[2]):
-            pair = torch.tanh(a[rows, columns, None] + b[rows, None])
-            scores[rows, columns] = pair @ v
-        return scores
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        a, b, v = ctx.saved_tensors
-        grad_a, grad_b, grad_v = torch.zeros_like(a), torch.zeros_like(b), torch.zeros_like(v)
-        for rows, columns in _chunks(a.shape[0], a.shape[1], b.shape[1] * a.shape[2]):
-            pair = torch.tanh(a[rows, columns, None] + b[rows, None])
-            g = grad[rows, columns]
-            grad_v += torch.einsum("bts,btsh->h", g, pair)
-            slope = 1 - pair * pair
-            slope *= g[..., None]
-            grad_a[rows, columns] += slope.sum(2)
-            grad_b[rows] += slope.sum(1)
-        return grad_a * v, grad_b * v, grad_v
+    """Prepare the projected memory U memory for `additive_scores`."""
+    is_single = projected.dtype == torch.float32
+    if not is_single or warm_up(projected.device) != "compiled":
+        return AdditiveKeys(projected, None)
+    keys = projected.detach()
+    # Written so that NaN, too, takes the chunked form.
+    if not keys.abs().amax().item() <= KEY_LIMIT:
+        return AdditiveKeys(projected, None)
+    return AdditiveKeys(projected, torch.exp(2 * keys))
 
 
 def additive_scores(
@@ -67,6 +84,126 @@ def additive_scores(
     keys: AdditiveKeys,
     score_vector: Float[Tensor, " hidden"],
 ) -> Float[Tensor, "batch target source"]:
-    """Return v . tanh(query + key) for every pair."""
-    scores: Tensor = _Scores.apply(query, keys.projected, score_vector)  # type: ignore[no-untyped-call]
+    """Return v . tanh(a + b) of every pair, for a = W query and b = U memory.
+
+    The rounding error is relative to sum |v|, not to the score.
+
+    Source: Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, appendix A.1.2.
+    """
+    scores: Tensor = _AdditiveScores.apply(query, keys.projected, keys.exponential, score_vector)
     return scores
+
+
+class _AdditiveScores(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, exponential: Tensor | None, v: Tensor) -> Any:
+        if exponential is None:
+            ctx.gradients = chunked_gradients
+            ctx.save_for_backward(query, key, v)
+            return chunked_scores(query, key, v)
+        query = torch.exp(2 * query.clamp(-QUERY_LIMIT, QUERY_LIMIT))
+        ctx.gradients = compiled_gradients
+        ctx.save_for_backward(query, exponential, v)
+        return compiled_scores(query, exponential, v)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        grad_query, grad_key, grad_v = ctx.gradients(*ctx.saved_tensors, grad)
+        return grad_query, grad_key, None, grad_v
+
+
+def identity_scores(
+    query: Float[Tensor, "batch target hidden"],
+    key: Float[Tensor, "batch source hidden"],
+    v: Float[Tensor, " hidden"],
+) -> Float[Tensor, "batch target source"]:
+    """Return the scores from e^2a and e^2b. Where their product overflows, 1 / inf = 0 is right."""
+    return v.sum() - 2 * (v / (1 + query[:, :, None] * key[:, None])).sum(-1)
+
+
+def identity_sums(
+    query: Float[Tensor, "batch target hidden"],
+    key: Float[Tensor, "batch source hidden"],
+    grad: Float[Tensor, "batch target source"],
+) -> tuple[
+    Float[Tensor, "batch target hidden"],
+    Float[Tensor, "batch source hidden"],
+    Float[Tensor, "batch target hidden"],
+]:
+    """Return what the gradients need: sums of g r(1 - r) over keys and queries, of g r over keys.
+
+    Here r = 1 / (1 + e^2a e^2b), so that tanh' = 4 r(1 - r).
+    """
+    grad = grad[..., None]
+    r = 1 / (1 + query[:, :, None] * key[:, None])
+    return (grad * (r - r * r)).sum(2), (grad * (r - r * r)).sum(1), (grad * r).sum(2)
+
+
+def compiled_scores(query: Tensor, key: Tensor, v: Tensor) -> Tensor:
+    """Return the scores from e^2a and e^2b."""
+    scores: Tensor = call_compiled(identity_scores, query, key, v, axes=(*_AXES, ("hidden",)))
+    return scores
+
+
+def compiled_gradients(
+    query: Tensor, key: Tensor, v: Tensor, grad: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of the scores to a, b and v from e^2a and e^2b."""
+    axes = (*_AXES, ("batch", "target", "source"))
+    key_sum, query_sum, r_sum = call_compiled(identity_sums, query, key, grad, axes=axes)
+    return 4 * v * key_sum, 4 * v * query_sum, grad.sum() - 2 * r_sum.sum((0, 1))
+
+
+def chunked_scores(
+    query: Float[Tensor, "batch target hidden"],
+    key: Float[Tensor, "batch source hidden"],
+    v: Float[Tensor, " hidden"],
+) -> Float[Tensor, "batch target source"]:
+    """Return the scores from a and b."""
+    scores = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
+    for rows, columns, tanh in _tanh_chunks(query, key):
+        scores[rows, columns] = tanh @ v
+    return scores
+
+
+def chunked_gradients(
+    query: Float[Tensor, "batch target hidden"],
+    key: Float[Tensor, "batch source hidden"],
+    v: Float[Tensor, " hidden"],
+    grad: Float[Tensor, "batch target source"],
+) -> tuple[
+    Float[Tensor, "batch target hidden"],
+    Float[Tensor, "batch source hidden"],
+    Float[Tensor, " hidden"],
+]:
+    """Return the gradients of the scores to a, b and v."""
+    grad_query, grad_key, grad_v = (
+        torch.empty_like(query),
+        torch.zeros_like(key),
+        torch.zeros_like(v),
+    )
+    for rows, columns, tanh in _tanh_chunks(query, key):
+        chunk = grad[rows, columns]
+        grad_v.addmv_(tanh.reshape(-1, len(v)).t(), chunk.reshape(-1))
+        # In place: chunk * (1 - tanh^2).
+        torch.ops.aten.tanh_backward.grad_input(chunk[..., None], tanh, grad_input=tanh)
+        torch.sum(tanh, 2, out=grad_query[rows, columns])
+        grad_key[rows] += tanh.sum(1)
+    return grad_query * v, grad_key * v, grad_v
+
+
+def _tanh_chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Yield tanh(a + b) piece by piece, always in the same memory."""
+    batch, target, hidden = query.shape
+    limit = CHUNK_ELEMENTS.get(query.device.type, CHUNK_ELEMENTS["cuda"])
+    queries = max(1, limit // (key.shape[1] * hidden))
+    row_step, column_step = max(1, queries // target), min(queries, target)
+    memory = query.new_empty(row_step * column_step * key.shape[1] * hidden)
+    for row in range(0, batch, row_step):
+        for column in range(0, target, column_step):
+            rows, columns = slice(row, row + row_step), slice(column, column + column_step)
+            a, b = query[rows, columns, None], key[rows, None]
+            shape = (a.shape[0], a.shape[1], key.shape[1], hidden)
+            piece = memory[: shape[0] * shape[1] * shape[2] * hidden].view(shape)
+            yield rows, columns, torch.add(a, b, out=piece).tanh_()

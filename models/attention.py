@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.additive import AdditiveKeys, additive_keys, additive_path, additive_scores
+from models.additive import AdditiveKeys, additive_keys, additive_scores
+from models.additive_path import additive_path
 
 
 def _context(

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from models import additive
 from models.attention import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.decoder import Attention, Decoder
@@ -33,6 +34,11 @@ class Seq2Seq(nn.Module):
         """How the attention is computed (`plain`, `compiled`, `chunked`), if there is any."""
         attention = self.decoder.attention
         return None if attention is None else attention.path
+
+    def warm_up(self) -> None:
+        """Compile what the attention compiles, so that no timing contains it."""
+        if isinstance(self.decoder.attention, AdditiveAttention):
+            additive.warm_up(self.decoder.attention.score_vector.device)
 
     def forward(
         self,

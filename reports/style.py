@@ -19,9 +19,11 @@ DASH_DOT: Dash = (0, (5.0, 1.4, 1.0, 1.4))
 
 PANEL_WIDTH_INCHES = 2.1
 PANEL_HEIGHT_INCHES = 1.55
-MARGIN_WIDTH_INCHES = 0.7
 LEAST_WIDTH_INCHES = 3.6
 DOTS_PER_INCH = 150
+TITLE_SIZE = 10.0
+TEXT_SIZE = 7.5
+CAPTION_SIZE = 6.5
 TEXT_COLOUR = "#262626"
 NOTE_COLOUR = "#555555"
 
@@ -35,12 +37,14 @@ class LineStyle:
         colour: Hexadecimal colour.
         dash: Matplotlib line style.
         marker: Matplotlib marker; empty for a curve without.
+        width: Width of the line, in points.
     """
 
     label: str
     colour: str
     dash: Dash
     marker: str = ""
+    width: float = 1.5
 
 
 MODEL_STYLES: dict[str, LineStyle] = {
@@ -49,20 +53,22 @@ MODEL_STYLES: dict[str, LineStyle] = {
     "seq2seq": LineStyle("Seq2Seq", "#B5420A", SOLID, "s"),
     "seq2seq+uniform": LineStyle("Seq2Seq + uniform weights", "#0D0D0D", DASH_DOT, "X"),
     "seq2seq+dot": LineStyle("Seq2Seq + dot attention", "#00417F", SOLID, "o"),
-    "seq2seq+additive": LineStyle("Seq2Seq + additive attention", "#18A07F", DASHED, "D"),
+    "seq2seq+additive": LineStyle("Seq2Seq + additive attention", "#18A07F", DASHED, "d"),
 }
 # For models that this file does not know. The counts share no factor, so a pair repeats only
 # after 35 models.
 _FREE_COLOURS = ("#CC79A7", "#6A3D9A", "#7A6A00", "#5B7FA8", "#A0527A")
-_FREE_MARKERS = ("^", "<", ">", "p", "h", "*", "d")
+_FREE_MARKERS = ("^", "<", ">", "p", "h", "*", "D")
 _FREE_DASHES = (DASHED, DASH_DOT, SOLID)
 
 BASELINE_STYLES: dict[str, LineStyle] = {
-    "chance_accuracy": LineStyle("chance", "#C4C4C4", SOLID),
-    "constant_accuracy": LineStyle("best constant answer", "#707070", DOTTED),
-    "repeat_accuracy": LineStyle("repeat the gold item before", "#707070", DASH_DOT),
-    "causal_ceiling_accuracy": LineStyle("ceiling of the RNN that answers at once", "#707070", DASHED),
-    "target_bits": LineStyle("all of the target", "#707070", DOTTED),
+    "target_bits": LineStyle("all the information in the target", "#CFCFCF", SOLID, width=4.0),
+    "chance_accuracy": LineStyle("chance", "#CFCFCF", SOLID, width=2.0),
+    "constant_accuracy": LineStyle("best constant answer", "#5F5F5F", DOTTED, width=1.2),
+    "repeat_accuracy": LineStyle("repeat the gold item before", "#5F5F5F", DASH_DOT, width=1.0),
+    "causal_ceiling_accuracy": LineStyle(
+        "ceiling of the RNN that answers at once", "#5F5F5F", DASHED, width=1.0
+    ),
 }
 
 
@@ -91,12 +97,12 @@ def theme() -> dict[str, Any]:
         **seaborn.plotting_context("paper"),
         "font.family": ["sans-serif"],
         "font.sans-serif": ["DejaVu Sans"],  # it comes with Matplotlib: the same on any machine
-        "font.size": 7.5,
+        "font.size": TEXT_SIZE,
         "axes.titlesize": 8.5,
-        "axes.labelsize": 7.5,
+        "axes.labelsize": TEXT_SIZE,
         "xtick.labelsize": 7.0,
         "ytick.labelsize": 7.0,
-        "legend.fontsize": 7.5,
+        "legend.fontsize": TEXT_SIZE,
         "text.color": TEXT_COLOUR,
         "axes.labelcolor": TEXT_COLOUR,
         "xtick.color": TEXT_COLOUR,

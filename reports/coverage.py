@@ -1,0 +1,101 @@
+"""What a table lacks: lengths that a series does not have, and rows that did not finish."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from reports.captions import counted
+from reports.curves import SERIES
+from results.schema import OK
+
+LINES_AT_MOST = 12
+Key = tuple[str, str, int]
+
+
+def missing_lengths(rows: pd.DataFrame) -> dict[Key, tuple[int, ...]]:
+    """Return the lengths that others have and a series has not, by task, model and seed.
+
+    The lengths expected of each are the union over the table; so are tasks, models and seeds, so
+    that a series without any row is named too.
+    """
+    grid = set(rows["length"])
+    present = {key: set(series["length"]) for key, series in rows.groupby(SERIES)}
+    expected = product(*(sorted(rows[name].unique()) for name in SERIES))
+    return {key: lacking for key in expected if (lacking := tuple(sorted(grid - present.get(key, set()))))}
+
+
+def missing_lines(rows: pd.DataFrame) -> list[str]:
+    """Say in lines of text which lengths are missing where; no line where none is."""
+    grid = sorted(set(rows["length"]))
+    missing = missing_lengths(rows)
+    count = sum(map(len, missing.values()))
+    if not count:
+        return []
+    texts = {key: spans(lengths, grid=grid) for key, lengths in missing.items()}
+    return [f"missing: {counted(count, 'point')} of {count + len(rows):,}", *_lines(texts, rows)]
+
+
+def unfinished_lines(rows: pd.DataFrame) -> list[str]:
+    """Say in lines of text which rows did not finish, and how; no line where all did."""
+    grid = sorted(set(rows["length"]))
+    unfinished = rows[rows["status"] != OK]
+    if unfinished.empty:
+        return []
+    totals = unfinished["status"].value_counts().sort_index()
+    heading = (
+        f"{len(unfinished):,} of {counted(len(rows), 'row')} did not finish: "
+        + ", ".join(f"{count} {status}" for status, count in totals.items())
+    )
+    texts = {
+        key: "; ".join(f"{status} at {spans(group['length'], grid=grid)}"
+                       for status, group in series.groupby("status"))
+        for key, series in unfinished.groupby(SERIES)
+    }
+    return [heading, *_lines(texts, rows)]
+
+
+def _lines(texts: Mapping[Key, str], rows: pd.DataFrame) -> list[str]:
+    """Return one line per text; seeds that share it, then models, then tasks, stand together."""
+    groups: dict[tuple[tuple[Any, ...], ...], str] = {
+        tuple((part,) for part in key): text for key, text in texts.items()
+    }
+    for position in (2, 1, 0):
+        merged: dict[Any, list[Any]] = {}
+        for key, text in groups.items():
+            rest = (key[:position], key[position + 1:], text)
+            merged.setdefault(rest, []).extend(key[position])
+        groups = {(*before, tuple(parts), *after): text
+                  for (before, after, text), parts in merged.items()}
+    lines = []
+    for key, text in groups.items():
+        names = [
+            f"every {name}" if len(parts) == rows[name].nunique() > 1
+            else f"{'seed ' if name == 'seed' else ''}{' and '.join(map(str, parts))}"
+            for name, parts in zip(SERIES, key, strict=True)
+        ]
+        lines.append(f"  {', '.join(names)}: {text}")
+    return shortened(lines)
+
+
+def spans(lengths: Iterable[int], *, grid: Sequence[int]) -> str:
+    """Return lengths as text, neighbours of the grid joined: `10, 40..60`."""
+    places = sorted(grid.index(length) for length in set(lengths))
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return ", ".join(
+        f"{grid[run[0]]}..{grid[run[-1]]}" if len(run) > 2 else ", ".join(str(grid[at]) for at in run)
+        for run in runs
+    )
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    if len(lines) <= LINES_AT_MOST:
+        return list(lines)
+    return [*lines[:LINES_AT_MOST], f"  and {len(lines) - LINES_AT_MOST} more"]

@@ -1,0 +1,148 @@
+"""Show sources, targets and each model's answers, errors marked: `python -m reports.examples`."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from reports import style
+from reports.command import NothingToReport, Parser, add_results_option, leave_with, results_folder
+from reports.curves import own_length_rows, protocols_of
+from reports.symbols import Writing, parse_ids, wrong_items
+from results.csv_files import SAMPLES
+from results.errors import ResultsError
+from results.tables import read_samples
+
+COLUMNS_AT_MOST = 100
+SAMPLES_SHOWN = 3
+RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = Parser(prog="reports.examples", description=__doc__)
+    add_results_option(parser)
+    parser.add_argument("--task", help="task to show (default: all)")
+    parser.add_argument("--length", type=int,
+                        help="length to show (default: the shortest, and the longest that fits)")
+    options = parser.parse_args(arguments)
+    return leave_with(
+        lambda: show(options.results, task=options.task, length=options.length), name=parser.prog
+    )
+
+
+def show(results: Path | None, *, task: str | None, length: int | None) -> int:
+    """Print the examples.
+
+    Raises:
+        ResultsError: samples.csv is damaged, or holds no such task or length.
+        NothingToReport: There is no sample at all.
+    """
+    folder = results_folder(results)
+    samples = read_samples(folder) if (folder / SAMPLES).is_file() else pd.DataFrame()
+    if samples.empty:
+        raise NothingToReport(f"no samples in {folder}: run python -m bench.run first")
+    is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    chosen = select(samples, task=task, length=length)
+    for line in example_lines(chosen, length=length, is_coloured=is_coloured):
+        print(line)
+    return 0
+
+
+def select(samples: pd.DataFrame, *, task: str | None, length: int | None) -> pd.DataFrame:
+    """Keep the samples of one protocol, and of the task and length asked for.
+
+    Raises:
+        ResultsError: There are none; names those that there are.
+    """
+    own = own_length_rows(samples)
+    chosen = own[own["protocol"] == protocols_of(own)[0]] if len(own) else own
+    for name, wanted in (("task", task), ("length", length)):
+        if wanted is None:
+            continue
+        present = sorted(chosen[name].unique())
+        if wanted not in present:
+            there = ", ".join(map(str, present)) or "none"
+            raise ResultsError(f"--{name}: no sample has {wanted!r}; there are: {there}")
+        # Whole tasks first, so that the writing of a task does not change with the length.
+        chosen = chosen[chosen[name] == wanted]
+    return chosen
+
+
+def example_lines(
+    samples: pd.DataFrame, *, length: int | None, is_coloured: bool
+) -> Iterator[str]:
+    """Yield the examples of each task, at the length asked for or at two that fit the screen."""
+    for task, rows in samples.groupby("task"):
+        writing = writing_of(rows)
+        labels = style.styles_for(rows["model"].unique())
+        margin = 2 + max(len(look.label) for look in labels.values()) + 2
+        lengths = sorted(int(each) for each in rows["length"].unique())
+        if length is None:
+            lengths = _two_that_fit(lengths, room=COLUMNS_AT_MOST - margin, writing=writing)
+        for each in lengths:
+            yield from _lines_of_length(
+                rows[rows["length"] == each], heading=f"{task}, length {each}", writing=writing,
+                margin=margin, is_coloured=is_coloured,
+            )
+
+
+def writing_of(rows: pd.DataFrame) -> Writing:
+    """Return how the ids in all of these samples are written."""
+    cells = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()
+    return Writing(max(max(parse_ids(cell), default=0) for cell in cells))
+
+
+def _two_that_fit(lengths: Sequence[int], *, room: int, writing: Writing) -> list[int]:
+    fitting = [each for each in lengths if writing.columns(each) <= room]
+    return sorted({lengths[0], (fitting or lengths)[-1 if fitting else 0]})
+
+
+def _lines_of_length(
+    rows: pd.DataFrame, *, heading: str, writing: Writing, margin: int, is_coloured: bool
+) -> Iterator[str]:
+    seed = rows["seed"].min()
+    # Models that share a seed share their test sequences; a model without that seed has others.
+    rows = rows[rows["seed"] == seed]
+    protocol = rows["protocol"].iloc[0]
+    yield f"{heading} (protocol {protocol}, seed {seed})"
+    shown = list(rows.groupby(["sample", "source", "target"]))[:SAMPLES_SHOWN]
+    for (_, source, target), answers in shown:
+        gold = parse_ids(target)
+        yield ""
+        for name, ids in (("source", parse_ids(source)), ("target", gold)):
+            yield f"  {name}".ljust(margin) + writing.join(writing.cells(ids, items=len(ids)))
+        for model, look in style.styles_for(answers["model"].unique()).items():
+            for row in answers[answers["model"] == model].itertuples():
+                yield from answer_lines(
+                    look.label, parse_ids(row.answer), gold, writing=writing, margin=margin,
+                    is_coloured=is_coloured,
+                )
+    yield ""
+
+
+def answer_lines(
+    label: str, answer: Sequence[int], target: Sequence[int], *, writing: Writing, margin: int,
+    is_coloured: bool,
+) -> Iterator[str]:
+    """Yield an answer, its wrong items red, or with `^` below them."""
+    wrong = wrong_items(answer, target)
+    cells = writing.cells(answer, items=len(wrong))
+    start = f"  {label}".ljust(margin)
+    right = f"  {len(wrong) - sum(wrong)}/{len(wrong)}"
+    if is_coloured:
+        marked = [f"{RED}{cell}{PLAIN}" if is_wrong else cell
+                  for cell, is_wrong in zip(cells, wrong, strict=True)]
+        yield start + writing.join(marked) + right
+        return
+    yield start + writing.join(cells) + right
+    if any(wrong):
+        marks = ["^" * len(cell) if is_wrong else " " * len(cell)
+                 for cell, is_wrong in zip(cells, wrong, strict=True)]
+        yield " " * margin + writing.join(marks).rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Draw the figures from the CSVs alone: `python -m reports.figures`."""
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.captions import counted
+from reports.command import NothingToReport, Parser, add_results_option, leave_with, results_folder, shown
+from reports.coverage import missing_lines, unfinished_lines
+from reports.curves import (
+    DEFAULT_PROTOCOL,
+    Curves,
+    choose_configurations,
+    curves_of,
+    own_length_rows,
+    protocols_of,
+)
+from reports.drawing import accuracy_figure, bits_figure, sequence_figure, throughput_figure
+from reports.rates import rates_of, split_by_setting
+from results.atomic import replace_file
+from results.csv_files import ACCURACY, THROUGHPUT
+from results.tables import read_accuracy, read_throughput
+
+FIGURES: dict[str, Callable[[Curves], Figure]] = {
+    "accuracy": accuracy_figure,
+    "sequence_accuracy": sequence_figure,
+    "carried_bits": bits_figure,
+}
+OUT = Path(__file__).with_name("figures")
+# Without dates and versions the bytes depend on the data alone.
+METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = Parser(prog="reports.figures", description=__doc__)
+    add_results_option(parser)
+    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR",
+                        help="folder for the figures (default: reports/figures)")
+    parser.add_argument("--config", nargs="+", default=[], metavar="ID",
+                        help="config_ids to draw, where a folder holds several settings")
+    options = parser.parse_args(arguments)
+    return leave_with(
+        lambda: draw_all(options.results, options.out, config_ids=options.config), name=parser.prog
+    )
+
+
+def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> int:
+    """Draw every figure that the folder has rows for, and say what was read, drawn and missing.
+
+    Raises:
+        ResultsError: A CSV is damaged, or settings are mixed; then nothing is drawn.
+        NothingToReport: There is no row at all.
+        OSError: A figure cannot be written.
+    """
+    folder = results_folder(results)
+    accuracy = read_accuracy(folder) if (folder / ACCURACY).is_file() else pd.DataFrame()
+    timings = read_throughput(folder) if (folder / THROUGHPUT).is_file() else pd.DataFrame()
+    if accuracy.empty and timings.empty:
+        raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
+    print(f"read {shown(folder)}: {counted(len(accuracy), 'accuracy row')}, "
+          f"{counted(len(timings), 'throughput row')}")
+    figures: dict[str, Figure] = {}
+    with matplotlib.rc_context(style.theme()):
+        if len(accuracy):
+            figures |= _accuracy_figures(choose_configurations(accuracy, config_ids))
+        else:
+            print(f"no accuracy figures: {ACCURACY} is absent or empty")
+        if len(timings):
+            for suffix, rows in split_by_setting(timings).items():
+                figures[f"throughput{suffix}"] = throughput_figure(rates_of(rows))
+        else:
+            print(f"no throughput figure: {THROUGHPUT} is absent or empty")
+        out.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            for kind in METADATA:
+                replace_file(out / f"{name}.{kind}", rendered(figure, kind=kind))
+            print(f"drew {shown(out / name)}.svg and .png")
+    return 0
+
+
+def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
+    figures = {}
+    protocols = protocols_of(chosen)
+    for protocol in protocols:
+        rows = chosen[chosen["protocol"] == protocol]
+        # The default keeps its file names when controls join it; the others name themselves.
+        suffix = "" if protocol == DEFAULT_PROTOCOL or len(protocols) == 1 else f"-{protocol}"
+        curves = curves_of(rows)
+        own = own_length_rows(rows)
+        print("\n".join([
+            f"{protocol}: {counted(own['task'].nunique(), 'task')}, "
+            f"{counted(own['model'].nunique(), 'model')}, {counted(curves.facts.seeds, 'seed')}, "
+            f"{counted(own['length'].nunique(), 'length')}",
+            *unfinished_lines(own), *missing_lines(own), *_left_out(curves),
+        ]))
+        figures |= {f"{name}{suffix}": draw(curves) for name, draw in FIGURES.items()}
+    return figures
+
+
+def _left_out(curves: Curves) -> list[str]:
+    if not curves.facts.left_out:
+        return []
+    return [f"left out: {counted(curves.facts.left_out, 'row')} tested at a length that the model "
+            "was not trained for at that stage"]
+
+
+def rendered(figure: Figure, *, kind: str) -> bytes:
+    """Return the figure as the bytes of a file; the same figure gives the same bytes."""
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=style.DOTS_PER_INCH, metadata=METADATA[kind])
+    return content.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
