@@ -22,13 +22,12 @@ from torch.autograd.function import once_differentiable
 
 from models.additive_path import additive_path, call_compiled, report_failure
 
-# e^2a of a query at its limit still fits float32. With keys within theirs, a query beyond its
-# limit saturates every pair, 1 - tanh(43 - 34) = 3e-8; larger keys take the chunked form.
-QUERY_LIMIT = 43.0
+# The compiled form's bound on keys. e^2a is infinite or nearly 0 from |a| = 43.6 on, and then every
+# pair is saturated, 1 - tanh(43.6 - 34) = 1e-8, so that queries need no bound.
 KEY_LIMIT = 34.0
 
-# The largest piece of (batch, target, source, hidden): half a megabyte, to stay in cache.
-CHUNK_ELEMENTS = {"cpu": 2**17, "cuda": 2**24}
+# The largest piece of (batch, target, source, hidden) in the chunked form: a megabyte, for cache.
+CHUNK_ELEMENTS = {"cpu": 2**18, "cuda": 2**24}
 
 _AXES = (("batch", "target", "hidden"), ("batch", "source", "hidden"))
 
@@ -76,7 +75,7 @@ def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKe
     # Written so that NaN, too, takes the chunked form.
     if not keys.abs().amax().item() <= KEY_LIMIT:
         return AdditiveKeys(projected, None)
-    return AdditiveKeys(projected, torch.exp(2 * keys))
+    return AdditiveKeys(projected, _exponential(keys))
 
 
 def additive_scores(
@@ -94,6 +93,10 @@ def additive_scores(
     return scores
 
 
+def _exponential(projected: Tensor) -> Tensor:
+    return (2 * projected).exp_()
+
+
 class _AdditiveScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, exponential: Tensor | None, v: Tensor) -> Any:
@@ -101,7 +104,7 @@ class _AdditiveScores(torch.autograd.Function):
             ctx.gradients = chunked_gradients
             ctx.save_for_backward(query, key, v)
             return chunked_scores(query, key, v)
-        query = torch.exp(2 * query.clamp(-QUERY_LIMIT, QUERY_LIMIT))
+        query = _exponential(query)
         ctx.gradients = compiled_gradients
         ctx.save_for_backward(query, exponential, v)
         return compiled_scores(query, exponential, v)
@@ -163,7 +166,7 @@ def chunked_scores(
     """Return the scores from a and b."""
     scores = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
     for rows, columns, tanh in _tanh_chunks(query, key):
-        scores[rows, columns] = tanh @ v
+        torch.mv(tanh.view(-1, len(v)), v, out=scores[rows, columns].view(-1))
     return scores
 
 
@@ -185,7 +188,7 @@ def chunked_gradients(
     )
     for rows, columns, tanh in _tanh_chunks(query, key):
         chunk = grad[rows, columns]
-        grad_v.addmv_(tanh.reshape(-1, len(v)).t(), chunk.reshape(-1))
+        grad_v.addmv_(tanh.view(-1, len(v)).t(), chunk.reshape(-1))
         # In place: chunk * (1 - tanh^2).
         torch.ops.aten.tanh_backward.grad_input(chunk[..., None], tanh, grad_input=tanh)
         torch.sum(tanh, 2, out=grad_query[rows, columns])
@@ -196,7 +199,7 @@ def chunked_gradients(
 def _tanh_chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield tanh(a + b) piece by piece, always in the same memory."""
     batch, target, hidden = query.shape
-    limit = CHUNK_ELEMENTS.get(query.device.type, CHUNK_ELEMENTS["cuda"])
+    limit = CHUNK_ELEMENTS["cpu" if query.device.type == "cpu" else "cuda"]
     queries = max(1, limit // (key.shape[1] * hidden))
     row_step, column_step = max(1, queries // target), min(queries, target)
     memory = query.new_empty(row_step * column_step * key.shape[1] * hidden)

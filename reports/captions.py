@@ -18,10 +18,12 @@ def curves_caption(curves: Curves, *, scores: Sequence[str], explanation: str) -
     facts = curves.facts
     parts = [explanation, _seeds(curves, scores), _protocol(facts), _settings(facts)]
     if facts.unfinished:
-        parts.append(f"{facts.unfinished:,} of {facts.rows:,} rows did not finish and have no point.")
+        parts.append(_unfinished(facts.unfinished, rows=facts.rows))
     if facts.left_out:
-        parts.append(f"Not shown: {counted(facts.left_out, 'row')} tested at a length that the "
-                     "model was not trained for at that stage.")
+        parts.append(
+            f"Not shown: {counted(facts.left_out, 'row')} tested at a length that the "
+            "model was not trained for at that stage."
+        )
     return " ".join(parts)
 
 
@@ -58,7 +60,13 @@ def _alphabets(facts: Facts) -> str:
     by_size: dict[int, list[str]] = {}
     for task, size in facts.symbols.items():
         by_size.setdefault(size, []).append(task)
-    return ", ".join(f"{size} symbols ({', '.join(tasks)})" for size, tasks in sorted(by_size.items()))
+    return ", ".join(
+        f"{size} symbols ({', '.join(tasks)})" for size, tasks in sorted(by_size.items())
+    )
+
+
+def _unfinished(count: int, *, rows: int) -> str:
+    return f"{count:,} of {counted(rows, 'row')} did not finish: no point stands for them."
 
 
 def model_settings(cell: str, *, hidden: int, encoder: str) -> str:
@@ -71,8 +79,10 @@ def rates_caption(facts: RateFacts) -> str:
     """Return the caption of the throughput figure."""
     where = facts.device_name or facts.device
     sizes = set(facts.batch_sizes.values())
-    batches = str(*sizes) if len(sizes) == 1 else ", ".join(
-        f"{size} ({phase})" for phase, size in facts.batch_sizes.items()
+    batches = (
+        str(*sizes)
+        if len(sizes) == 1
+        else ", ".join(f"{size} ({phase})" for phase, size in facts.batch_sizes.items())
     )
     parts = [
         "Target items per second, by the median over rounds; band: the median time plus and minus "
@@ -82,7 +92,7 @@ def rates_caption(facts: RateFacts) -> str:
         f"Alphabet: {facts.symbols} symbols. Batch: {batches}.",
     ]
     if facts.unfinished:
-        parts.append(f"{facts.unfinished} of {facts.rows} rows did not finish and have no point.")
+        parts.append(_unfinished(facts.unfinished, rows=facts.rows))
     return " ".join(parts)
 
 

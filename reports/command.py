@@ -1,10 +1,13 @@
 """What the commands of this package share: one line per error, and its exit status."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+import pandas as pd
 
 from results.errors import ResultsError
 from results.tables import locate_results
@@ -28,9 +31,37 @@ class Parser(argparse.ArgumentParser):
 def add_results_option(parser: argparse.ArgumentParser) -> None:
     """Add `--results`."""
     parser.add_argument(
-        "--results", type=Path, metavar="DIR",
+        "--results",
+        type=Path,
+        metavar="DIR",
         help="folder with the CSVs (default: ./results, else the committed results/reference)",
     )
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`."""
+    parser.add_argument(
+        "--config",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="config_ids to keep, where a folder holds several settings",
+    )
+
+
+def rows_of_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd.DataFrame:
+    """Keep the rows of these configurations; all of them where none is named.
+
+    Raises:
+        ResultsError: An id has no row.
+    """
+    present = sorted(frame["config_id"].unique())
+    for config_id in config_ids:
+        if config_id not in present:
+            raise ResultsError(
+                f"--config: no row has {config_id!r}; there are: {', '.join(present) or 'none'}"
+            )
+    return frame[frame["config_id"].isin(config_ids)] if config_ids else frame
 
 
 def results_folder(folder: Path | None) -> Path:
@@ -51,9 +82,15 @@ def results_folder(folder: Path | None) -> Path:
 def leave_with(command: Callable[[], int], *, name: str) -> int:
     """Run a command; turn what it refuses into one line on stderr and an exit status."""
     try:
-        return command()
+        status = command()
+        sys.stdout.flush()
+        return status
     except NothingToReport as error:
         return _complain(name, error, status=EXIT_NOTHING)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; keep Python from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ResultsError, OSError) as error:
         return _complain(name, error, status=EXIT_REFUSED)
 

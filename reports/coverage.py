@@ -11,10 +11,10 @@ from reports.curves import SERIES
 from results.schema import OK
 
 LINES_AT_MOST = 12
-Key = tuple[str, str, int]
+Series = tuple[str, str, int]
 
 
-def missing_lengths(rows: pd.DataFrame) -> dict[Key, tuple[int, ...]]:
+def missing_lengths(rows: pd.DataFrame) -> dict[Series, tuple[int, ...]]:
     """Return the lengths that others have and a series has not, by task, model and seed.
 
     The lengths expected of each are the union over the table; so are tasks, models and seeds, so
@@ -23,7 +23,8 @@ def missing_lengths(rows: pd.DataFrame) -> dict[Key, tuple[int, ...]]:
     grid = set(rows["length"])
     present = {key: set(series["length"]) for key, series in rows.groupby(SERIES)}
     expected = product(*(sorted(rows[name].unique()) for name in SERIES))
-    return {key: lacking for key in expected if (lacking := tuple(sorted(grid - present.get(key, set()))))}
+    missing = {key: tuple(sorted(grid - present.get(key, set()))) for key in expected}
+    return {key: lengths for key, lengths in missing.items() if lengths}
 
 
 def missing_lines(rows: pd.DataFrame) -> list[str]:
@@ -44,19 +45,20 @@ def unfinished_lines(rows: pd.DataFrame) -> list[str]:
     if unfinished.empty:
         return []
     totals = unfinished["status"].value_counts().sort_index()
-    heading = (
-        f"{len(unfinished):,} of {counted(len(rows), 'row')} did not finish: "
-        + ", ".join(f"{count} {status}" for status, count in totals.items())
+    heading = f"{len(unfinished):,} of {counted(len(rows), 'row')} did not finish: " + ", ".join(
+        f"{count} {status}" for status, count in totals.items()
     )
     texts = {
-        key: "; ".join(f"{status} at {spans(group['length'], grid=grid)}"
-                       for status, group in series.groupby("status"))
+        key: "; ".join(
+            f"{status} at {spans(group['length'], grid=grid)}"
+            for status, group in series.groupby("status")
+        )
         for key, series in unfinished.groupby(SERIES)
     }
     return [heading, *_lines(texts, rows)]
 
 
-def _lines(texts: Mapping[Key, str], rows: pd.DataFrame) -> list[str]:
+def _lines(texts: Mapping[Any, str], rows: pd.DataFrame) -> list[str]:
     """Return one line per text; seeds that share it, then models, then tasks, stand together."""
     groups: dict[tuple[tuple[Any, ...], ...], str] = {
         tuple((part,) for part in key): text for key, text in texts.items()
@@ -64,14 +66,16 @@ def _lines(texts: Mapping[Key, str], rows: pd.DataFrame) -> list[str]:
     for position in (2, 1, 0):
         merged: dict[Any, list[Any]] = {}
         for key, text in groups.items():
-            rest = (key[:position], key[position + 1:], text)
+            rest = (key[:position], key[position + 1 :], text)
             merged.setdefault(rest, []).extend(key[position])
-        groups = {(*before, tuple(parts), *after): text
-                  for (before, after, text), parts in merged.items()}
+        groups = {
+            (*before, tuple(parts), *after): text for (before, after, text), parts in merged.items()
+        }
     lines = []
     for key, text in groups.items():
         names = [
-            f"every {name}" if len(parts) == rows[name].nunique() > 1
+            f"every {name}"
+            if len(parts) == rows[name].nunique() > 1
             else f"{'seed ' if name == 'seed' else ''}{' and '.join(map(str, parts))}"
             for name, parts in zip(SERIES, key, strict=True)
         ]
@@ -88,10 +92,12 @@ def spans(lengths: Iterable[int], *, grid: Sequence[int]) -> str:
             runs[-1].append(place)
         else:
             runs.append([place])
-    return ", ".join(
-        f"{grid[run[0]]}..{grid[run[-1]]}" if len(run) > 2 else ", ".join(str(grid[at]) for at in run)
-        for run in runs
-    )
+    texts = []
+    for run in runs:
+        texts += (
+            [f"{grid[run[0]]}..{grid[run[-1]]}"] if len(run) > 2 else [str(grid[at]) for at in run]
+        )
+    return ", ".join(texts)
 
 
 def shortened(lines: Sequence[str]) -> list[str]:

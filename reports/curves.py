@@ -1,6 +1,5 @@
 """From rows of accuracy.csv to the curves of a figure: selection, statistics, facts; no drawing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -73,24 +72,15 @@ class Curves:
     facts: Facts
 
 
-def choose_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd.DataFrame:
-    """Keep the rows of these configurations; all of them where none is named.
+def require_one_configuration(frame: pd.DataFrame) -> None:
+    """Refuse rows that mix settings within one curve, or between curves of one figure.
 
     Raises:
-        ResultsError: An id has no row, or what remains mixes settings within one curve, or
-            between curves of one figure.
+        ResultsError: They do; names the setting and the config_ids to choose from.
     """
-    present = sorted(frame["config_id"].unique())
-    for config_id in config_ids:
-        if config_id not in present:
-            raise ResultsError(
-                f"--config: no row has {config_id!r}; there are: {', '.join(present) or 'none'}"
-            )
-    chosen = frame[frame["config_id"].isin(config_ids)] if config_ids else frame
-    one_configuration(chosen)
-    for protocol, rows in chosen.groupby("protocol"):
+    one_configuration(frame)
+    for protocol, rows in frame.groupby("protocol"):
         _require_same_settings(rows, protocol=str(protocol))
-    return chosen
 
 
 def _require_same_settings(rows: pd.DataFrame, *, protocol: str) -> None:
@@ -172,18 +162,19 @@ def _baselines(rows: pd.DataFrame) -> pd.DataFrame:
     table = rows.melt(
         id_vars=["task", "length"], value_vars=list(BASELINES), var_name="baseline"
     ).dropna(subset="value")
-    return table.groupby(["task", "length", "baseline"], as_index=False)["value"].first()
+    return table.groupby(["task", "length", "baseline"])["value"].first().reset_index()
 
 
 def _facts(rows: pd.DataFrame, *, left_out: int) -> Facts:
     if rows.empty:
         raise ResultsError("no row was tested at a length that it was trained for")
     first = rows.iloc[0]
+    symbols = rows.groupby("task")["symbols"].first()
     sizes = rows["test_sequences"].dropna().unique()
     return Facts(
         protocol=str(first["protocol"]),
         seeds=int(rows["seed"].nunique()),
-        symbols={str(task): int(size) for task, size in rows.groupby("task")["symbols"].first().items()},
+        symbols={str(task): int(size) for task, size in symbols.items()},
         cell=str(first["cell"]),
         hidden=int(first["hidden"]),
         encoder=str(first["encoder"]),

@@ -8,7 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from reports import style
-from reports.command import NothingToReport, Parser, add_results_option, leave_with, results_folder
+from reports.command import (
+    NothingToReport,
+    Parser,
+    add_config_option,
+    add_results_option,
+    leave_with,
+    results_folder,
+    rows_of_configurations,
+    shown,
+)
 from reports.curves import own_length_rows, protocols_of
 from reports.symbols import Writing, parse_ids, wrong_items
 from results.csv_files import SAMPLES
@@ -25,15 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="reports.examples", description=__doc__)
     add_results_option(parser)
     parser.add_argument("--task", help="task to show (default: all)")
-    parser.add_argument("--length", type=int,
-                        help="length to show (default: the shortest, and the longest that fits)")
+    parser.add_argument(
+        "--length",
+        type=int,
+        help="length to show (default: the shortest, and the longest that fits)",
+    )
+    add_config_option(parser)
     options = parser.parse_args(arguments)
     return leave_with(
-        lambda: show(options.results, task=options.task, length=options.length), name=parser.prog
+        lambda: show(
+            options.results, task=options.task, length=options.length, config_ids=options.config
+        ),
+        name=parser.prog,
     )
 
 
-def show(results: Path | None, *, task: str | None, length: int | None) -> int:
+def show(
+    results: Path | None, *, task: str | None, length: int | None, config_ids: Sequence[str]
+) -> int:
     """Print the examples.
 
     Raises:
@@ -45,7 +63,11 @@ def show(results: Path | None, *, task: str | None, length: int | None) -> int:
     if samples.empty:
         raise NothingToReport(f"no samples in {folder}: run python -m bench.run first")
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    chosen = select(samples, task=task, length=length)
+    chosen = select(rows_of_configurations(samples, config_ids), task=task, length=length)
+    print(
+        f"read {shown(folder)}. {'Red' if is_coloured else '^ below'}: a wrong item. "
+        "Up to 62 symbols are written 0-9, A-Z, a-z; more as numbers.\n"
+    )
     for line in example_lines(chosen, length=length, is_coloured=is_coloured):
         print(line)
     return 0
@@ -55,10 +77,17 @@ def select(samples: pd.DataFrame, *, task: str | None, length: int | None) -> pd
     """Keep the samples of one protocol, and of the task and length asked for.
 
     Raises:
-        ResultsError: There are none; names those that there are.
+        ResultsError: There are none, or a model has several configurations; names them.
     """
     own = own_length_rows(samples)
     chosen = own[own["protocol"] == protocols_of(own)[0]] if len(own) else own
+    for (its_task, model), rows in chosen.groupby(["task", "model"]):
+        if rows["config_id"].nunique() > 1:
+            choices = ", ".join(sorted(rows["config_id"].unique()))
+            raise ResultsError(
+                f"{its_task}, {model}: configurations are mixed; choose one with "
+                f"--config ID: {choices}"
+            )
     for name, wanted in (("task", task), ("length", length)):
         if wanted is None:
             continue
@@ -66,26 +95,29 @@ def select(samples: pd.DataFrame, *, task: str | None, length: int | None) -> pd
         if wanted not in present:
             there = ", ".join(map(str, present)) or "none"
             raise ResultsError(f"--{name}: no sample has {wanted!r}; there are: {there}")
-        # Whole tasks first, so that the writing of a task does not change with the length.
         chosen = chosen[chosen[name] == wanted]
     return chosen
 
 
-def example_lines(
-    samples: pd.DataFrame, *, length: int | None, is_coloured: bool
-) -> Iterator[str]:
+def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: bool) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
     for task, rows in samples.groupby("task"):
         writing = writing_of(rows)
         labels = style.styles_for(rows["model"].unique())
         margin = 2 + max(len(look.label) for look in labels.values()) + 2
+        count_columns = 2 + len(f"{rows['length'].max()}/{rows['length'].max()}")
         lengths = sorted(int(each) for each in rows["length"].unique())
         if length is None:
-            lengths = _two_that_fit(lengths, room=COLUMNS_AT_MOST - margin, writing=writing)
+            lengths = _two_that_fit(
+                lengths, room=COLUMNS_AT_MOST - margin - count_columns, writing=writing
+            )
         for each in lengths:
             yield from _lines_of_length(
-                rows[rows["length"] == each], heading=f"{task}, length {each}", writing=writing,
-                margin=margin, is_coloured=is_coloured,
+                rows[rows["length"] == each],
+                heading=f"{task}, length {each}",
+                writing=writing,
+                margin=margin,
+                is_coloured=is_coloured,
             )
 
 
@@ -97,34 +129,47 @@ def writing_of(rows: pd.DataFrame) -> Writing:
 
 def _two_that_fit(lengths: Sequence[int], *, room: int, writing: Writing) -> list[int]:
     fitting = [each for each in lengths if writing.columns(each) <= room]
-    return sorted({lengths[0], (fitting or lengths)[-1 if fitting else 0]})
+    return sorted({lengths[0], *fitting[-1:]})
 
 
 def _lines_of_length(
     rows: pd.DataFrame, *, heading: str, writing: Writing, margin: int, is_coloured: bool
 ) -> Iterator[str]:
-    seed = rows["seed"].min()
-    # Models that share a seed share their test sequences; a model without that seed has others.
+    # Models of one seed share their test sequences: take the seed that most models have.
+    models = rows.groupby("seed")["model"].nunique()
+    seed = models[models == models.max()].index.min()
+    absent = sorted(set(rows["model"]) - set(rows.loc[rows["seed"] == seed, "model"]))
     rows = rows[rows["seed"] == seed]
     protocol = rows["protocol"].iloc[0]
     yield f"{heading} (protocol {protocol}, seed {seed})"
-    shown = list(rows.groupby(["sample", "source", "target"]))[:SAMPLES_SHOWN]
-    for (_, source, target), answers in shown:
-        gold = parse_ids(target)
+    if absent:
+        yield f"  no sample with this seed: {', '.join(absent)}"
+    shown_samples = list(rows.groupby(["sample", "source", "target"]))[:SAMPLES_SHOWN]
+    for (_, source, target), answers in shown_samples:
+        gold = parse_ids(str(target))
         yield ""
-        for name, ids in (("source", parse_ids(source)), ("target", gold)):
+        for name, ids in (("source", parse_ids(str(source))), ("target", gold)):
             yield f"  {name}".ljust(margin) + writing.join(writing.cells(ids, items=len(ids)))
         for model, look in style.styles_for(answers["model"].unique()).items():
-            for row in answers[answers["model"] == model].itertuples():
+            for answer in answers.loc[answers["model"] == model, "answer"]:
                 yield from answer_lines(
-                    look.label, parse_ids(row.answer), gold, writing=writing, margin=margin,
+                    look.label,
+                    parse_ids(answer),
+                    gold,
+                    writing=writing,
+                    margin=margin,
                     is_coloured=is_coloured,
                 )
     yield ""
 
 
 def answer_lines(
-    label: str, answer: Sequence[int], target: Sequence[int], *, writing: Writing, margin: int,
+    label: str,
+    answer: Sequence[int],
+    target: Sequence[int],
+    *,
+    writing: Writing,
+    margin: int,
     is_coloured: bool,
 ) -> Iterator[str]:
     """Yield an answer, its wrong items red, or with `^` below them."""
@@ -133,14 +178,18 @@ def answer_lines(
     start = f"  {label}".ljust(margin)
     right = f"  {len(wrong) - sum(wrong)}/{len(wrong)}"
     if is_coloured:
-        marked = [f"{RED}{cell}{PLAIN}" if is_wrong else cell
-                  for cell, is_wrong in zip(cells, wrong, strict=True)]
+        marked = [
+            f"{RED}{cell}{PLAIN}" if is_wrong else cell
+            for cell, is_wrong in zip(cells, wrong, strict=True)
+        ]
         yield start + writing.join(marked) + right
         return
     yield start + writing.join(cells) + right
     if any(wrong):
-        marks = ["^" * len(cell) if is_wrong else " " * len(cell)
-                 for cell, is_wrong in zip(cells, wrong, strict=True)]
+        marks = [
+            "^" * len(cell) if is_wrong else " " * len(cell)
+            for cell, is_wrong in zip(cells, wrong, strict=True)
+        ]
         yield " " * margin + writing.join(marks).rstrip()
 
 

@@ -5,24 +5,33 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
 from reports import style
 from reports.captions import counted
-from reports.command import NothingToReport, Parser, add_results_option, leave_with, results_folder, shown
+from reports.command import (
+    NothingToReport,
+    Parser,
+    add_config_option,
+    add_results_option,
+    leave_with,
+    results_folder,
+    rows_of_configurations,
+    shown,
+)
 from reports.coverage import missing_lines, unfinished_lines
 from reports.curves import (
     DEFAULT_PROTOCOL,
     Curves,
-    choose_configurations,
     curves_of,
     own_length_rows,
     protocols_of,
+    require_one_configuration,
 )
-from reports.drawing import accuracy_figure, bits_figure, sequence_figure, throughput_figure
+from reports.drawing import accuracy_figure, bits_figure, sequence_figure
 from reports.rates import rates_of, split_by_setting
+from reports.throughput import throughput_figure
 from results.atomic import replace_file
 from results.csv_files import ACCURACY, THROUGHPUT
 from results.tables import read_accuracy, read_throughput
@@ -41,10 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = Parser(prog="reports.figures", description=__doc__)
     add_results_option(parser)
-    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR",
-                        help="folder for the figures (default: reports/figures)")
-    parser.add_argument("--config", nargs="+", default=[], metavar="ID",
-                        help="config_ids to draw, where a folder holds several settings")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        metavar="DIR",
+        help="folder for the figures (default: reports/figures)",
+    )
+    add_config_option(parser)
     options = parser.parse_args(arguments)
     return leave_with(
         lambda: draw_all(options.results, options.out, config_ids=options.config), name=parser.prog
@@ -64,12 +77,16 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     timings = read_throughput(folder) if (folder / THROUGHPUT).is_file() else pd.DataFrame()
     if accuracy.empty and timings.empty:
         raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
-    print(f"read {shown(folder)}: {counted(len(accuracy), 'accuracy row')}, "
-          f"{counted(len(timings), 'throughput row')}")
+    print(
+        f"read {shown(folder)}: {counted(len(accuracy), 'accuracy row')}, "
+        f"{counted(len(timings), 'throughput row')}"
+    )
     figures: dict[str, Figure] = {}
-    with matplotlib.rc_context(style.theme()):
+    with style.themed():
         if len(accuracy):
-            figures |= _accuracy_figures(choose_configurations(accuracy, config_ids))
+            chosen = rows_of_configurations(accuracy, config_ids)
+            require_one_configuration(chosen)
+            figures |= _accuracy_figures(chosen)
         else:
             print(f"no accuracy figures: {ACCURACY} is absent or empty")
         if len(timings):
@@ -86,7 +103,7 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
 
 
 def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
-    figures = {}
+    figures: dict[str, Figure] = {}
     protocols = protocols_of(chosen)
     for protocol in protocols:
         rows = chosen[chosen["protocol"] == protocol]
@@ -94,12 +111,12 @@ def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
         suffix = "" if protocol == DEFAULT_PROTOCOL or len(protocols) == 1 else f"-{protocol}"
         curves = curves_of(rows)
         own = own_length_rows(rows)
-        print("\n".join([
-            f"{protocol}: {counted(own['task'].nunique(), 'task')}, "
-            f"{counted(own['model'].nunique(), 'model')}, {counted(curves.facts.seeds, 'seed')}, "
-            f"{counted(own['length'].nunique(), 'length')}",
-            *unfinished_lines(own), *missing_lines(own), *_left_out(curves),
-        ]))
+        counts = [
+            counted(own[name].nunique(), name) for name in ("task", "model", "seed", "length")
+        ]
+        print(f"{protocol}: {', '.join(counts)}")
+        for line in (*unfinished_lines(own), *missing_lines(own), *_left_out(curves)):
+            print(line)
         figures |= {f"{name}{suffix}": draw(curves) for name, draw in FIGURES.items()}
     return figures
 
@@ -107,8 +124,10 @@ def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
 def _left_out(curves: Curves) -> list[str]:
     if not curves.facts.left_out:
         return []
-    return [f"left out: {counted(curves.facts.left_out, 'row')} tested at a length that the model "
-            "was not trained for at that stage"]
+    return [
+        f"left out: {counted(curves.facts.left_out, 'row')} tested at a length that the model "
+        "was not trained for at that stage"
+    ]
 
 
 def rendered(figure: Figure, *, kind: str) -> bytes:

@@ -19,6 +19,7 @@ TITLE_LINE_INCHES = 0.19
 LEGEND_LINE_INCHES = 0.15
 CAPTION_LINE_INCHES = 0.128
 XLABEL_INCHES = 0.46
+XLABEL = "sequence length (items)"
 # Mean widths of a character at the sizes used, measured on the texts that occur.
 TITLE_CHARACTER_INCHES = 0.085
 LEGEND_CHARACTER_INCHES = 0.057
@@ -66,24 +67,53 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     height = above + panels + below
     figure = Figure(figsize=(width, height), dpi=style.DOTS_PER_INCH)
     axes = figure.subplots(
-        rows, len(frame.columns), sharex=True, sharey="row", squeeze=False,
+        rows,
+        len(frame.columns),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
         gridspec_kw={
-            "left": LEFT_INCHES / width, "right": 1 - RIGHT_INCHES / width,
-            "bottom": below / height, "top": 1 - above / height,
-            "wspace": 0.11, "hspace": ROW_GAP_INCHES / style.PANEL_HEIGHT_INCHES,
+            "left": LEFT_INCHES / width,
+            "right": 1 - RIGHT_INCHES / width,
+            "bottom": below / height,
+            "top": 1 - above / height,
+            "wspace": 0.11,
+            "hspace": ROW_GAP_INCHES / style.PANEL_HEIGHT_INCHES,
         },
     )
     left = EDGE_INCHES / width
-    figure.text(left, 1 - 0.08 / height, "\n".join(title), gid="title", va="top",
-                fontsize=style.TITLE_SIZE, fontweight="bold")
+    figure.text(
+        left,
+        1 - 0.08 / height,
+        "\n".join(title),
+        gid="title",
+        va="top",
+        fontsize=style.TITLE_SIZE,
+        fontweight="bold",
+    )
     for number, line in enumerate(lines):
         top = above_legend + LEGEND_LINE_INCHES * number
         _draw_legend_line(figure, line, top=1 - top / height)
     middle = (LEFT_INCHES + width - RIGHT_INCHES) / 2
-    figure.text(middle / width, (below - 0.36) / height, frame.xlabel, gid="xlabel", ha="center",
-                va="bottom", fontsize=style.TEXT_SIZE)
-    figure.text(left, (below - XLABEL_INCHES) / height, "\n".join(caption), gid="caption",
-                va="top", fontsize=style.CAPTION_SIZE, linespacing=1.3, color=style.NOTE_COLOUR)
+    figure.text(
+        middle / width,
+        (below - 0.36) / height,
+        frame.xlabel,
+        gid="xlabel",
+        ha="center",
+        va="bottom",
+        fontsize=style.TEXT_SIZE,
+    )
+    figure.text(
+        left,
+        (below - XLABEL_INCHES) / height,
+        "\n".join(caption),
+        gid="caption",
+        va="top",
+        fontsize=style.CAPTION_SIZE,
+        linespacing=1.3,
+        color=style.NOTE_COLOUR,
+    )
     for axis, name in zip(axes[0], frame.columns, strict=True):
         axis.set_title(name, pad=5, fontweight="bold")
     return figure, [list(row) for row in axes]
@@ -105,14 +135,30 @@ def _lines_that_fit(entries: Sequence[LineStyle], width: float) -> list[list[Lin
 
 def _draw_legend_line(figure: Figure, entries: Sequence[LineStyle], *, top: float) -> None:
     handles = [
-        Line2D([], [], color=entry.colour, linestyle=entry.dash, linewidth=entry.width,
-               marker=entry.marker or "None", markersize=4.2, markeredgecolor="white",
-               markeredgewidth=0.4)
+        Line2D(
+            [],
+            [],
+            color=entry.colour,
+            linestyle=entry.dash,
+            linewidth=entry.width,
+            marker=entry.marker or "None",
+            markersize=4.2,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+        )
         for entry in entries
     ]
     legend = figure.legend(
-        handles, [entry.label for entry in entries], loc="upper left", ncols=len(entries),
-        bbox_to_anchor=(EDGE_INCHES / figure.get_figwidth(), top), frameon=False, borderpad=0,
-        borderaxespad=0, columnspacing=1.2, handlelength=2.6, handletextpad=0.5,
+        handles,
+        [entry.label for entry in entries],
+        loc="upper left",
+        ncols=len(entries),
+        bbox_to_anchor=(EDGE_INCHES / figure.get_figwidth(), top),
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        columnspacing=1.2,
+        handlelength=2.6,
+        handletextpad=0.5,
     )
     legend.set_gid("legend")

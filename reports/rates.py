@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from results.errors import ResultsError
 from results.schema import OK
 
 SETTINGS = ["device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "symbols"]
+SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
 PHASES = {
     "train_step": "training step",
     "forward": "teacher-forced forward pass",
@@ -57,15 +59,15 @@ def split_by_setting(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {"": frame}
     groups = frame.groupby(differing, dropna=False)
     return {
-        "".join(f"-{_slug(name, value)}" for name, value in zip(differing, values, strict=True)): rows
+        "".join(_slug(name, value) for name, value in zip(differing, values, strict=True)): rows
         for values, rows in groups
     }
 
 
-def _slug(name: str, value: object) -> str:
+def _slug(name: str, value: Any) -> str:
     text = "unnamed" if pd.isna(value) else str(value)
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return plain if name in ("device", "device_name", "cell", "encoder") else f"{name}-{plain}"
+    return f"-{plain}" if name in SELF_EXPLAINING else f"-{name}-{plain}"
 
 
 def rates_of(frame: pd.DataFrame) -> Rates:
@@ -82,10 +84,16 @@ def rates_of(frame: pd.DataFrame) -> Rates:
     median, half = frame["median_seconds"], frame["iqr_seconds"].fillna(0.0) / 2
     rate = frame["tokens_per_second"].where(is_ok)
     fastest = (median - half).where(median > half)
-    table = pd.DataFrame({
-        "model": frame["model"], "phase": frame["phase"], "length": frame["length"],
-        "rate": rate, "low": rate * median / (median + half), "high": rate * median / fastest,
-    })
+    table = pd.DataFrame(
+        {
+            "model": frame["model"],
+            "phase": frame["phase"],
+            "length": frame["length"],
+            "rate": rate,
+            "low": rate * median / (median + half),
+            "high": rate * median / fastest,
+        }
+    )
     first = frame.iloc[0]
     batch_sizes = frame.groupby("phase")["batch_size"].first()
     return Rates(

@@ -4,13 +4,15 @@ Colours stay apart for colour-blind readers, and their lightness differs, so tha
 in grey as well. Warm colours have no attention, cold ones have.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import matplotlib
 import seaborn
 
-Dash = str | tuple[float, tuple[float, ...]]
+Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
 SOLID: Dash = "-"
 DASHED: Dash = (0, (4.0, 1.6))
@@ -90,8 +92,16 @@ def styles_for(models: Iterable[str]) -> dict[str, LineStyle]:
     return styles
 
 
-def theme() -> dict[str, Any]:
-    """Return the Matplotlib settings of every figure, for `matplotlib.rc_context`."""
+@contextlib.contextmanager
+def themed() -> Iterator[None]:
+    """Draw and save with the settings of every figure, whatever a matplotlibrc file says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_theme())
+        yield
+
+
+def _theme() -> dict[Any, Any]:
     return {
         **seaborn.axes_style("whitegrid"),
         **seaborn.plotting_context("paper"),

@@ -1,6 +1,6 @@
 """Made-up rows with the shapes that real runs have, and results folders that hold them.
 
-    python -m tests.reports.synthetic FOLDER
+python -m tests.reports.synthetic FOLDER
 """
 
 import dataclasses
@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binom
 
 from results.columns import columns_of
 from results.schema import NOT_REACHED, AccuracyRow, SampleRow, ThroughputRow, planned
 from results.store import open_store
+from results.tables import DTYPES
 
 SYMBOLS = {"copy": 16, "reverse": 16, "sort": 128}
 MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
@@ -90,24 +92,37 @@ def scores(task: str, model: str, seed: int, length: int) -> dict[str, float]:
 def other_settings() -> tuple[str, ...]:
     """Return the columns that a row needs and no report reads: any number does."""
     return tuple(
-        item.name for item in columns_of(AccuracyRow) if not item.is_optional and item.kind is not str and item.name != "schema_version"
+        item.name
+        for item in columns_of(AccuracyRow)
+        if not item.is_optional and item.kind is not str and item.name != "schema_version"
     )
 
 
 def accuracy_row(task: str, model: str, seed: int, length: int, **changes: object) -> AccuracyRow:
     protocol = str(changes.get("protocol", "curriculum"))
     values: dict[str, object] = {
-        "task": task, "model": model, "protocol": protocol, "seed": seed,
-        "train_length": length, "length": length, "status": "ok",
-        "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}", "symbols": SYMBOLS[task],
-        "test_sequences": 1024, "cell": "lstm", "hidden": 64, "embedding": 32, "encoder": "bi",
-        "device": "cpu", "device_name": "some processor",
+        "task": task,
+        "model": model,
+        "protocol": protocol,
+        "seed": seed,
+        "train_length": length,
+        "length": length,
+        "status": "ok",
+        "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}",
+        "symbols": SYMBOLS[task],
+        "test_sequences": 1024,
+        "cell": "lstm",
+        "hidden": 64,
+        "embedding": 32,
+        "encoder": "bi",
+        "device": "cpu",
+        "device_name": "some processor",
     }
     values = dict.fromkeys(other_settings(), 1) | values
     values |= changes
     if values["status"] == "ok":
         values = scores(task, model, seed, length) | values
-    path = f"{protocol}-{values['config_id']}-{task}-{model}-{seed}"
+    path = f"{protocol}-{values['config_id']}-{task}-{model.replace(':', '.')}-{seed}"
     values.setdefault("run_id", path)
     values.setdefault("stage_id", f"{path}-{values['train_length']}")
     values.setdefault("record_id", f"{path}-{values['train_length']}-{values['length']}")
@@ -124,21 +139,26 @@ def accuracy_rows(
 ) -> list[AccuracyRow]:
     return [
         accuracy_row(task, model, seed, length, **changes)
-        for task in tasks for model in models for seed in seeds for length in lengths
+        for task in tasks
+        for model in models
+        for seed in seeds
+        for length in lengths
     ]
 
 
 def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
     kept = ("attention_path", "device_name")
     empty = {
-        field.name: None for field in dataclasses.fields(row)
+        field.name: None
+        for field in dataclasses.fields(row)
         if field.default is None and field.name not in kept
     }
     return dataclasses.replace(row, **empty, status=status)  # type: ignore[arg-type]
 
 
 def sample_rows(rows: Iterable[AccuracyRow], *, samples: int = 3) -> list[SampleRow]:
-    return [sample_row(row, index) for row in rows if row.status == "ok" for index in range(samples)]
+    finished = [row for row in rows if row.status == "ok"]
+    return [sample_row(row, index) for row in finished for index in range(samples)]
 
 
 def sample_row(row: AccuracyRow, index: int) -> SampleRow:
@@ -152,9 +172,17 @@ def sample_row(row: AccuracyRow, index: int) -> SampleRow:
         for item in target
     ]
     return SampleRow(
-        task=row.task, model=row.model, protocol=row.protocol, seed=row.seed,
-        train_length=row.train_length, length=row.length, config_id=row.config_id, sample=index,
-        source=joined(source), target=joined(target), answer=joined(answer),
+        task=row.task,
+        model=row.model,
+        protocol=row.protocol,
+        seed=row.seed,
+        train_length=row.train_length,
+        length=row.length,
+        config_id=row.config_id,
+        sample=index,
+        source=joined(source),
+        target=joined(target),
+        answer=joined(answer),
     )
 
 
@@ -174,15 +202,36 @@ def throughput_rows(
                 rate = factor * rates.get(model, 6e4) / (1 + slowing.get(model, 0.0) * length)
                 rate *= length / (length + 4.0)
                 values: dict[str, object] = {
-                    "model": model, "phase": phase, "length": length, "status": "ok",
-                    "batch_size": 64, "symbols": 16, "cell": "lstm", "hidden": 64,
-                    "embedding": 32, "encoder": "bi", "rounds": 20,
-                    "median_seconds": 64 * length / rate, "iqr_seconds": 6.4 * length / rate,
-                    "tokens_per_second": rate, "device": "cpu", "device_name": "some processor",
+                    "model": model,
+                    "phase": phase,
+                    "length": length,
+                    "status": "ok",
+                    "batch_size": 64,
+                    "symbols": 16,
+                    "cell": "lstm",
+                    "hidden": 64,
+                    "embedding": 32,
+                    "encoder": "bi",
+                    "rounds": 20,
+                    "median_seconds": 64 * length / rate,
+                    "iqr_seconds": 6.4 * length / rate,
+                    "tokens_per_second": rate,
+                    "device": "cpu",
+                    "device_name": "some processor",
                     "threads": 1,
                 }
                 rows.append(ThroughputRow(**(values | changes)))  # type: ignore[arg-type]
     return rows
+
+
+def frame_of(rows: Sequence[AccuracyRow] | Sequence[ThroughputRow]) -> pd.DataFrame:
+    """Return rows as `results.tables` reads them, without a folder."""
+    return pd.DataFrame(
+        {
+            item.name: pd.Series([getattr(row, item.name) for row in rows], dtype=DTYPES[item.kind])
+            for item in columns_of(type(rows[0]))
+        }
+    )
 
 
 def write_folder(
@@ -209,12 +258,12 @@ def write_folder(
 
 
 def stage_of(row: AccuracyRow | SampleRow) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in (
-        "task", "model", "protocol", "seed", "train_length", "length", "config_id"))
+    return tuple(
+        getattr(row, name)
+        for name in ("task", "model", "protocol", "seed", "train_length", "length", "config_id")
+    )
 
 
 if __name__ == "__main__":
     full = accuracy_rows()
-    write_folder(
-        Path(sys.argv[1]), full, samples=sample_rows(full), throughput=throughput_rows()
-    )
+    write_folder(Path(sys.argv[1]), full, samples=sample_rows(full), throughput=throughput_rows())

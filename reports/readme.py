@@ -1,0 +1,177 @@
+"""Regenerate the tables in README.md from the committed results: `python -m reports.readme`."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from reports import style
+from reports.captions import counted
+from reports.command import Parser, leave_with, shown
+from reports.curves import own_length_rows, protocols_of, require_one_configuration
+from results.atomic import replace_file
+from results.errors import ResultsError
+from results.schema import OK
+from results.summary import mean_over_seeds
+from results.tables import REFERENCE, read_accuracy
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- table:accuracy -->", "<!-- /table -->"
+LENGTHS = (10, 50, 100, 200)
+STALE = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the README.
+
+    Attributes:
+        score: Column that is shown.
+        heading: What stands above.
+        digits: Digits after the point.
+        beside: Column with a known value to compare with; empty for none.
+        beside_label: What that row is called.
+    """
+
+    score: str
+    heading: str
+    digits: int
+    beside: str = ""
+    beside_label: str = ""
+
+
+TABLES = (
+    Table(
+        "token_accuracy",
+        "Token accuracy, free-running",
+        3,
+        beside="constant_accuracy",
+        beside_label="best constant answer",
+    ),
+    Table("sequence_accuracy", "Exact match of the whole sequence, free-running", 3),
+    Table(
+        "carried_bits",
+        "Carried bits per sequence",
+        0,
+        beside="target_bits",
+        beside_label="all the information in the target",
+    ),
+)
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, readme: Path = README, results: Path = REFERENCE
+) -> int:
+    """Run the command; return its exit status."""
+    parser = Parser(prog="reports.readme", description=__doc__)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; exit with 1 where the tables are stale",
+    )
+    options = parser.parse_args(arguments)
+    return leave_with(lambda: refresh(readme, results, is_check=options.check), name=parser.prog)
+
+
+def refresh(readme: Path, results: Path, *, is_check: bool) -> int:
+    """Put the tables into the README, or only compare them with what stands there.
+
+    Raises:
+        ResultsError: The results cannot be read or mix settings, or the README has no markers.
+        OSError: The README cannot be read or written.
+    """
+    # newline="" keeps the line ends that the file has.
+    with open(readme, encoding="utf-8", newline="") as file:
+        present = file.read()
+    wanted = with_tables(present, tables(read_accuracy(results)), name=shown(readme))
+    if present == wanted:
+        print(f"{shown(readme)}: the tables are up to date")
+        return 0
+    if is_check:
+        print(
+            f"{shown(readme)}: the tables are stale; run python -m reports.readme", file=sys.stderr
+        )
+        return STALE
+    replace_file(readme, wanted.encode("utf-8"))
+    print(f"{shown(readme)}: tables replaced")
+    return 0
+
+
+def with_tables(text: str, tables: str, *, name: str) -> str:
+    """Return the text with the tables between the markers, in place of what stands there.
+
+    Raises:
+        ResultsError: There is not exactly one pair of markers.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in rest:
+        raise ResultsError(f"{name}: one {BEGIN} and an {END} after it are needed")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return before + begin + newline + tables.replace("\n", newline) + newline + end + after
+
+
+def tables(frame: pd.DataFrame) -> str:
+    """Return the tables as Markdown, protocol by protocol.
+
+    Raises:
+        ResultsError: There is no row, or settings are mixed.
+    """
+    if frame.empty:
+        raise ResultsError("the results hold no row")
+    require_one_configuration(frame)
+    rows = own_length_rows(frame)
+    parts = []
+    for protocol in protocols_of(rows):
+        own = rows[rows["protocol"] == protocol]
+        parts.append(
+            f"Protocol `{protocol}`, {counted(own['seed'].nunique(), 'seed')}: mean "
+            "(lowest–highest seed) at the length that the model was trained for; n where "
+            "fewer seeds finished."
+        )
+        for table in TABLES:
+            parts += [f"**{table.heading}**", _markdown(own, table)]
+    return "\n\n".join(parts)
+
+
+def _markdown(rows: pd.DataFrame, table: Table) -> str:
+    lengths = [length for length in LENGTHS if (rows["length"] == length).any()]
+    lines = [
+        f"| task | model | {' | '.join(f'length {length}' for length in lengths)} |",
+        f"|---|---|{'---:|' * len(lengths)}",
+    ]
+    for task, of_task in rows.groupby("task"):
+        for model, look in style.styles_for(of_task["model"].unique()).items():
+            series = of_task[of_task["model"] == model]
+            cells = [
+                _cell(series[series["length"] == length], table, seeds=rows["seed"].nunique())
+                for length in lengths
+            ]
+            lines.append(f"| {task} | {look.label} | {' | '.join(cells)} |")
+        if table.beside:
+            cells = [_known(of_task[of_task["length"] == length], table) for length in lengths]
+            lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(rows: pd.DataFrame, table: Table, *, seeds: int) -> str:
+    values = rows.loc[rows["status"] == OK, table.score].dropna()
+    if values.empty:
+        return "did not finish" if (rows["status"] != OK).any() else "–"
+    summary = mean_over_seeds(rows, table.score, ["task", "model", "length"]).iloc[0]
+    mean, low, high = (
+        f"{value:.{table.digits}f}" for value in (summary["mean"], values.min(), values.max())
+    )
+    text = mean if low == mean == high else f"{mean} ({low}–{high})"
+    return text if summary["n"] == seeds else f"{text}, n = {summary['n']}"
+
+
+def _known(rows: pd.DataFrame, table: Table) -> str:
+    values = rows[table.beside].dropna()
+    return f"*{values.iloc[0]:.{table.digits}f}*" if len(values) else "–"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

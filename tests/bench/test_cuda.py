@@ -1,0 +1,49 @@
+"""The CUDA path is the same code; these run where a device is."""
+
+import pytest
+import torch
+
+from bench.model_run import execute
+from bench.plan import Settings, plan_matrix
+from bench.recipe import Recipe
+from bench.throughput import Measurement, measure
+from models import MODELS
+from models.config import ModelConfig
+from results.store import open_store
+from tasks import TASKS
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="there is no CUDA device on this machine"
+)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_run_leaves_its_records(model, tmp_path):
+    settings = Settings(
+        lengths=(4,), seeds=(1,), hidden=16, device="cuda", recipe=Recipe(stage_budget_updates=60)
+    )
+    (run,) = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS[model]])
+    store = open_store(tmp_path, create=True)
+    store.extend_plan(run.planned_rows())
+    execute(run, store, attempt=1, emit=lambda event: None)
+    (row,) = run.planned_rows()
+    record = store.read_record(row.record_id)
+    assert record is not None
+    assert record.row.device_name == torch.cuda.get_device_name()
+    assert record.row.token_accuracy > 1.5 * record.row.chance_accuracy
+
+
+def test_throughput_is_measured():
+    rows = list(
+        measure(
+            Measurement(
+                builders={"seq2seq+dot": MODELS["seq2seq+dot"].builder},
+                lengths=(8,),
+                config=ModelConfig(symbols=16, hidden=16),
+                device="cuda",
+                batch_size=8,
+            )
+        )
+    )
+    assert [row.status for row in rows] == ["ok", "ok"]
+    assert all(row.median_seconds > 0 for row in rows)

@@ -1,0 +1,37 @@
+"""Results folders written quickly, and figures at a low resolution."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
+
+from reports import style
+
+SHORT = (10, 20, 50, 100)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fast() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(style, "DOTS_PER_INCH", 40)
+        yield
+
+
+@pytest.fixture(scope="package")
+def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = accuracy_rows(lengths=SHORT)
+    folder = tmp_path_factory.mktemp("full") / "results"
+    timings = throughput_rows(lengths=SHORT)
+    return write_folder(folder, rows, samples=sample_rows(rows), throughput=timings)
+
+
+@pytest.fixture
+def folder_of(tmp_path: Path) -> Callable[..., Path]:
+    def write(rows: Any, **others: Any) -> Path:
+        return write_folder(tmp_path / "results", rows, **others)
+
+    return write

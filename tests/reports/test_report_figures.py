@@ -1,0 +1,217 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from synthetic import accuracy_row, accuracy_rows, failed, throughput_rows, write_folder
+
+from reports import figures, style
+from reports.curves import curves_of
+from reports.figures import main, rendered
+from results.tables import read_accuracy
+
+ROOT = Path(figures.__file__).parent.parent
+NAMES = {
+    f"{name}.{kind}"
+    for name in ("accuracy", "sequence_accuracy", "carried_bits", "throughput")
+    for kind in ("svg", "png")
+}
+ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
+FolderOf = Callable[..., Path]
+
+
+def lines(text: str) -> list[str]:
+    return text.strip().splitlines()
+
+
+def test_every_figure_is_drawn_as_svg_and_png(
+    full_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--results", str(full_folder), "--out", str(tmp_path / "new" / "out")]) == 0
+    out = tmp_path / "new" / "out"
+    assert {path.name for path in out.iterdir()} == NAMES
+    with Image.open(out / "accuracy.png") as image:
+        assert image.info["dpi"] == pytest.approx((style.DOTS_PER_INCH,) * 2, abs=0.1)
+    said = lines(capsys.readouterr().out)
+    assert said[0] == f"read {full_folder}: 144 accuracy rows, 32 throughput rows"
+    assert said[1] == "curriculum: 3 tasks, 4 models, 3 seeds, 4 lengths"
+    assert [line.split()[0] for line in said[2:]] == ["drew"] * 4
+    assert "date" not in (out / "accuracy.svg").read_text().lower()
+
+
+def test_another_process_draws_the_same_bytes_without_torch(
+    folder_of: FolderOf, tmp_path: Path
+) -> None:
+    folder = folder_of(accuracy_rows(**ONE_TASK))
+    curves = curves_of(read_accuracy(folder))
+    code = (
+        "import sys, reports, reports.readme, reports.examples\n"
+        "from reports import figures, style\n"
+        "style.DOTS_PER_INCH = 40\n"
+        "status = figures.main(sys.argv[1:])\n"
+        "sys.exit(status or ('torch' in sys.modules and 9) or ('tasks' in sys.modules and 8))"
+    )
+    arguments = ["--results", str(folder), "--out", str(tmp_path / "out")]
+    environment = os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    with style.themed():
+        figure = figures.FIGURES["sequence_accuracy"](curves)
+        for kind in ("svg", "png"):
+            there = (tmp_path / "out" / f"sequence_accuracy.{kind}").read_bytes()
+            assert rendered(figure, kind=kind) == there
+        other = accuracy_rows(**ONE_TASK | {"seeds": (0, 1)})
+        write_folder(tmp_path / "two", other)
+        two = figures.FIGURES["sequence_accuracy"](curves_of(read_accuracy(tmp_path / "two")))
+        assert rendered(two, kind="svg") != rendered(figure, kind="svg")
+
+
+def test_the_package_itself_loads_nothing() -> None:
+    code = (
+        "import sys, reports; sys.exit(bool({'torch', 'matplotlib', 'pandas'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_partial_run_is_drawn_and_says_what_is_missing(
+    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        row
+        for row in accuracy_rows(**ONE_TASK)
+        if (row.model, row.seed, row.length) != ("rnn", 2, 20)
+    ]
+    rows[0] = failed(rows[0], "timed_out")
+    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
+    said = lines(capsys.readouterr().out)
+    assert "1 of 11 rows did not finish: 1 timed_out" in said
+    assert "  copy, rnn, seed 0: timed_out at 10" in said
+    assert "missing: 1 point of 12" in said
+    assert "  copy, rnn, seed 2: 20" in said
+    assert "no throughput figure: throughput.csv is absent or empty" in said
+    assert not (tmp_path / "out" / "throughput.svg").exists()
+
+
+def test_all_failed_is_drawn(folder_of: FolderOf, tmp_path: Path) -> None:
+    rows = [failed(row) for row in accuracy_rows(**ONE_TASK)]
+    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "accuracy.png").stat().st_size > 0
+
+
+def test_throughput_alone_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_folder(tmp_path / "results", [], throughput=throughput_rows(lengths=(10, 20)))
+    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert "no accuracy figures: accuracy.csv is absent or empty" in capsys.readouterr().out
+
+
+def test_every_protocol_has_figures_of_its_own(
+    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        *accuracy_rows(**ONE_TASK),
+        *accuracy_rows(protocol="independent", **ONE_TASK),
+        accuracy_row("copy", "rnn", 0, 50, train_length=20),
+    ]
+    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
+    names = {path.stem for path in (tmp_path / "out").iterdir()}
+    assert {"accuracy", "accuracy-independent", "carried_bits-independent"} <= names
+    said = lines(capsys.readouterr().out)
+    assert (
+        "left out: 1 row tested at a length that the model was not trained for at that stage"
+        in said
+    )
+
+
+def two_settings() -> list[Any]:
+    wide = {"hidden": 128, "config_id": "wide"}
+    return [*accuracy_rows(**ONE_TASK), *accuracy_rows(**ONE_TASK, **wide)]
+
+
+def test_two_settings_are_refused_and_one_can_be_chosen(
+    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(two_settings())
+    out = tmp_path / "out"
+    assert main(["--results", str(folder), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "--config ID" in error
+    assert "wide" in error
+    assert len(lines(error)) == 1
+    assert not out.exists()
+    assert main(["--results", str(folder), "--out", str(out), "--config", "wide"]) == 0
+    assert main(["--results", str(folder), "--out", str(out), "--config", "other"]) == 2
+    assert "no row has 'other'; there are: cur016, wide" in capsys.readouterr().err
+
+
+def empty(tmp_path: Path) -> list[str]:
+    return ["--results", str(write_folder(tmp_path / "empty", []))]
+
+
+def absent(tmp_path: Path) -> list[str]:
+    (tmp_path / "bare").mkdir()
+    return ["--results", str(tmp_path / "bare")]
+
+
+def no_folder(tmp_path: Path) -> list[str]:
+    return ["--results", str(tmp_path / "nowhere")]
+
+
+def unknown_option(tmp_path: Path) -> list[str]:
+    return ["--colour"]
+
+
+def damaged(tmp_path: Path) -> list[str]:
+    folder = write_folder(tmp_path / "damaged", accuracy_rows(**ONE_TASK))
+    with open(folder / "accuracy.csv", "a") as file:
+        file.write("copy,rnn\n")
+    return ["--results", str(folder)]
+
+
+def out_is_a_file(tmp_path: Path) -> list[str]:
+    (tmp_path / "file").write_text("")
+    folder = write_folder(tmp_path / "results", accuracy_rows(**ONE_TASK))
+    return ["--results", str(folder), "--out", str(tmp_path / "file")]
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "message"),
+    [
+        (empty, 1, "run python -m bench.run"),
+        (absent, 1, "no results in"),
+        (no_folder, 2, "nowhere is not a folder"),
+        (unknown_option, 2, "--colour"),
+        (damaged, 2, "accuracy.csv"),
+        (out_is_a_file, 2, "file"),
+    ],
+)
+def test_a_refusal_is_one_line_and_a_status(
+    case: Callable[[Path], list[str]],
+    status: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        found = main(case(tmp_path))
+    except SystemExit as leaving:
+        found = leaving.code  # type: ignore[assignment]
+    error = capsys.readouterr().err
+    assert found == status
+    assert len(lines(error)) == 1
+    assert error.startswith("reports.figures: ")
+    assert message in error
+
+
+def test_the_default_folder_is_the_one_beside_the_package() -> None:
+    assert figures.OUT == ROOT / "reports" / "figures"

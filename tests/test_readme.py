@@ -1,0 +1,100 @@
+"""What the README tells its readers to type works, and it tells of everything there is."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.arguments import _parser, parse_request
+from models import MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE_BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def shell_commands() -> list[str]:
+    lines = "\n".join(text for language, text in CODE_BLOCKS if language == "sh").splitlines()
+    commands = [part.strip() for line in lines for part in line.split("#")[0].split("&&")]
+    return [command for command in commands if command]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, *arguments),
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_first_screen_has_the_two_commands():
+    first_screen = README.splitlines()[:30]
+    commands = [line for line in first_screen if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert "bench.run --preset quick" in commands[0]
+    assert "reports.figures" in commands[0]
+    assert commands[1].endswith("-m pytest")
+
+
+def test_every_command_of_the_runner_is_a_request():
+    seen = 0
+    for command in shell_commands():
+        words = shlex.split(command)
+        if "bench.run" in words:
+            arguments = words[words.index("bench.run") + 1 :]
+            if not any("my_package" in argument for argument in arguments):
+                parse_request(arguments)
+                seen += 1
+    assert seen >= 2
+
+
+def test_every_option_and_model_is_explained():
+    options = {
+        option
+        for action in _parser()._actions
+        for option in action.option_strings
+        if option.startswith("--") and option != "--help"
+    }
+    told = set(re.findall(r"`(--[a-z-]+)`", README))
+    assert options <= told
+    assert all(f"`{model}`" in README for model in MODELS)
+
+
+def test_python_example_runs():
+    (example,) = [text for language, text in CODE_BLOCKS if language == "python"]
+    done = run("-c", example)
+    assert done.returncode == 0, done.stderr
+
+
+def test_table_is_the_one_of_the_reference_results():
+    done = run("-m", "reports.readme", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+def test_linked_file_is_there(link):
+    assert link.startswith("http") or (ROOT / link).is_file()
+
+
+def test_quick_start_trains_and_draws(tmp_path):
+    """The first command, after the installation, at a small budget and with two models."""
+    results, figures = tmp_path / "results", tmp_path / "figures"
+    trained = run(
+        "-m", "bench.run", "--preset", "quick", "--budget", "20", "--lengths", "2,4",
+        "--models", "rnn,seq2seq+dot", "--out", str(results),
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert f"python -m reports.figures --results {results}" in trained.stdout
+    drawn = run("-m", "reports.figures", "--results", str(results), "--out", str(figures))
+    assert drawn.returncode == 0, drawn.stderr
+    assert {"accuracy.png", "sequence_accuracy.png", "carried_bits.png", "throughput.png"} <= {
+        path.name for path in figures.iterdir()
+    }
