@@ -35,7 +35,7 @@ class Recipe:
     """
 
     batch_size: int = 32
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     beta2: float = 0.98
     stage_budget_updates: int = 5000
     full_budget_length: int = 10

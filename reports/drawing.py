@@ -17,7 +17,7 @@ from reports import style
 from reports.captions import curves_caption
 from reports.curves import Curves
 from reports.layout import XLABEL, Frame, empty_figure
-from reports.marks import draw_band, draw_mean, points
+from reports.marks import draw_band, draw_mean, points, say_empty
 from reports.style import LineStyle
 
 ROOM = 1.03
@@ -159,15 +159,7 @@ def _draw_models(
             is_complete=(mean["n"] >= curves.facts.seeds).to_numpy(),
         )
     if not seeds["value"].notna().any():
-        axis.text(
-            0.5,
-            0.5,
-            "no finished row",
-            transform=axis.transAxes,
-            ha="center",
-            va="center",
-            color=style.NOTE_COLOUR,
-        )
+        say_empty(axis)
 
 
 def _set_heights(axis: Axes, *, is_fraction: bool, has_values: bool) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.style import LineStyle
+from reports.style import NOTE_COLOUR, LineStyle
 
 MARK_EVERY_POINT_UP_TO = 10
 
@@ -92,3 +92,16 @@ def points(table: pd.DataFrame, value: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the lengths of a table in rising order, and the values there."""
     ordered = table.sort_values("length")
     return ordered["length"].to_numpy(dtype=float), ordered[value].to_numpy(dtype=float)
+
+
+def say_empty(axis: Axes) -> None:
+    """Write into a panel that it has nothing to show."""
+    axis.text(
+        0.5,
+        0.5,
+        "no finished row",
+        transform=axis.transAxes,
+        ha="center",
+        va="center",
+        color=NOTE_COLOUR,
+    )

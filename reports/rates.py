@@ -66,8 +66,8 @@ def split_by_setting(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _slug(name: str, value: Any) -> str:
     text = "unnamed" if pd.isna(value) else str(value)
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return f"-{plain}" if name in SELF_EXPLAINING else f"-{name}-{plain}"
+    words = text if name in SELF_EXPLAINING else f"{name} {text}"
+    return "-" + re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def rates_of(frame: pd.DataFrame) -> Rates:

@@ -11,6 +11,7 @@ from synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
 from reports import style
 
 SHORT = (10, 20, 50, 100)
+MODELS_USED = ("rnn", "seq2seq+dot")
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -23,9 +24,9 @@ def fast() -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = accuracy_rows(lengths=SHORT)
+    rows = accuracy_rows(models=MODELS_USED, lengths=SHORT)
     folder = tmp_path_factory.mktemp("full") / "results"
-    timings = throughput_rows(lengths=SHORT)
+    timings = throughput_rows(models=MODELS_USED, lengths=SHORT)
     return write_folder(folder, rows, samples=sample_rows(rows), throughput=timings)
 
 

@@ -74,8 +74,12 @@ def test_a_comparison_that_marks_otherwise_is_rejected(
 ) -> None:
     monkeypatch.setattr("reports.examples.wrong_items", twin)
     with pytest.raises((AssertionError, ValueError)):
-        for answer, target, wrong in CASES:
-            assert marked_plainly(answer, target, largest=15) == wrong
+        check_marks(CASES)
+
+
+def check_marks(cases: list[tuple[list[int], list[int], set[int]]]) -> None:
+    for answer, target, wrong in cases:
+        assert marked_plainly(answer, target, largest=15) == wrong
 
 
 def test_the_share_of_right_items_is_given() -> None:

@@ -37,8 +37,8 @@ def test_every_figure_is_drawn_as_svg_and_png(
     with Image.open(out / "accuracy.png") as image:
         assert image.info["dpi"] == pytest.approx((style.DOTS_PER_INCH,) * 2, abs=0.1)
     said = lines(capsys.readouterr().out)
-    assert said[0] == f"read {full_folder}: 144 accuracy rows, 32 throughput rows"
-    assert said[1] == "curriculum: 3 tasks, 4 models, 3 seeds, 4 lengths"
+    assert said[0] == f"read {full_folder}: 72 accuracy rows, 16 throughput rows"
+    assert said[1] == "curriculum: 3 tasks, 2 models, 3 seeds, 4 lengths"
     assert [line.split()[0] for line in said[2:]] == ["drew"] * 4
     assert "date" not in (out / "accuracy.svg").read_text().lower()
 

@@ -7,6 +7,7 @@ from figure_checks import bands_of, lines_of, texts_of
 from synthetic import frame_of, throughput_rows
 
 from reports import style
+from reports.figures import rendered
 from reports.rates import Rates, phases_of, rates_of, split_by_setting
 from reports.throughput import throughput_figure
 from results.errors import ResultsError
@@ -61,6 +62,8 @@ def test_all_failed_is_drawn_without_points() -> None:
     rows = [failed(row) for row in throughput_rows(lengths=LENGTHS)]
     with style.themed():
         figure = throughput_figure(rates_of(frame_of(rows)))
+        rendered(figure, kind="png")
+    assert texts_of(figure).count("no finished row") == 2
     assert all(np.isnan(line[1]).all() for line in lines_of(figure).values())
 
 
@@ -103,3 +106,17 @@ def test_no_row_is_refused() -> None:
     assert isinstance(empty, pd.DataFrame)
     with pytest.raises(ResultsError, match="there is no row"):
         rates_of(empty)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.01, 1e-4, 3e5])
+def test_even_a_narrow_range_has_two_ticks(factor: float) -> None:
+    rows = throughput_rows(models=("rnn",), lengths=(30, 31))
+    table = rates_of(frame_of(rows))
+    scaled = table.table.assign(rate=table.table["rate"] * factor, low=np.nan, high=np.nan)
+    with style.themed():
+        axis = throughput_figure(Rates(table=scaled, facts=table.facts)).axes[0]
+    for side, values in ((axis.xaxis, scaled["length"]), (axis.yaxis, scaled["rate"])):
+        low, high = side.get_view_interval()
+        ticks = [tick for tick in side.get_majorticklocs() if low <= tick <= high]
+        assert len(ticks) >= 2
+        assert low < values.min() <= values.max() < high
