@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--budget",
         metavar="N",
-        help="updates per stage at most; in proportion fewer above length 10",
+        help="updates per stage at most, reached up to length 10; fewer above",
     )
     add("--learning-rate", metavar="X", help="for calibration; the same for every model")
     add("--test-lengths", metavar="RANGE", help="also test every stage at these lengths")

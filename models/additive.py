@@ -71,14 +71,13 @@ def _compile_once(device: torch.device) -> None:
 
 def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKeys:
     """Prepare the projected memory U memory for `additive_scores`."""
-    is_single = projected.dtype == torch.float32
-    if not is_single or warm_up(projected.device) != "compiled":
-        return AdditiveKeys(projected, None)
     keys = projected.detach()
-    # Written so that NaN, too, takes the chunked form.
-    if not keys.abs().amax().item() <= KEY_LIMIT:
-        return AdditiveKeys(projected, None)
-    return AdditiveKeys(projected, _exponential(keys))
+    can_use_identity = (
+        keys.dtype == torch.float32
+        and warm_up(keys.device) == "compiled"
+        and keys.abs().amax().item() <= KEY_LIMIT  # False for NaN, too.
+    )
+    return AdditiveKeys(projected, _exponential(keys) if can_use_identity else None)
 
 
 def additive_scores(
@@ -210,6 +209,6 @@ def _tanh_chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Ten
         for column in range(0, target, column_step):
             rows, columns = slice(row, row + row_step), slice(column, column + column_step)
             a, b = query[rows, columns, None], key[rows, None]
-            shape = (a.shape[0], a.shape[1], key.shape[1], hidden)
-            piece = memory[: shape[0] * shape[1] * shape[2] * hidden].view(shape)
+            shape = torch.broadcast_shapes(a.shape, b.shape)
+            piece = memory[: shape.numel()].view(shape)
             yield rows, columns, torch.add(a, b, out=piece).tanh_()
