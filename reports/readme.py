@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- table:accuracy -->", "<!-- /table -->"
 LENGTHS = (10, 50, 100, 200)
 STALE = 1
+POINT = ["task", "model", "length"]
+NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -142,35 +145,37 @@ def _markdown(rows: pd.DataFrame, table: Table) -> str:
         f"| task | model | {' | '.join(f'length {length}' for length in lengths)} |",
         f"|---|---|{'---:|' * len(lengths)}",
     ]
+    cells = _cells(rows[rows["length"].isin(lengths)], table)
     for task, of_task in rows.groupby("task"):
         for model, look in style.styles_for(of_task["model"].unique()).items():
-            series = of_task[of_task["model"] == model]
-            cells = [
-                _cell(series[series["length"] == length], table, seeds=rows["seed"].nunique())
-                for length in lengths
-            ]
-            lines.append(f"| {task} | {look.label} | {' | '.join(cells)} |")
+            line = [cells.get((task, model, length), NOTHING) for length in lengths]
+            lines.append(f"| {task} | {look.label} | {' | '.join(line)} |")
         if table.beside:
-            cells = [_known(of_task[of_task["length"] == length], table) for length in lengths]
-            lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(cells)} |")
+            known = of_task.dropna(subset=table.beside).groupby("length")[table.beside].first()
+            line = [_number(known.get(length), table, mark="*") for length in lengths]
+            lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(line)} |")
     return "\n".join(lines)
 
 
-def _cell(rows: pd.DataFrame, table: Table, *, seeds: int) -> str:
-    values = rows.loc[rows["status"] == OK, table.score].dropna()
-    if values.empty:
-        return "did not finish" if (rows["status"] != OK).any() else "–"
-    summary = mean_over_seeds(rows, table.score, ["task", "model", "length"]).iloc[0]
-    mean, low, high = (
-        f"{value:.{table.digits}f}" for value in (summary["mean"], values.min(), values.max())
-    )
-    text = mean if low == mean == high else f"{mean} ({low}–{high})"
-    return text if summary["n"] == seeds else f"{text}, n = {summary['n']}"
+def _cells(rows: pd.DataFrame, table: Table) -> dict[tuple[Any, ...], str]:
+    """Return the text of every cell by task, model and length."""
+    summary = mean_over_seeds(rows, table.score, POINT).set_index(POINT)
+    finished = rows[rows["status"] == OK].groupby(POINT)[table.score]
+    summary["lowest"], summary["highest"] = finished.min(), finished.max()
+    seeds = rows["seed"].nunique()
+    cells: dict[Any, str] = {}
+    for point, row in summary.to_dict("index").items():
+        if not row["n"]:
+            cells[point] = "did not finish" if row["failed"] else NOTHING
+            continue
+        mean, low, high = (_number(row[name], table) for name in ("mean", "lowest", "highest"))
+        text = mean if low == mean == high else f"{mean} ({low}–{high})"
+        cells[point] = text if row["n"] == seeds else f"{text}, n = {row['n']}"
+    return cells
 
 
-def _known(rows: pd.DataFrame, table: Table) -> str:
-    values = rows[table.beside].dropna()
-    return f"*{values.iloc[0]:.{table.digits}f}*" if len(values) else "–"
+def _number(value: Any, table: Table, *, mark: str = "") -> str:
+    return NOTHING if value is None else f"{mark}{value:.{table.digits}f}{mark}"
 
 
 if __name__ == "__main__":

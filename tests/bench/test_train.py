@@ -68,10 +68,10 @@ def test_solved_stage_ends_early():
 
 
 def test_stage_without_progress_ends_on_the_plateau():
-    recipe = dataclasses.replace(QUICK, learning_rate=1e-9, plateau_validations=3)
+    recipe = dataclasses.replace(QUICK, learning_rate=1e-9, plateau_fraction=0.1)
     outcome = train(start(recipe=recipe), recipe=recipe, budget=500)
     assert outcome.stopped_because == "plateau"
-    assert outcome.updates == 10 * (1 + 3)
+    assert outcome.updates == 10 + 500 * 0.1
 
 
 def test_same_seed_gives_the_same_weights_and_moves_no_global_generator():
@@ -131,7 +131,7 @@ def test_clipping_twin_is_seen(monkeypatch):
 def test_validated_exact_match_is_the_greedy_one(builder):
     """One teacher-forced pass tells how many greedy answers are all correct."""
     trajectory = start(builder)
-    train(trajectory, lengths=(3,), budget=30)
+    train(trajectory, lengths=(3,), budget=60)
     held_out = batch(length=3, batch_size=256, split="validation")
     greedy = (trajectory.model.generate(held_out.source, 3) == held_out.target).all(dim=1)
     validated = validate(trajectory.model, [held_out]).sequence_accuracy
@@ -148,6 +148,15 @@ def test_learning_rate_warms_up_once_is_constant_and_falls():
     assert recipe.learning_rate_at(0, budget_updates=1000, is_first=False) == pytest.approx(1e-3)
     after = [rate for u, rate in enumerate(first) if u >= 100]
     assert after == sorted(after, reverse=True)
+
+
+def test_budget_falls_slower_than_the_length_grows():
+    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10, budget_exponent=0.75)
+    assert recipe.budget_updates((5,)) == recipe.budget_updates((10,)) == 1000
+    assert recipe.budget_updates((160,)) == 125
+    assert recipe.budget_updates((10, 160)) == 1125
+    tokens = [length * recipe.budget_updates((length,)) for length in range(10, 201, 10)]
+    assert tokens == sorted(tokens)
 
 
 def test_streams_are_distinct_and_without_the_model():
