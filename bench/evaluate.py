@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Int
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from bench.seeding import stream
 from bench.train import item_loss
 from models.entry import ModelEntry
+from models.interface import SequenceModel
 from tasks.baselines import chance_accuracy
 from tasks.sampling import leak_fraction, sample_batch, sources_count
 from tasks.task import Task
@@ -59,7 +61,7 @@ def answer_test_sequences(
         logits = model(batch.source[chunk], batch.target_in[chunk])
         nats += item_loss(logits, target, reduction="sum").item()
         forced_correct.append(logits.argmax(dim=-1) == target)
-        answers.append(model.generate(batch.source[chunk], target.shape[1]))
+        answers.append(cast(SequenceModel, model).generate(batch.source[chunk], target.shape[1]))
     return Answers(
         source=batch.source,
         target=batch.target,

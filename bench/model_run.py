@@ -36,13 +36,10 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 def build_model(run: ModelRun) -> nn.Module:
-    """Build a run's model with the parameters that its seed gives, ready to be timed."""
+    """Build a run's model with the parameters that its seed gives."""
     with seeded_initialisation(run.seed):
         model: nn.Module = resolve(run.builder)(run.config)
-    model = model.to(run.device)
-    if hasattr(model, "warm_up"):
-        model.warm_up()
-    return model
+    return model.to(run.device)
 
 
 @dataclass
@@ -118,6 +115,7 @@ class _Execution:
 
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
+        self._warm_up(stage.train_length)
         outcome = train_stage(
             self.trajectory,
             self.task,
@@ -135,12 +133,14 @@ class _Execution:
 
     def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
         model, symbols = self.trajectory.model, self.run.config.symbols
+        self._warm_up(length)
         began = time.perf_counter()
         answers = answer_test_sequences(
             model, self.task, length=length, symbols=symbols, seed=self.run.seed
         )
         scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
         flops = getattr(model, "flops", None)
+        attention_path = getattr(model, "attention_path", None)
         row = replace(
             self._measured_row(stage, length),
             status=OK,
@@ -158,10 +158,16 @@ class _Execution:
             train_seconds=outcome.seconds,
             evaluate_seconds=time.perf_counter() - began,
             train_tokens_per_second=outcome.tokens / outcome.seconds,
-            attention_path=getattr(model, "attention_path", None),
+            attention_path=None if attention_path is None else attention_path(length),
         )
         self.store.write_record(row, _samples(row, answers))
         self.emit({"record": row.record_id})
+
+    def _warm_up(self, length: int) -> None:
+        """Let the model compile what it compiles, outside the timings."""
+        warm_up = getattr(self.trajectory.model, "warm_up", None)
+        if warm_up is not None:
+            warm_up(length)
 
     def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
         run = self.run

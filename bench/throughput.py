@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from bench.recipe import Recipe
 from bench.seeding import seeded_initialisation, stream
 from bench.train import build_optimizer, train_update
 from models.config import ModelConfig
+from models.interface import SequenceModel
 from results.columns import to_json
 from results.schema import OK, ThroughputRow
 from tasks import TASKS
@@ -94,10 +95,10 @@ def _phases(builder: str, measurement: Measurement, *, length: int) -> _Phases:
         return train_update(model, optimizer, batch, clip_norm=recipe.clip_norm)
 
     def decode() -> Tensor:
-        answer: Tensor = model.generate(batch.source, length)  # type: ignore[operator]
-        return answer
+        return cast(SequenceModel, model).generate(batch.source, length)
 
-    return _Phases((train_step, decode), getattr(model, "attention_path", None))
+    attention_path = getattr(model, "attention_path", None)
+    return _Phases((train_step, decode), None if attention_path is None else attention_path(length))
 
 
 def _rows(

@@ -45,17 +45,17 @@ class AdditiveKeys(NamedTuple):
     exponential: Float[Tensor, "batch source hidden"] | None
 
 
-def warm_up(device: torch.device | str = "cpu") -> str:
-    """Compile what the device needs, if anything, so that no timing contains it.
+def warm_up(device: torch.device | str = "cpu", *, source_length: int) -> str:
+    """Compile what a source of this length needs, if anything, so that no timing contains it.
 
     The first use would do the same. Should it fail, the chunked form is used from then on.
 
     Returns:
         How scores are computed from now on: `compiled` or `chunked`.
     """
-    if additive_path(device) == "compiled":
+    if additive_path(device, source_length=source_length) == "compiled":
         _compile_once(torch.device(device))
-    return additive_path(device)
+    return additive_path(device, source_length=source_length)
 
 
 @functools.cache
@@ -74,7 +74,7 @@ def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKe
     keys = projected.detach()
     can_use_identity = (
         keys.dtype == torch.float32
-        and warm_up(keys.device) == "compiled"
+        and warm_up(keys.device, source_length=keys.shape[1]) == "compiled"
         and keys.abs().amax().item() <= KEY_LIMIT  # False for NaN, too.
     )
     return AdditiveKeys(projected, _exponential(keys) if can_use_identity else None)

@@ -15,6 +15,10 @@ from torch import Tensor
 
 PREFERENCES = ("auto", "compiled", "chunked")
 
+# Up to here the compiled form saves less than compiling costs. It depends on the length alone, so
+# that a short stage gives the same numbers whether longer ones follow it or not.
+LONGEST_UNCOMPILED_SOURCE = 50
+
 # They only guide how loops are fused; one compilation serves every size, 1 included.
 _SIZE_HINTS = {"batch": 64, "target": 200, "source": 200, "hidden": 128}
 
@@ -39,10 +43,12 @@ def prefer_path(preference: str) -> None:
     _preference = preference
 
 
-def additive_path(device: torch.device | str = "cpu") -> str:
-    """Return how scores are computed on a device, `compiled` or `chunked`; compile nothing."""
+def additive_path(device: torch.device | str = "cpu", *, source_length: int) -> str:
+    """Return how scores are computed for a source, `compiled` or `chunked`; compile nothing."""
     if _preference != "auto":
         return _preference
+    if source_length <= LONGEST_UNCOMPILED_SOURCE:
+        return "chunked"
     device_type = torch.device(device).type
     can_compile = device_type not in _failed_devices and _has_compiler(device_type)
     return "compiled" if can_compile else "chunked"

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.additive import AdditiveKeys, additive_keys, additive_scores
+from models.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.additive_path import additive_path
 
 
@@ -24,11 +24,16 @@ class DotAttention(nn.Module):
     Source: Luong, Pham and Manning 2015, arXiv:1508.04025, equation 8, `dot`.
     """
 
-    path = "plain"
-
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
+
+    def path(self, source_length: int) -> str:
+        """Return how the weights are computed: always `plain`."""
+        return "plain"
+
+    def warm_up(self, source_length: int) -> None:
+        """Nothing is compiled."""
 
     def keys(
         self, memory: Float[Tensor, "batch source hidden"]
@@ -61,10 +66,13 @@ class AdditiveAttention(nn.Module):
         self.score_vector = nn.Parameter(torch.empty(hidden))
         nn.init.uniform_(self.score_vector, -(hidden**-0.5), hidden**-0.5)
 
-    @property
-    def path(self) -> str:
-        """How the scores are computed: `compiled` or `chunked`."""
-        return additive_path(self.score_vector.device)
+    def path(self, source_length: int) -> str:
+        """Return how the scores are computed: `compiled` or `chunked`."""
+        return additive_path(self.score_vector.device, source_length=source_length)
+
+    def warm_up(self, source_length: int) -> None:
+        """Compile what a source of this length needs, so that no timing contains it."""
+        warm_up(self.score_vector.device, source_length=source_length)
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> AdditiveKeys:
         """Compute U memory and its exponential, once per source."""
@@ -98,11 +106,16 @@ class AdditiveAttention(nn.Module):
 class UniformAttention(nn.Module):
     """Gives every source position the same weight: attention that cannot choose."""
 
-    path = "plain"
-
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
+
+    def path(self, source_length: int) -> str:
+        """Return how the weights are computed: always `plain`."""
+        return "plain"
+
+    def warm_up(self, source_length: int) -> None:
+        """Nothing is compiled."""
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Float[Tensor, "batch 1 hidden"]:
         """Return the mean of the memory, which is every query's context."""

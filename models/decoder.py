@@ -17,7 +17,13 @@ class Attention(Protocol):
     `keys` is whatever `forward` wants to have computed once per source.
     """
 
-    path: str
+    def path(self, source_length: int) -> str:
+        """Return how it is computed for such a source: `plain`, `compiled` or `chunked`."""
+        ...
+
+    def warm_up(self, source_length: int) -> None:
+        """Compile what such a source needs, if anything."""
+        ...
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Any:
         """Compute once per source what every query is compared with."""

@@ -3,9 +3,9 @@
 A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its builder takes a
 `models.config.ModelConfig` and returns it. That is all; nothing has to be inherited, and
 `tests/models/example_model.py` is a whole one. What else is used where it exists: the method
-`flops(source_length, target_length)` fills the column forward_flops, the attribute
-`attention_path` fills the column of that name, and the method `warm_up()` is called once before
-anything is timed.
+`flops(source_length, target_length)` fills the column forward_flops,
+`attention_path(source_length)` the column of that name, and `warm_up(source_length)` is called
+before such sources are timed.
 
 What the conformance suite checks for every model, a new one too (README, "Add a model"):
 

@@ -1,5 +1,7 @@
 """The one recurrent layer that every model uses, and its initialisation."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from models.config import ModelConfig
 RecurrentState = Tensor | tuple[Tensor, Tensor]
 """Layers x batch x hidden; an LSTM has the pair (h, c)."""
 
-_LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
+_LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
 _GATES = {"lstm": 4, "gru": 3, "tanh": 1}
 
 

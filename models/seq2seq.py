@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models import additive
 from models.attention import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.decoder import Attention, Decoder
@@ -29,16 +28,15 @@ class Seq2Seq(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config, build_attention=build_attention)
 
-    @property
-    def attention_path(self) -> str | None:
-        """How the attention is computed (`plain`, `compiled`, `chunked`), if there is any."""
+    def attention_path(self, source_length: int) -> str | None:
+        """Return how attention is computed: `plain`, `compiled`, `chunked`, None without any."""
         attention = self.decoder.attention
-        return None if attention is None else attention.path
+        return None if attention is None else attention.path(source_length)
 
-    def warm_up(self) -> None:
-        """Compile what the attention compiles, so that no timing contains it."""
-        if isinstance(self.decoder.attention, AdditiveAttention):
-            additive.warm_up(self.decoder.attention.score_vector.device)
+    def warm_up(self, source_length: int) -> None:
+        """Compile what a source of this length needs, so that no timing contains it."""
+        if self.decoder.attention is not None:
+            self.decoder.attention.warm_up(source_length)
 
     def forward(
         self,

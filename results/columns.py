@@ -109,7 +109,7 @@ def _build(row_type: type[Row], values: Mapping[str, Scalar]) -> Row:
     row: Any = object.__new__(row_type)
     row.__dict__.update(values)
     row.__post_init__()
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def check_names(row_type: type[Any], names: Sequence[str]) -> None:

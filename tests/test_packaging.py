@@ -25,7 +25,7 @@ def packages_on_disk(root: Path) -> set[str]:
 
 def third_party_imports(root: Path) -> set[str]:
     """The distributions that the five packages import directly."""
-    names = set()
+    names: set[str] = set()
     for package in PACKAGES:
         for path in (root / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

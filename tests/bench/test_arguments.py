@@ -131,6 +131,11 @@ def test_bad_numbers_are_refused(argument, text):
     assert_refused([f"{argument}={text}"], f"{argument}: must be a whole number from 1 to")
 
 
+@pytest.mark.parametrize("argument", ["--seeds", "--first-seed", "--hidden", "--budget"])
+def test_empty_number_is_refused(argument):
+    assert_refused([argument, ""], f"{argument}: must be a whole number from 1 to")
+
+
 @pytest.mark.parametrize(("argument", "most"), [("--seeds", MOST_SEEDS), ("--jobs", 1024)])
 def test_largest_number_is_allowed_and_the_next_is_not(argument, most):
     parse_request([argument, str(most)])
@@ -438,7 +443,7 @@ def an_option():
 @example(["--", "--lengths"])
 @example(["-h"])
 def test_any_command_line_is_carried_out_or_refused_in_one_line(arguments):
-    small = "--dry-run --lengths 2,4 --tasks copy --seeds 1".split()
+    small = ["--dry-run", "--lengths", "2,4", "--tasks", "copy", "--seeds", "1"]
     status, output, errors = command([*small, *arguments])
     assert status in (0, 2)
     if status == 0:

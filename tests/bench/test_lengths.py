@@ -68,13 +68,15 @@ def test_range_holds_both_ends_and_every_step(first, extent, step):
 
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused_in_one_line(text):
+    message = "one line"
     try:
         lengths = parse_lengths(text)
     except ValueError as error:
-        assert "\n" not in str(error) or "\n" in text
+        message = str(error)
     else:
         assert lengths
         assert all(1 <= length <= LONGEST_LENGTH for length in lengths)
+    assert len(message.splitlines()) == 1
 
 
 @given(st.sets(st.integers(1, 400), min_size=1), st.integers(1, 600))

@@ -1,7 +1,4 @@
-"""A whole model for the matrix: a transformer decoder is not needed to write one.
-
-It looks at the source item that a learned offset from either end points to.
-"""
+"""A whole model for the matrix, as short as one can be. It is no good at long sequences."""
 
 import torch
 from torch import nn
@@ -23,7 +20,8 @@ class BagModel(nn.Module):
     def forward(self, source, target_in):
         ends = torch.arange(target_in.shape[1]) / source.shape[1]
         place = self.place(torch.stack((ends, ends.square()), dim=-1))
-        return self.output(self.source(source).mean(1, keepdim=True) + self.before(target_in) + place)
+        bag = self.source(source).mean(1, keepdim=True)
+        return self.output(bag + self.before(target_in) + place)
 
     @torch.no_grad()
     def generate(self, source, length):

@@ -47,7 +47,7 @@ def check_shapes(builder: Builder) -> None:
     answer = model.generate(batch.source, 7)
     assert answer.shape == (6, 7)
     assert answer.dtype == torch.int64
-    assert 0 <= answer.min()
+    assert answer.min() >= 0
     assert answer.max() < SYMBOLS
 
 
@@ -66,9 +66,7 @@ def check_rows_are_independent(builder: Builder) -> None:
     together = model(batch.source, batch.target_in)
     source, target_in = batch.source.clone(), batch.target_in.clone()
     source[1:], target_in[1:] = other_symbols(source[1:]), other_symbols(target_in[1:])
-    torch.testing.assert_close(
-        model(source, target_in)[0], together[0], atol=TOLERANCE, rtol=0
-    )
+    torch.testing.assert_close(model(source, target_in)[0], together[0], atol=TOLERANCE, rtol=0)
     alone = model(batch.source[:1], batch.target_in[:1])
     torch.testing.assert_close(alone[0], together[0], atol=TOLERANCE, rtol=0)
 

@@ -27,6 +27,15 @@ def fresh_choice(monkeypatch):
         function.cache_clear()
 
 
+def test_short_sources_are_not_worth_compiling(fresh_choice, monkeypatch):
+    """The choice is the length's alone, so a curriculum begins alike however far it goes."""
+    monkeypatch.setattr(additive_path, "_has_compiler", lambda device_type: True)
+    attention = AdditiveAttention(8)
+    assert [attention.path(length) for length in (1, 50, 51, 200)] == ["chunked"] * 2 + [
+        "compiled"
+    ] * 2
+
+
 def test_preference_is_checked():
     with pytest.raises(
         ValueError, match="preference: 'fast' is unknown; use auto, compiled, chunk"
@@ -38,8 +47,8 @@ def test_without_a_compiler_it_runs_chunked_and_says_so_once(fresh_choice, monke
     monkeypatch.setenv("CXX", "no-such-compiler")
     with caplog.at_level(logging.WARNING, logger="models"):
         for _ in range(2):
-            assert AdditiveAttention(8).path == "chunked"
-            assert warm_up() == "chunked"
+            assert AdditiveAttention(8).path(64) == "chunked"
+            assert warm_up(source_length=64) == "chunked"
             check_module(scale=1)
     assert [record.name for record in caplog.records] == ["models.additive_path"]
     assert "no C++ compiler (no-such-compiler) found" in caplog.text
@@ -55,11 +64,12 @@ def break_compilation(monkeypatch):
 
 def test_failed_compilation_runs_chunked_and_says_so_once(fresh_choice, monkeypatch, caplog):
     break_compilation(monkeypatch)
-    assert AdditiveAttention(8).path == "compiled"
+    assert AdditiveAttention(8).path(64) == "compiled"
     with caplog.at_level(logging.WARNING, logger="models"):
         for _ in range(2):
+            assert warm_up(source_length=64) == "chunked"
+            assert AdditiveAttention(8).path(64) == "chunked"
             check_module(scale=1)
-            assert AdditiveAttention(8).path == "chunked"
     assert [record.getMessage().endswith(": no space left") for record in caplog.records] == [True]
 
 
@@ -67,4 +77,4 @@ def test_failed_compilation_is_an_error_where_it_was_asked_for(fresh_choice, mon
     break_compilation(monkeypatch)
     additive_path.prefer_path("compiled")
     with pytest.raises(OSError, match="no space left"):
-        warm_up()
+        warm_up(source_length=64)

@@ -122,7 +122,7 @@ def compilations_of_all_sizes():
 @WITH_COMPILER
 def test_one_compilation_serves_all_sizes():
     additive_path.prefer_path("compiled")
-    warm_up()
+    warm_up(source_length=64)
     assert compilations_of_all_sizes() == 0
 
 
@@ -165,7 +165,7 @@ def check_four_axes_never_exist(scores):
 @pytest.mark.parametrize("path", PATHS)
 def test_four_axes_never_exist(path):
     additive_path.prefer_path(path)
-    warm_up()
+    warm_up(source_length=64)
     check_four_axes_never_exist(fast_scores)
 
 

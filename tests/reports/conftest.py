@@ -1,7 +1,7 @@
 """Results folders written quickly, and figures at a low resolution."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,21 @@ SHORT = (10, 20, 50, 100)
 MODELS_USED = ("rnn", "seq2seq+dot")
 
 
-@pytest.fixture(scope="package", autouse=True)
-def fast() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        patch.setattr(style, "DOTS_PER_INCH", 40)
-        yield
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(style, "DOTS_PER_INCH", 40)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = accuracy_rows(models=MODELS_USED, lengths=SHORT)
     folder = tmp_path_factory.mktemp("full") / "results"
     timings = throughput_rows(models=MODELS_USED, lengths=SHORT)
-    return write_folder(folder, rows, samples=sample_rows(rows), throughput=timings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        write_folder(folder, rows, samples=sample_rows(rows), throughput=timings)
+    return folder
 
 
 @pytest.fixture

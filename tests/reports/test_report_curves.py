@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import SYMBOLS, accuracy_row, accuracy_rows, failed, frame_of
+from synthetic import accuracy_row, accuracy_rows, failed, frame_of
+from synthetic_scores import SYMBOLS
 
 from reports import curves
 from reports.curves import curves_of, own_length_rows, protocols_of, require_one_configuration

@@ -2,7 +2,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from synthetic import accuracy_row, accuracy_rows, failed, frame_of, scores
+from synthetic import accuracy_row, accuracy_rows, failed, frame_of
+from synthetic_scores import scores
 
 from reports.readme import BEGIN, END, main, tables, with_tables
 from results.errors import ResultsError
