@@ -66,7 +66,7 @@ def parse_request(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: If an argument breaks a rule.
     """
-    given = _parser().parse_args(arguments)
+    given = build_parser().parse_args(arguments)
     preset = PRESETS[_choice("--preset", given.preset, PRESETS)]
     tasks = _named("--tasks", given.tasks, preset.tasks, load_tasks())
     return Request(
@@ -96,7 +96,8 @@ def physical_cores() -> int:
     return len(siblings)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; it raises `UsageError` instead of leaving."""
     parser = _Parser(
         prog="python -m bench.run",
         description="Train and evaluate the matrix of tasks, models and lengths; write the CSVs.",

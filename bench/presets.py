@@ -32,11 +32,11 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="quick",
             summary="a first look: one seed, short lengths, copy and reverse",
-            lengths="10..50",
+            lengths="10..40",
             tasks=("copy", "reverse"),
             seeds=1,
             hidden=64,
-            budget=2000,
+            budget=1500,
         ),
         Preset(
             name="default",

@@ -7,18 +7,19 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
 
 from bench.arguments import Request, UsageError, parse_request
 from bench.engine import ChildEnd, LocalEngine, Order
 from bench.estimate import matrix_seconds, stage_seconds
-from bench.plan import ModelRun, Stage, plan_matrix
+from bench.matrix import Matrix
+from bench.plan import ModelRun, plan_matrix
 from bench.progress import Progress, describe_seconds
 from bench.summary_table import summary_table
 from bench.throughput_step import measure_missing
 from results.errors import ResultsError
-from results.schema import FAILING_STATUSES, NOT_REACHED, OK, AccuracyRow
+from results.schema import FAILING_STATUSES, NOT_REACHED, OK
 from results.store import LEFT, Store, open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -32,51 +33,6 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.exit_code = 128 + signal_number
-
-
-@dataclass(frozen=True)
-class _Matrix:
-    """The model runs of a request, and how far the results folder has them."""
-
-    runs: tuple[ModelRun, ...]
-    statuses: Mapping[str, str]
-    failures: Mapping[str, AccuracyRow]
-
-    @classmethod
-    def of(cls, runs: tuple[ModelRun, ...], store: Store) -> "_Matrix":
-        return cls(runs=runs, statuses=store.statuses(), failures=store.failures())
-
-    def status(self, record_id: str) -> str:
-        return self.statuses.get(record_id, LEFT)
-
-    def records(self) -> Iterator[tuple[ModelRun, Stage, int]]:
-        for run in self.runs:
-            for stage in run.stages():
-                for length in stage.test_lengths:
-                    yield run, stage, length
-
-    def unfinished_stages(self, runs: Sequence[ModelRun]) -> list[tuple[ModelRun, Stage]]:
-        return [
-            (run, stage)
-            for run in runs
-            for stage in run.stages()
-            if any(self.status(stage.record_id(length)) != OK for length in stage.test_lengths)
-        ]
-
-    def runs_to_do(self, *, retries_failed: bool) -> list[ModelRun]:
-        """Return the runs with work left; one that failed only if it may pass this time."""
-        final = set() if retries_failed else {*FAILING_STATUSES} - {"killed"}
-        return [
-            run
-            for run in self.runs
-            if (statuses := {self.status(row.record_id) for row in run.planned_rows()}) != {OK}
-            and not statuses & final
-        ]
-
-    def attempt(self, run: ModelRun) -> int:
-        """Return the number of the next attempt at a run, counted from 1."""
-        attempts = [row.attempts for row in self.failures.values() if row.run_id == run.run_id]
-        return 1 + max(attempts, default=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(request: Request) -> int:
     runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
     store = open_store(request.out, create=not request.is_dry_run)
-    matrix = _Matrix.of(runs, store)
+    matrix = Matrix.of(runs, store)
     to_do = matrix.runs_to_do(retries_failed=request.retries_failed)
     _print_plan(request, matrix, to_do)
     if request.is_dry_run:
@@ -120,7 +76,7 @@ def _run(request: Request) -> int:
     return _conclude(request, store, runs)
 
 
-def _carry_out(request: Request, store: Store, matrix: _Matrix, to_do: Sequence[ModelRun]) -> None:
+def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
     orders = [
         Order(
             run=run,
@@ -172,7 +128,7 @@ def _end_in_words(end: ChildEnd) -> tuple[str, str]:
     return "failed", f"exit status {end.exit_code}; see logs/{end.order.run.run_id}.log"
 
 
-def _print_plan(request: Request, matrix: _Matrix, to_do: Sequence[ModelRun]) -> None:
+def _print_plan(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
     settings = request.settings
     lengths = settings.lengths
     records = [matrix.status(stage.record_id(length)) for _, stage, length in matrix.records()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.arguments import _parser, parse_request
+from bench.arguments import build_parser, parse_request
 from models import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ def test_every_command_of_the_runner_is_a_request():
 def test_every_option_and_model_is_explained():
     options = {
         option
-        for action in _parser()._actions
+        for action in build_parser()._actions
         for option in action.option_strings
         if option.startswith("--") and option != "--help"
     }
