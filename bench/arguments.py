@@ -16,6 +16,7 @@ from bench.recipe import Recipe
 from models import entry_from_reference, load_models
 from models.config import CELLS, ENCODERS, ModelConfig
 from models.entry import ModelEntry
+from results.columns import one_line
 from tasks import Task, load_tasks
 
 DEVICES = ("cpu", "cuda")
@@ -57,7 +58,7 @@ class Request:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(one_line(message))
 
 
 def parse_request(arguments: Sequence[str]) -> Request:
@@ -66,15 +67,19 @@ def parse_request(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: If an argument breaks a rule.
     """
-    given = build_parser().parse_args(arguments)
-    preset = PRESETS[_choice("--preset", given.preset, PRESETS)]
-    tasks = _named("--tasks", given.tasks, preset.tasks, load_tasks())
+    try:
+        given = build_parser().parse_args(arguments)
+        preset = PRESETS[_choice("--preset", given.preset, PRESETS)]
+        tasks = _named("--tasks", given.tasks, preset.tasks, load_tasks())
+        models = _models(given.models)
+    except ValueError as error:  # A registry refuses a plug-in.
+        raise UsageError(str(error)) from None
     return Request(
         settings=_settings(given, preset, tasks),
         tasks=tasks,
-        models=_models(given.models),
-        out=Path(given.out),
-        jobs=_integer("--jobs", given.jobs, at_most=MOST_JOBS) if given.jobs else physical_cores(),
+        models=models,
+        out=_folder("--out", given.out),
+        jobs=_jobs(given.jobs),
         measures_throughput=not given.no_throughput,
         is_dry_run=given.dry_run,
         retries_failed=given.retry_failed,
@@ -148,10 +153,12 @@ def _settings(given: argparse.Namespace, preset: Preset, tasks: Sequence[Task]) 
     hidden = preset.hidden if given.hidden is None else _integer("--hidden", given.hidden)
     budget = preset.budget if given.budget is None else _integer("--budget", given.budget)
     settings = Settings(
-        lengths=_lengths("--lengths", given.lengths or preset.lengths),
+        lengths=_lengths("--lengths", preset.lengths if given.lengths is None else given.lengths),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         protocol=_choice("--protocol", given.protocol, PROTOCOLS),
-        test_lengths=_lengths("--test-lengths", given.test_lengths) if given.test_lengths else (),
+        test_lengths=()
+        if given.test_lengths is None
+        else _lengths("--test-lengths", given.test_lengths),
         symbols={} if given.symbols is None else _symbols(given.symbols, tasks),
         cell=_choice("--cell", given.cell, CELLS),
         hidden=hidden,
@@ -189,9 +196,21 @@ def _lengths(argument: str, text: str) -> tuple[int, ...]:
 
 
 def _integer(argument: str, text: str, *, at_most: int = 1_000_000) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:12]) <= at_most:
+    digits = text.lstrip("0")
+    is_number = text.isascii() and text.isdigit() and 0 < len(digits) <= len(str(at_most))
+    if not is_number or int(digits) > at_most:
         raise UsageError(f"{argument}: must be a whole number from 1 to {at_most}, got {text!r}")
-    return int(text)
+    return int(digits)
+
+
+def _jobs(text: str | None) -> int:
+    return physical_cores() if text is None else _integer("--jobs", text, at_most=MOST_JOBS)
+
+
+def _folder(argument: str, text: str) -> Path:
+    if not text:
+        raise UsageError(f"{argument}: must name a folder, got {text!r}")
+    return Path(text)
 
 
 def _choice(argument: str, name: str, known: Iterable[str]) -> str:
@@ -238,8 +257,8 @@ def _model_by_reference(reference: str) -> ModelEntry:
 
     try:
         builder = resolve(reference)
-    except ValueError as error:
-        raise UsageError(f"--models: {error}") from None
+    except Exception as error:  # Importing it runs its author's code, which may raise anything.
+        raise UsageError(f"--models: {reference!r} cannot be imported: {error}") from None
     if not callable(builder):
         raise UsageError(f"--models: {reference!r} is not a builder, it cannot be called")
     return entry_from_reference(reference)
@@ -255,6 +274,8 @@ def _symbols(text: str, tasks: Sequence[Task]) -> dict[str, int]:
         if not separator:
             raise UsageError(f"--symbols: must be V or task=V joined by commas, got {text!r}")
         _choice("--symbols", name, [task.name for task in tasks])
+        if name in symbols:
+            raise UsageError(f"--symbols: {name} has two sizes, got {text!r}")
         symbols[name] = _alphabet(size)
     return symbols
 

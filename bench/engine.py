@@ -173,7 +173,7 @@ def _converse(child: "subprocess.Popen[str]", order: Any) -> Iterator[dict[str, 
 
 def _start_child(module: str, log: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        (sys.executable, "-m", module),
+        (sys.executable, "-m", "bench.child", module, str(os.getpid())),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

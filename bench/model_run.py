@@ -1,11 +1,11 @@
 """One model run, from its first stage that is not done to its last, in this process.
 
-`python -m bench.model_run` is the child process in which the engine places a run: it reads the
-run from standard input and writes one event per line to standard output.
+As a child process (`bench.child`) it reads the run from standard input and writes one event per
+line to standard output.
 """
 
 import json
-import signal
+import os
 import sys
 import time
 import traceback
@@ -240,23 +240,17 @@ def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
     ]
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends (Linux only)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-
-
 def main() -> int:
     """Carry out the run that stands on standard input; exit 1 if a stage failed."""
-    _die_with_parent()
     torch.set_num_threads(THREADS)
     order = json.loads(sys.stdin.readline())
 
     def emit(event: dict[str, Any]) -> None:
-        print(json.dumps(event), flush=True)
+        try:
+            print(json.dumps(event), flush=True)
+        except BrokenPipeError:
+            # Nobody listens any more. That is no failure of the run: it goes on another time.
+            os._exit(1)
 
     try:
         execute(
@@ -269,7 +263,3 @@ def main() -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

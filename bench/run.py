@@ -18,8 +18,9 @@ from bench.plan import ModelRun, plan_matrix
 from bench.progress import Progress, describe_seconds
 from bench.summary_table import summary_table
 from bench.throughput_step import measure_missing
+from results.columns import one_line
 from results.errors import ResultsError
-from results.schema import FAILING_STATUSES, NOT_REACHED, OK
+from results.schema import FAILING_STATUSES, NOT_REACHED, OK, AccuracyRow
 from results.store import LEFT, Store, open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         request = parse_request(sys.argv[1:] if arguments is None else arguments)
         return _run(request)
     except (UsageError, ResultsError) as error:
-        print(f"bench.run: {error}", file=sys.stderr)
+        print(f"bench.run: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USAGE
     except Stopped as stopped:
         return stopped.exit_code
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(request: Request) -> int:
     runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
     store = open_store(request.out, create=not request.is_dry_run)
+    _require_one_ladder(request, store, runs)
     matrix = Matrix.of(runs, store)
     to_do = matrix.runs_to_do(retries_failed=request.retries_failed)
     _print_plan(request, matrix, to_do)
@@ -74,6 +76,26 @@ def _run(request: Request) -> int:
     for notice in store.take_notices():
         print(notice, file=sys.stderr)
     return _conclude(request, store, runs)
+
+
+def _require_one_ladder(request: Request, store: Store, runs: Sequence[ModelRun]) -> None:
+    """Refuse to put two trainings of one length into one curve: other rungs before it differ.
+
+    Raises:
+        UsageError: If the folder has this length of this model at the end of another path.
+    """
+    stages = {_point(row): row.stage_id for row in store.plan()}
+    for run in runs:
+        for row in run.planned_rows():
+            if stages.get(_point(row), row.stage_id) != row.stage_id:
+                raise UsageError(
+                    f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
+                    f"{row.model} after other lengths than these; choose another --out"
+                )
+
+
+def _point(row: AccuracyRow) -> tuple[str, str, str, int, int, int]:
+    return (row.task, row.model, row.config_id, row.seed, row.train_length, row.length)
 
 
 def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:

@@ -1,7 +1,7 @@
 """How fast each model trains and answers, measured while nothing else runs.
 
-`python -m bench.throughput` is the child process of the last step of `bench.run`: it reads what
-to measure from standard input and writes one row per line to standard output.
+As the child process (`bench.child`) of the last step of `bench.run` it reads what to measure from
+standard input and writes one row per line to standard output.
 """
 
 import json
@@ -191,7 +191,3 @@ def main() -> int:
     for row in measure(measurement):
         print(json.dumps(to_json(row)), flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

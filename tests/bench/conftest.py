@@ -1,11 +1,13 @@
-"""One thread of arithmetic, as in every model run, and no deadline that a busy machine breaks."""
+"""Folders that several tests start from, and what keeps the tests steady on a busy machine."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import torch
+from bench_command import BOTH, FAILING, SMALL, run
 
 # The checker of types refuses `Self` in a class that it does not decorate as a whole.
 _finders = list(sys.meta_path)
@@ -17,10 +19,52 @@ sys.meta_path[:] = _finders
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
+REFUSE_HEAVY_IMPORTS = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "pandas"):
+            raise ImportError(f"{name} is imported")
+
+sys.meta_path.insert(0, Refuse())
+"""
+
 
 @pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
+    """One thread of arithmetic, as in every model run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory):
+    """A results folder in which two models on two lengths are done; not to be written to."""
+    folder = tmp_path_factory.mktemp("finished") / "results"
+    status, _, errors = run(folder, *SMALL, *BOTH, "--jobs", "2")
+    assert status == 0, errors
+    return folder
+
+
+@pytest.fixture(scope="package")
+def failed(tmp_path_factory):
+    """A results folder in which of three models one raises and one diverges, and how it ended."""
+    folder = tmp_path_factory.mktemp("failed") / "results"
+    return folder, *run(folder, *FAILING)
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "results")
+
+
+@pytest.fixture
+def without_torch(tmp_path):
+    """A folder that, first on the path, makes importing torch or pandas an error."""
+    folder = tmp_path / "without torch"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(REFUSE_HEAVY_IMPORTS, encoding="utf-8")
+    return folder

@@ -293,22 +293,6 @@ def test_every_requested_length_has_a_row_of_its_own_for_every_seed(lengths, see
             assert len(tested) == len(set(tested))
 
 
-@pytest.mark.parametrize("protocol", ["curriculum", "mixed"])
-@pytest.mark.xfail(
-    strict=True,
-    reason="config_id says nothing of the rungs, so two ladders leave two rows of one point",
-)
-def test_one_point_of_a_curve_is_one_record(protocol):
-    """Rows that agree in task, model, seed, settings and both lengths are the same record."""
-    records = {}
-    for lengths in ((10, 20, 30), (10, 15, 20, 30)):
-        for run in runs_of(lengths=lengths, protocol=protocol):
-            for row in run.planned_rows():
-                point = (row.task, row.model, row.seed, row.config_id, row.train_length, row.length)
-                records.setdefault(point, set()).add(row.record_id)
-    assert {len(ids) for ids in records.values()} == {1}
-
-
 def test_curriculum_is_one_run_that_climbs():
     (run,) = runs_of(lengths=(5, 20, 25))
     assert run.trajectory == ((5,), (10,), (20,), (25,))
@@ -333,11 +317,14 @@ def test_mixed_is_one_stage_on_all_lengths_tested_at_each():
     assert other.run_id != run.run_id
 
 
-def test_budget_is_full_up_to_a_length_and_then_one_number_of_tokens():
-    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10)
-    assert [recipe.budget_updates([length]) for length in (1, 10)] == [1000, 1000]
-    assert [recipe.budget_updates([length]) for length in (20, 100)] == [500, 100]
-    assert recipe.budget_updates([30]) == 334  # 333.3, rounded up.
+@pytest.mark.parametrize(
+    ("exponent", "budgets"),
+    [(0.0, [1000, 1000, 1000, 1000]), (1.0, [1000, 1000, 334, 100]), (0.5, [1000, 1000, 578, 317])],
+)
+def test_budget_is_full_up_to_a_length_and_falls_by_a_power_of_it(exponent, budgets):
+    """At exponent 1 every stage sees the same tokens, at 0 it takes the same updates."""
+    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10, budget_exponent=exponent)
+    assert [recipe.budget_updates([length]) for length in (1, 10, 30, 100)] == budgets
 
 
 @given(st.integers(1, 10_000), st.lists(st.integers(1, 100_000), min_size=1, max_size=6))

@@ -83,7 +83,9 @@ def model_facts(model_name: str, model: Any, length: int) -> dict[str, Any]:
         "length": length,
         "batch_size": BATCH_SIZE,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "attention_path": model.attention_path(length) if hasattr(model, "attention_path") else "",
+        "attention_path": model.attention_path(length)
+        if hasattr(model, "attention_path")
+        else None,
     }
 
 
@@ -144,7 +146,11 @@ def test_additive_attention(benchmark: BenchmarkFixture, scores: Callable[..., T
     shapes = (batch_size, length, hidden), (batch_size, length, hidden), (hidden,)
     generator = stream(0, "speed")
     inputs = tuple(torch.randn(shape, generator=generator).requires_grad_() for shape in shapes)
-    paths = {as_in_models: warm_up(source_length=100), in_chunks: "chunked", as_it_stands: "plain"}
+    paths = {
+        as_in_models: warm_up(source_length=length),
+        in_chunks: "chunked",
+        as_it_stands: "plain",
+    }
 
     timed = time_rounds(
         benchmark,
