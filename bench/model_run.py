@@ -25,6 +25,7 @@ from bench.provenance import provenance
 from bench.seeding import seeded_initialisation
 from bench.train import Diverged, StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
+from models.interface import attention_path, forward_flops, warm_up
 from results.schema import OK, AccuracyRow, SampleRow
 from results.store import Store, open_store
 from tasks import load_tasks
@@ -115,7 +116,7 @@ class _Execution:
 
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
-        self._warm_up(stage.train_length)
+        warm_up(self.trajectory.model, stage.train_length)
         outcome = train_stage(
             self.trajectory,
             self.task,
@@ -133,14 +134,12 @@ class _Execution:
 
     def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
         model, symbols = self.trajectory.model, self.run.config.symbols
-        self._warm_up(length)
+        warm_up(model, length)
         began = time.perf_counter()
         answers = answer_test_sequences(
             model, self.task, length=length, symbols=symbols, seed=self.run.seed
         )
         scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
-        flops = getattr(model, "flops", None)
-        attention_path = getattr(model, "attention_path", None)
         row = replace(
             self._measured_row(stage, length),
             status=OK,
@@ -154,20 +153,14 @@ class _Execution:
             validation_token_accuracy=outcome.validation.token_accuracy,
             validation_sequence_accuracy=outcome.validation.sequence_accuracy,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            forward_flops=None if flops is None else flops(length, answers.target.shape[1]),
+            forward_flops=forward_flops(model, length, answers.target.shape[1]),
             train_seconds=outcome.seconds,
             evaluate_seconds=time.perf_counter() - began,
             train_tokens_per_second=outcome.tokens / outcome.seconds,
-            attention_path=None if attention_path is None else attention_path(length),
+            attention_path=attention_path(model, length),
         )
         self.store.write_record(row, _samples(row, answers))
         self.emit({"record": row.record_id})
-
-    def _warm_up(self, length: int) -> None:
-        """Let the model compile what it compiles, outside the timings."""
-        warm_up = getattr(self.trajectory.model, "warm_up", None)
-        if warm_up is not None:
-            warm_up(length)
 
     def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
         run = self.run

@@ -21,7 +21,7 @@ from bench.recipe import Recipe
 from bench.seeding import seeded_initialisation, stream
 from bench.train import build_optimizer, train_update
 from models.config import ModelConfig
-from models.interface import SequenceModel
+from models.interface import SequenceModel, attention_path, warm_up
 from results.columns import to_json
 from results.schema import OK, ThroughputRow
 from tasks import TASKS

@@ -19,7 +19,7 @@ What the conformance suite checks for every model, a new one too (README, "Add a
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @runtime_checkable
@@ -44,3 +44,22 @@ class SequenceModel(Protocol):
     ) -> Int[Tensor, "batch length"]:
         """Return the greedy answer of exactly `length` items; it sees no true item."""
         ...
+
+
+def warm_up(model: nn.Module, source_length: int) -> None:
+    """Let a model compile what such sources need, if it compiles anything."""
+    method = getattr(model, "warm_up", None)
+    if method is not None:
+        method(source_length)
+
+
+def attention_path(model: nn.Module, source_length: int) -> str | None:
+    """Return how a model computes its attention; None if it has none or does not say."""
+    method = getattr(model, "attention_path", None)
+    return None if method is None else method(source_length)
+
+
+def forward_flops(model: nn.Module, source_length: int, target_length: int) -> int | None:
+    """Return the operations of a teacher-forced pass over a sequence; None if it does not say."""
+    method = getattr(model, "flops", None)
+    return None if method is None else method(source_length, target_length)
