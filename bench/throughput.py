@@ -97,8 +97,8 @@ def _phases(builder: str, measurement: Measurement, *, length: int) -> _Phases:
     def decode() -> Tensor:
         return cast(SequenceModel, model).generate(batch.source, length)
 
-    attention_path = getattr(model, "attention_path", None)
-    return _Phases((train_step, decode), None if attention_path is None else attention_path(length))
+    warm_up(model, length)
+    return _Phases((train_step, decode), attention_path(model, length))
 
 
 def _rows(

@@ -1,6 +1,7 @@
 """Scores of models whose right score is known beforehand, and of answers counted by hand."""
 
 import math
+from statistics import fmean, stdev
 
 import pytest
 import torch
@@ -128,8 +129,13 @@ def test_model_that_knows_only_that_a_target_is_sorted_could_carry_less_than_not
     assert scores["carried_bits"] < -1.0
 
 
-@pytest.mark.parametrize("task", ["copy", "reverse"])
-@pytest.mark.parametrize("name", MODELS)
+# An untrained `rnn-aligned` maps most items to one answer whatever stood before, so on `copy` its
+# items are not independent: there the initialisations are the sample.
+UNTRAINED = [(name, task) for name in MODELS for task in ("copy", "reverse")]
+UNTRAINED.remove(("rnn-aligned", "copy"))
+
+
+@pytest.mark.parametrize(("name", "task"), UNTRAINED)
 def test_untrained_model_is_at_chance(name, task):
     scores = scores_of(untrained(name), TASKS[task], entry=MODELS[name])
     error = standard_error(1 / SYMBOLS, TEST_SEQUENCES * LENGTH)
@@ -140,6 +146,16 @@ def test_untrained_model_is_at_chance(name, task):
     assert scores["carried_bits"] < 0.0
 
 
+def test_untrained_models_that_answer_at_once_are_at_chance_on_average():
+    entry, task = MODELS["rnn-aligned"], TASKS["copy"]
+    accuracies = [
+        scores_of(untrained("rnn-aligned", seed=seed), task, entry=entry)["token_accuracy"]
+        for seed in range(24)
+    ]
+    error = stdev(accuracies) / math.sqrt(len(accuracies))
+    assert fmean(accuracies) == pytest.approx(1 / SYMBOLS, abs=3 * error)
+
+
 @pytest.mark.parametrize("name", AUTOREGRESSIVE)
 def test_untrained_model_is_no_better_than_the_best_constant_on_sort(name):
     scores = scores_of(untrained(name), TASKS["sort"], entry=MODELS[name])
@@ -148,10 +164,10 @@ def test_untrained_model_is_no_better_than_the_best_constant_on_sort(name):
 
 
 def test_chance_check_rejects_a_model_that_has_learned():
-    with pytest.raises(AssertionError):
-        error = standard_error(1 / SYMBOLS, TEST_SEQUENCES * LENGTH)
-        scores = scores_of(HalfAnswering(TASKS["copy"]), TASKS["copy"])
-        assert scores["token_accuracy"] == pytest.approx(1 / SYMBOLS, abs=3 * error)
+    """The twin: two items in a hundred above chance are found."""
+    error = standard_error(1 / SYMBOLS, TEST_SEQUENCES * LENGTH)
+    slightly_better = 1 / SYMBOLS + 0.02
+    assert slightly_better != pytest.approx(1 / SYMBOLS, abs=3 * error)
 
 
 @pytest.mark.parametrize("task", ["copy", "reverse"])
@@ -209,7 +225,7 @@ def test_scores_agree_with_counting_one_by_one():
 
     pairs = list(zip(answer.tolist(), target.tolist(), strict=True))
     right = [[a == t for a, t in zip(one, other, strict=True)] for one, other in pairs]
-    prefixes = [(row + [False]).index(False) for row in right]
+    prefixes = [[*row, False].index(False) for row in right]
     assert scores["token_accuracy"] == pytest.approx(sum(map(sum, right)) / 800)
     assert scores["sequence_accuracy"] == pytest.approx(sum(map(all, right)) / 200)
     assert scores["correct_prefix_items"] == pytest.approx(sum(prefixes) / 200)
@@ -332,8 +348,7 @@ def test_size_of_the_chunks_changes_no_score(size, monkeypatch):
     expected = scores_of(model, TASKS["sort"])
     monkeypatch.setattr(evaluate, "_CHUNK_SEQUENCES", size)
     chunked = scores_of(model, TASKS["sort"])
-    for name, value in expected.items():
-        assert chunked[name] == pytest.approx(value, rel=1e-5), name
+    assert chunked == pytest.approx(expected, rel=1e-5)
 
 
 # Known faults.

@@ -33,10 +33,10 @@ def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
     assert "Traceback" not in errors
 
 
-def test_what_failed_is_left_alone_unless_asked_for(failed, tmp_path, without_torch):
+def test_what_failed_is_left_alone_unless_asked_for(failed, tmp_path):
     folder = shutil.copytree(failed[0], tmp_path / "results")
     before = snapshot(folder)
-    status, output, _ = run(folder, *FAILING, before=[without_torch])
+    status, output, _ = run(folder, *FAILING)
     assert status == 1
     assert "2 failed, 2 not reached, 0 left" in output
     assert "To do: nothing but what failed; --retry-failed tries that again" in output
