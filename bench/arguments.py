@@ -79,7 +79,7 @@ def parse_request(arguments: Sequence[str]) -> Request:
         tasks=tasks,
         models=models,
         out=_folder("--out", given.out),
-        jobs=_jobs(given.jobs),
+        jobs=_jobs(given.jobs, device=given.device),
         measures_throughput=not given.no_throughput,
         is_dry_run=given.dry_run,
         retries_failed=given.retry_failed,
@@ -133,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--learning-rate", metavar="X", help="for calibration; the same for every model")
     add("--test-lengths", metavar="RANGE", help="also test every stage at these lengths")
     add("--device", default="cpu", metavar="NAME", help=", ".join(DEVICES))
-    add("--jobs", metavar="N", help="model runs at a time (default: physical cores)")
+    add("--jobs", metavar="N", help="model runs at a time (default: physical cores; 1 on cuda)")
     add("--out", default="results", metavar="DIR", help="results folder (default: %(default)s)")
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
@@ -203,8 +203,10 @@ def _integer(argument: str, text: str, *, at_most: int = 1_000_000) -> int:
     return int(digits)
 
 
-def _jobs(text: str | None) -> int:
-    return physical_cores() if text is None else _integer("--jobs", text, at_most=MOST_JOBS)
+def _jobs(text: str | None, *, device: str) -> int:
+    if text is not None:
+        return _integer("--jobs", text, at_most=MOST_JOBS)
+    return 1 if device == "cuda" else physical_cores()
 
 
 def _folder(argument: str, text: str) -> Path:

@@ -1,7 +1,8 @@
 """Checkpoints: the weights of every stage, and the optimiser's state of the last one."""
 
+import hashlib
+import io
 import os
-import pickle
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from bench.train import StageOutcome, Trajectory, Validation
+
+_DIGEST_BYTES = 32
 
 
 class Checkpoints:
@@ -36,6 +39,10 @@ class Checkpoints:
                 "outcome": asdict(outcome),
             },
         )
+
+    def has_optimizer(self, stage_id: str) -> bool:
+        """Return whether training can go on from this stage."""
+        return self._optimizer_path(stage_id).exists()
 
     def forget_optimizer(self, stage_id: str) -> None:
         """Delete the optimiser's state of a stage that a later one has superseded."""
@@ -75,10 +82,14 @@ class Checkpoints:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint behind its checksum, since torch checks none; whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            torch.save(content, file)
+            file.write(hashlib.sha256(payload).digest() + payload)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -89,10 +100,12 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any] | None:
     """Return a checkpoint's content; None where it is absent or damaged, and is trained again."""
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        written = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+    digest, payload = written[:_DIGEST_BYTES], written[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
         path.replace(path.with_name(f"{path.name}.rejected"))
         return None
+    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return content

@@ -1,6 +1,7 @@
 """The first code of every child process. Imports nothing heavy before it is tied to its parent.
 
-`python -m bench.child MODULE PARENT_PID` runs MODULE's `main`.
+`python -m bench.child MODULE PARENT_PID` runs MODULE's `main`, which writes its events to the file
+that it is given.
 """
 
 import ctypes
@@ -25,7 +26,10 @@ def main() -> int:
     """Run the `main` of the module that the first argument names."""
     module, parent_pid = sys.argv[1], int(sys.argv[2])
     die_with_parent(parent_pid)
-    code: int = importlib.import_module(module).main()
+    # What a model prints goes to the log; the parent reads events, and nothing else.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    code: int = importlib.import_module(module).main(events)
     return code
 
 

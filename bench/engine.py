@@ -93,9 +93,11 @@ class LocalEngine:
             self._is_stopping = True
             for child in self._children:
                 _kill_group(child)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)
 
     def _carry_out(self, order: Order, on_event: OnEvent) -> ChildEnd | None:
+        if self._is_stopping:
+            return None
         with _log_path(self._out, order.run.run_id).open("a", encoding="utf-8") as log:
             with self._lock:
                 if self._is_stopping:

@@ -18,7 +18,7 @@ from tasks.task import Task
 
 TEST_SEQUENCES = 1024
 STORED_SAMPLES = 4
-_CHUNK_SEQUENCES = 128  # Keeps a chunk's tensors near the caches; it does not change a score.
+_CHUNK_SEQUENCES = 128  # Keeps a chunk's tensors near the caches.
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def answer_test_sequences(
     model: nn.Module, task: Task, *, length: int, symbols: int, seed: int
 ) -> Answers:
     """Let a model answer the test sequences of one length."""
+    model.eval()
     device = next(model.parameters()).device
     batch = sample_batch(
         task,
@@ -62,6 +63,7 @@ def answer_test_sequences(
         nats += item_loss(logits, target, reduction="sum").item()
         forced_correct.append(logits.argmax(dim=-1) == target)
         answers.append(cast(SequenceModel, model).generate(batch.source[chunk], target.shape[1]))
+    model.train()
     return Answers(
         source=batch.source,
         target=batch.target,
@@ -77,7 +79,13 @@ def score(
     """Return the score and baseline columns of one record.
 
     Accuracies are divided by the number of target items, all of which are answered.
+
+    Raises:
+        ValueError: If the answers have another number of items than the targets.
     """
+    if answers.answer.shape != answers.target.shape:
+        asked, given = tuple(answers.target.shape), tuple(answers.answer.shape)
+        raise ValueError(f"generate: must answer {asked} items, got {given}")
     correct = answers.answer == answers.target
     sequences, items = correct.shape
     token_accuracy = _mean(correct)

@@ -1,7 +1,7 @@
 """One model run, from its first stage that is not done to its last, in this process.
 
 As a child process (`bench.child`) it reads the run from standard input and writes one event per
-line to standard output.
+line.
 """
 
 import json
@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ from bench.checkpoints import Checkpoints
 from bench.evaluate import STORED_SAMPLES, Answers, answer_test_sequences, score
 from bench.plan import ModelRun, Stage
 from bench.provenance import provenance
-from bench.seeding import seeded_initialisation
+from bench.seeding import seeded_initialisation, seeded_model
 from bench.train import Diverged, StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
 from models.interface import attention_path, forward_flops, warm_up
@@ -57,8 +58,12 @@ class _Execution:
         self.entry = load_models().get(self.run.model) or entry_from_reference(self.run.model)
         self.checkpoints = Checkpoints(self.store.root)
         self.stages = tuple(self.run.stages())
-        self.trajectory = self._fresh_trajectory()
         self.reached = -1  # Index of the stage at whose end the trajectory stands.
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        """The model on its way; built when a stage needs it, so that a failure is the stage's."""
+        return self._fresh_trajectory()
 
     def _fresh_trajectory(self) -> Trajectory:
         model = build_model(self.run)
@@ -85,13 +90,12 @@ class _Execution:
                 outcome = self._train(index)
             for length in missing:
                 self._evaluate(stage, length, outcome)
-        if index > 0 and self.reached == index:
-            self.checkpoints.forget_optimizer(self.stages[index - 1].stage_id)
+        if self.checkpoints.has_optimizer(stage.stage_id):
+            for earlier in self.stages[:index]:
+                self.checkpoints.forget_optimizer(earlier.stage_id)
 
     def _restore(self, index: int) -> StageOutcome | None:
         """Take a finished stage's weights from its checkpoint, to evaluate them."""
-        if self.reached == index:
-            return None
         loaded = self.checkpoints.load_weights(self.stages[index].stage_id, self.trajectory.model)
         if loaded is None:
             return None
@@ -117,17 +121,18 @@ class _Execution:
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
         warm_up(self.trajectory.model, stage.train_length)
-        outcome = train_stage(
-            self.trajectory,
-            self.task,
-            lengths=stage.lengths,
-            symbols=run.config.symbols,
-            seed=run.seed,
-            recipe=run.recipe,
-            budget_updates=stage.budget_updates,
-            is_first=stage.is_first,
-            on_progress=lambda updates: self.emit({"stage": stage.stage_id, "updates": updates}),
-        )
+        with seeded_model(run.seed, "training", *stage.lengths):
+            outcome = train_stage(
+                self.trajectory,
+                self.task,
+                lengths=stage.lengths,
+                symbols=run.config.symbols,
+                seed=run.seed,
+                recipe=run.recipe,
+                budget_updates=stage.budget_updates,
+                is_first=stage.is_first,
+                on_progress=lambda done: self.emit({"stage": stage.stage_id, "updates": done}),
+            )
         self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
         self.reached = index
         return outcome
@@ -233,14 +238,14 @@ def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
     ]
 
 
-def main() -> int:
-    """Carry out the run that stands on standard input; exit 1 if a stage failed."""
+def main(events: TextIO) -> int:
+    """Carry out the run that stands on standard input; return 1 if a stage failed."""
     torch.set_num_threads(THREADS)
     order = json.loads(sys.stdin.readline())
 
     def emit(event: dict[str, Any]) -> None:
         try:
-            print(json.dumps(event), flush=True)
+            print(json.dumps(event), file=events, flush=True)
         except BrokenPipeError:
             # Nobody listens any more. That is no failure of the run: it goes on another time.
             os._exit(1)

@@ -95,7 +95,8 @@ def _require_one_ladder(request: Request, store: Store, runs: Sequence[ModelRun]
 
 
 def _point(row: AccuracyRow) -> tuple[str, str, str, int, int, int]:
-    return (row.task, row.model, row.config_id, row.seed, row.train_length, row.length)
+    train_length = 0 if row.protocol == "mixed" else row.train_length
+    return (row.task, row.model, row.config_id, row.seed, train_length, row.length)
 
 
 def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
@@ -120,15 +121,14 @@ def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[M
 
         try:
             for end in engine.execute(orders, on_event=on_event):
-                if end.exit_code != 0:
-                    _record_child_end(store, end)
+                _record_child_end(store, end)
                 progress.finish_run(end.order.run)
         finally:
             engine.stop()
 
 
 def _record_child_end(store: Store, end: ChildEnd) -> None:
-    """Leave a row for a child that died without one."""
+    """Leave a row for a child that ended without a record or a failure of its own."""
     run = end.order.run
     failures = store.failures()
     for row in run.planned_rows():
@@ -146,8 +146,17 @@ def _end_in_words(end: ChildEnd) -> tuple[str, str]:
     if end.is_timed_out:
         return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"
     if end.exit_code < 0:
-        return "killed", f"killed by {signal.Signals(-end.exit_code).name}"
-    return "failed", f"exit status {end.exit_code}; see logs/{end.order.run.run_id}.log"
+        return "killed", f"killed by {_signal_name(-end.exit_code)}"
+    without = " without a record" if end.exit_code == 0 else ""
+    log = f"logs/{end.order.run.run_id}.log"
+    return "failed", f"exit status {end.exit_code}{without}; see {log}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # A real-time signal has no name.
+        return f"signal {number}"
 
 
 def _print_plan(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:

@@ -1,12 +1,13 @@
 """Every random stream of the suite, named by what it is for.
 
 The model's name is in no stream of data, so that all models of a seed see the same batches and
-comparisons between them are paired. torch's global generators are never touched.
+comparisons between them are paired. A model that draws numbers itself, for dropout, say, finds
+torch's global generator at a seed of its own, and leaves it as it was.
 """
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -23,8 +24,13 @@ def stream(seed: int, purpose: str, *coordinates: int) -> torch.Generator:
 
 
 @contextmanager
-def seeded_initialisation(seed: int) -> Iterator[None]:
-    """Draw parameters from this seed's stream, and leave the global generators as they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "initialisation"))
+def seeded_model(seed: int, purpose: str, *coordinates: int) -> Iterator[None]:
+    """Let what a model draws itself come from this stream, and put the generators back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stream_seed(seed, purpose, *coordinates))
         yield
+
+
+def seeded_initialisation(seed: int) -> AbstractContextManager[None]:
+    """Draw parameters from this seed's stream, and leave the global generators as they were."""
+    return seeded_model(seed, "initialisation")

@@ -1,7 +1,7 @@
 """How fast each model trains and answers, measured while nothing else runs.
 
 As the child process (`bench.child`) of the last step of `bench.run` it reads what to measure from
-standard input and writes one row per line to standard output.
+standard input and writes one row per line.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import torch
 from torch import Tensor, nn
@@ -140,7 +140,7 @@ def _reference_product(device: str) -> Callable[[], Tensor]:
 
 
 def _time(function: Callable[[], Any]) -> float:
-    """Return the seconds of one call; on a GPU until its work is done."""
+    """Return the seconds of one call, after two that warm up; on a GPU until its work is done."""
     timer = Timer("function()", globals={"function": function}, num_threads=THREADS)
     return timer.timeit(1).median
 
@@ -178,7 +178,7 @@ def _row(
     )
 
 
-def main() -> int:
+def main(events: TextIO) -> int:
     """Measure what stands on standard input."""
     order = json.loads(sys.stdin.readline())
     measurement = Measurement(
@@ -189,5 +189,5 @@ def main() -> int:
         batch_size=order["batch_size"],
     )
     for row in measure(measurement):
-        print(json.dumps(to_json(row)), flush=True)
+        print(json.dumps(to_json(row)), file=events, flush=True)
     return 0

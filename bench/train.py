@@ -105,6 +105,7 @@ def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
     greedy exact match is read from one teacher-forced pass.
     """
     nats = items = correct_items = correct_sequences = sequences = 0.0
+    model.eval()
     for batch in batches:
         logits = model(batch.source, batch.target_in)
         correct = logits.argmax(dim=-1) == batch.target
@@ -113,6 +114,7 @@ def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
         correct_items += correct.sum().item()
         correct_sequences += correct.all(dim=1).sum().item()
         sequences += len(batch.target)
+    model.train()
     return Validation(
         cross_entropy_bits=nats / items / math.log(2),
         token_accuracy=correct_items / items,
@@ -143,6 +145,7 @@ def train_stage(
     Raises:
         Diverged: If the loss is not finite.
     """
+    trajectory.model.train()
     device = next(trajectory.model.parameters()).device
     began = time.perf_counter()
     draw = stream(seed, "train", *lengths)

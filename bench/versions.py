@@ -4,5 +4,5 @@ Raise one by one whenever a change to what it names changes the numbers; stored 
 older version then no longer count as done.
 """
 
-RECIPE_VERSION = 1  # bench/train.py, bench/recipe.py, bench/protocols.py, bench/seeding.py
-EVALUATOR_VERSION = 1  # bench/evaluate.py
+RECIPE_VERSION = 1  # train, recipe, protocols, lengths (the ladder), seeding
+EVALUATOR_VERSION = 1  # evaluate

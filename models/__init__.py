@@ -61,7 +61,10 @@ def load_models() -> dict[str, ModelEntry]:
     """
     models = dict(MODELS)
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        entry = point.load()
+        try:
+            entry = point.load()
+        except Exception as error:  # Loading it runs its author's code.
+            raise ValueError(f"entry point {point.name}: cannot be loaded: {error}") from None
         if not isinstance(entry, ModelEntry):
             raise ValueError(f"entry point {point.name}: must be a ModelEntry, got {entry!r}")
         if entry.name in models:

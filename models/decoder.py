@@ -59,7 +59,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(config.symbols + 1, config.embedding)
         self.recurrent = build_recurrent(config)
-        # The attention is built last, so that the same seed gives every decoder the same start.
+        # The attention is built last, so that two kinds of it begin with the same decoder.
         width = config.hidden if build_attention is None else 2 * config.hidden
         self.combine = nn.Linear(width, config.hidden)
         self.output = nn.Linear(config.hidden, config.symbols)

@@ -33,10 +33,12 @@ def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.R
 
 @torch.no_grad()
 def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
-    """Make recurrent weights orthogonal gate by gate, biases 0, an LSTM's forget bias 1.
+    """Make recurrent weights orthogonal and input weights Xavier uniform, gate by gate.
 
-    Source: Saxe et al. 2014, arXiv:1312.6120 (orthogonal); Jozefowicz et al. 2015, section 2.2
-    (forget bias).
+    Biases are 0, an LSTM's forget bias 1.
+
+    Source: Saxe et al. 2014, arXiv:1312.6120 (orthogonal); Glorot and Bengio 2010, equation 16
+    (Xavier); Jozefowicz et al. 2015, ICML (forget bias).
     """
     for name, parameter in layer.named_parameters():
         if name.startswith("weight_hh"):

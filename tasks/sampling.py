@@ -10,7 +10,7 @@ Which split a source belongs to is a property of the source alone, decided by a 
 tested. Where there are fewer than 65,536 sources there are too few to hold any back: then every
 source belongs to every split, and `leak_fraction` says so.
 
-The hash and the order of the draws are fixed; a change of either raises `SAMPLER_VERSION`.
+The hash and the order of the draws are fixed; a change of either raises `tasks.SAMPLER_VERSION`.
 """
 
 import math
@@ -23,8 +23,6 @@ from torch import Tensor
 
 from tasks.task import Task, require_length, require_symbols
 from tasks.vocabulary import with_start
-
-SAMPLER_VERSION = 1
 
 # Sixteenths of all sources, as ranges of the hash's four highest bits.
 _SPLITS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 16)}

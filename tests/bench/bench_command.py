@@ -72,16 +72,8 @@ class Command:
         return self.process.returncode, output, errors
 
     def processes(self):
-        """Return the processes that it has started, itself included, found by their environment."""
-        mark = f"{MARK}={self.mark}".encode()
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-            except OSError:
-                continue
-        return found
+        """Return the processes that it has started, itself included."""
+        return marked_processes(self.mark)
 
     def children(self):
         """Return the processes that it has started."""
@@ -95,6 +87,18 @@ def run(out, *arguments, **options):
     """Run the command line to its end; return its status, output and errors."""
     with Command(out, *arguments, **options) as command:
         return command.end()
+
+
+def marked_processes(mark):
+    """Return the running processes that have this mark in their environment."""
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
 
 
 def wait_until(condition, *, seconds=SECONDS_AT_MOST):

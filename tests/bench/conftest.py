@@ -1,20 +1,12 @@
 """Folders that several tests start from, and what keeps the tests steady on a busy machine."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import torch
 from bench_command import BOTH, FAILING, SMALL, run
-
-# The checker of types refuses `Self` in a class that it does not decorate as a whole.
-_finders = list(sys.meta_path)
-sys.meta_path[:] = [each for each in _finders if not type(each).__module__.startswith("jaxtyping")]
-import bench.progress  # noqa: E402, F401
-
-sys.meta_path[:] = _finders
 
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")

@@ -18,7 +18,7 @@ class BagModel(nn.Module):
         self.output = nn.Sequential(nn.Tanh(), nn.Linear(config.hidden, config.symbols))
 
     def forward(self, source, target_in):
-        ends = torch.arange(target_in.shape[1]) / source.shape[1]
+        ends = torch.arange(target_in.shape[1], device=source.device) / source.shape[1]
         place = self.place(torch.stack((ends, ends.square()), dim=-1))
         bag = self.source(source).mean(1, keepdim=True)
         return self.output(bag + self.before(target_in) + place)

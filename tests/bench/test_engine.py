@@ -1,0 +1,224 @@
+"""Children that die, hang, talk or say nothing: a row each, the others done, and none left over."""
+
+import json
+import os
+import sys
+import threading
+import time
+import uuid
+
+import pytest
+from bench_command import MARK, ROOT, accuracy_rows, marked_processes, wait_until
+from fake_child import STAMPS, VARIABLE
+
+from bench import engine, run
+from bench.engine import LocalEngine, Order, child_events
+from bench.plan import Settings, plan_matrix
+from models import MODELS
+from results.errors import ResultsError
+from tasks import TASKS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
+
+HERE = os.path.dirname(__file__)
+SECONDS_TO_DIE = 5.0
+
+
+@pytest.fixture
+def children(monkeypatch):
+    """Let fake children stand in for model runs; return how to choose what they do."""
+    start_child, mark = engine._start_child, uuid.uuid4().hex
+    monkeypatch.setattr(engine, "_start_child", lambda _, log: start_child("fake_child", log))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), HERE)))
+    monkeypatch.setenv(MARK, mark)
+
+    class Children:
+        @staticmethod
+        def do(**behaviours):
+            monkeypatch.setenv(VARIABLE, json.dumps(behaviours))
+
+        @staticmethod
+        def are_deaf():
+            monkeypatch.setenv(VARIABLE, json.dumps("deaf"))
+
+        @staticmethod
+        def alive():
+            # The mark was set after this process began, so it is only in what it has started.
+            return marked_processes(mark)
+
+    yield Children
+    for process in Children.alive():
+        os.kill(process, 9)
+
+
+def matrix(folder, *, models="rnn,seq2seq", jobs=2):
+    """Carry out a matrix of two lengths in this process; return its status."""
+    sizes = ["--lengths", "2,4", "--tasks", "copy", "--seeds", "1", "--hidden", "8"]
+    return run.main(
+        [*sizes, "--models", models, "--out", str(folder), "--jobs", str(jobs), "--no-throughput"]
+    )
+
+
+def rows_of(folder, model):
+    return [
+        (row.length, row.status, row.attempts, row.error)
+        for row in accuracy_rows(folder)
+        if row.model == model
+    ]
+
+
+DONE = [(2, "ok", 1, None), (4, "ok", 1, None)]
+
+
+def orders(count=1, *, model="rnn", seconds=60.0):
+    settings = Settings(lengths=(2,), seeds=tuple(range(1, count + 1)))
+    runs = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS[model]])
+    return [Order(run=each, attempt=1, time_limit_seconds=seconds) for each in runs]
+
+
+def test_children_that_do_their_work_leave_all_rows(children, tmp_path):
+    children.do(rnn="done", seq2seq="done")
+    assert matrix(tmp_path) == 0
+    assert rows_of(tmp_path, "rnn") == rows_of(tmp_path, "seq2seq") == DONE
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "error"),
+    [
+        ("SIGSEGV", "killed", "killed by SIGSEGV"),
+        ("SIGKILL", "killed", "killed by SIGKILL"),
+        ("status 3", "failed", "exit status 3; see logs/{run_id}.log"),
+        ("SIGRTMIN+1", "killed", "killed by signal 35"),
+        ("silent", "failed", "exit status 0 without a record; see logs/{run_id}.log"),
+    ],
+)
+def test_child_that_dies_leaves_one_row_and_stops_no_other(
+    children, tmp_path, capsys, behaviour, status, error
+):
+    children.do(rnn=behaviour, seq2seq="done")
+    assert matrix(tmp_path) == 1
+    assert rows_of(tmp_path, "seq2seq") == DONE
+    (row,) = [row for row in accuracy_rows(tmp_path) if row.status == status]
+    error = error.format(run_id=row.run_id)
+    assert rows_of(tmp_path, "rnn") == [(2, status, 1, error), (4, "not_reached", 0, None)]
+    assert f"copy, rnn, seed 1, length 2: {status}: {error}" in capsys.readouterr().err
+
+
+def test_what_a_child_says_before_it_dies_is_in_its_log(children, tmp_path):
+    children.do(rnn="status 3")
+    matrix(tmp_path, models="rnn")
+    (log,) = (tmp_path / "logs").iterdir()
+    assert log.read_text(encoding="utf-8") == "this is the reason\n"
+
+
+def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(children, tmp_path):
+    children.do(rnn="SIGKILL")
+    for attempt in (1, 2):
+        assert matrix(tmp_path, models="rnn") == 1
+        assert rows_of(tmp_path, "rnn")[0] == (2, "killed", attempt, "killed by SIGKILL")
+    children.do(rnn="done")
+    assert matrix(tmp_path, models="rnn") == 0
+    assert rows_of(tmp_path, "rnn") == [(2, "ok", 3, None), (4, "ok", 3, None)]
+
+
+def test_children_that_read_no_order_are_failed_runs(children, tmp_path):
+    children.are_deaf()
+    assert matrix(tmp_path) == 1
+    assert [row[1] for row in rows_of(tmp_path, "rnn")] == ["failed", "not_reached"]
+    assert [row[1] for row in rows_of(tmp_path, "seq2seq")] == ["failed", "not_reached"]
+
+
+def test_model_that_prints_stops_nothing(children, tmp_path):
+    children.do(rnn="talkative", seq2seq="done")
+    try:
+        status = matrix(tmp_path)
+    except ValueError:
+        status = None
+    assert status == 0
+    assert rows_of(tmp_path, "rnn") == rows_of(tmp_path, "seq2seq") == DONE
+
+
+# Time limits.
+
+
+@pytest.mark.parametrize("behaviour", ["stubborn", "with a grandchild"])
+def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
+    children, tmp_path, monkeypatch, behaviour
+):
+    monkeypatch.setattr(run, "_LEAST_TIME_LIMIT_SECONDS", 2.0)
+    monkeypatch.setattr(run, "_TIME_LIMIT_FACTOR", 0.0)
+    children.do(rnn=behaviour, seq2seq="done")
+    began = time.monotonic()
+    assert matrix(tmp_path) == 1
+    assert time.monotonic() - began < 2.0 + SECONDS_TO_DIE
+    wait_until(lambda: not children.alive(), seconds=SECONDS_TO_DIE)
+    assert rows_of(tmp_path, "seq2seq") == DONE
+    assert rows_of(tmp_path, "rnn") == [
+        (2, "timed_out", 1, "not done after 2 seconds"),
+        (4, "not_reached", 0, None),
+    ]
+
+
+def test_stop_ends_what_runs_and_begins_nothing_more(children, tmp_path):
+    children.do(rnn="done", seq2seq="with a grandchild")
+    hangs = threading.Event()
+
+    def on_event(run, event):
+        if "hangs" in event:
+            hangs.set()
+
+    local = LocalEngine(out=tmp_path, jobs=1)
+    listed = [*orders(), *orders(model="seq2seq"), *orders(2)]
+    ends = local.execute(listed, on_event=on_event)
+    try:
+        assert next(ends).exit_code == 0
+        assert hangs.wait(timeout=60)
+        # Two are found while they live, or that none is found later would say nothing.
+        wait_until(lambda: len(children.alive()) == 2)
+        began = time.monotonic()
+    finally:
+        ends.close()
+        local.stop()
+    assert time.monotonic() - began < SECONDS_TO_DIE
+    wait_until(lambda: not children.alive(), seconds=SECONDS_TO_DIE)
+    assert len(list((tmp_path / "logs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_as_many_children_at_a_time_as_asked_for(children, tmp_path, monkeypatch, jobs):
+    stamps = tmp_path / "stamps"
+    stamps.mkdir()
+    monkeypatch.setenv(STAMPS, str(stamps))
+    children.do(rnn="brief")
+    out = tmp_path / "results"
+    out.mkdir()
+    local = LocalEngine(out=out, jobs=jobs)
+    ends = list(local.execute(orders(4), on_event=lambda run, event: None))
+    local.stop()
+    assert [end.exit_code for end in ends] == [0, 0, 0, 0]
+    times = [json.loads(path.read_text(encoding="utf-8")) for path in stamps.iterdir()]
+    moments = sorted(began for began, _ in times)
+    at_once = [sum(began <= moment < ended for began, ended in times) for moment in moments]
+    assert len(times) == 4
+    assert max(at_once) <= jobs
+    assert jobs == 1 or max(at_once) == jobs
+
+
+# The child of a measurement.
+
+
+def test_child_of_a_measurement_gives_its_events_in_turn(children, tmp_path):
+    children.do(rnn="done")
+    (order,) = orders()
+    message = {"run": order.run.to_json(), "out": str(tmp_path), "attempt": 1}
+    (event,) = child_events("bench.throughput", message, out=tmp_path)
+    (row,) = order.run.planned_rows()
+    assert event == {"record": row.record_id}
+
+
+def test_child_of_a_measurement_that_fails_is_an_error_that_names_its_log(children, tmp_path):
+    children.do(rnn="status 3")
+    (order,) = orders()
+    message = {"run": order.run.to_json(), "out": str(tmp_path), "attempt": 1}
+    with pytest.raises(ResultsError, match=r"exit status 3; see .*bench\.throughput\.log"):
+        list(child_events("bench.throughput", message, out=tmp_path))
