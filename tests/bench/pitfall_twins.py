@@ -1,13 +1,10 @@
 """Ways of measuring that are wrong in one respect each, as other suites have them."""
 
-import hashlib
-from contextlib import contextmanager
 from dataclasses import replace
 
-import torch
 from torch import nn
 
-from bench import throughput, train
+from bench import throughput
 from bench.evaluate import score
 from bench.plan import plan_matrix
 from bench.seeding import stream
@@ -18,10 +15,9 @@ from tasks.sampling import sample_batch
 
 
 def without_baselines(answers, task, entry, **sizes):
-    """Report an accuracy with nothing to hold it against."""
-    scores = score(answers, task, entry, **sizes)
-    return {name: None if name.endswith("_accuracy") and "token" not in name else value
-            for name, value in scores.items()}
+    """Report accuracies with nothing to hold them against."""
+    baselines = ("chance_accuracy", "constant_accuracy", "repeat_accuracy")
+    return score(answers, task, entry, **sizes) | dict.fromkeys(baselines)
 
 
 def constant_is_chance(answers, task, entry, **sizes):
@@ -46,39 +42,30 @@ def padded(task, generator, *, length, symbols, **options):
 
 def validated_on_test(task, generator, *, split, **options):
     """Let the test sequences decide when a stage ends."""
-    return sample_batch(
-        task, generator, split="test" if split == "validation" else split, **options
-    )
+    known = "test" if split == "validation" else split
+    return sample_batch(task, generator, split=known, **options)
 
 
-def trained_on_one_stream(seed, purpose, *coordinates):
-    """Give every seed the same data, and so every run."""
-    return stream(0, purpose, *coordinates)
+def trained_on_test(task, generator, *, split, **options):
+    """Hold nothing back."""
+    return sample_batch(task, generator, split="test", **options)
 
 
-@contextmanager
-def streams_by_model(model):
+def one_stream_for_all(seed, model):
+    """Give every seed the same data."""
+    return lambda _, purpose, *coordinates: stream(0, purpose, *coordinates)
+
+
+def streams_by_model(seed, model):
     """Give every model data of its own."""
-
-    def own(seed, purpose, *coordinates):
-        digest = hashlib.sha256(model.encode()).digest()
-        return stream(seed + digest[0], purpose, *coordinates)
-
-    before = train.stream
-    train.stream = own
-    try:
-        yield
-    finally:
-        train.stream = before
+    return lambda _, purpose, *coordinates: stream(seed, f"{model}/{purpose}", *coordinates)
 
 
 def best_of_seeds(rows):
     """Show the best seed of each model as if it were the model."""
     best = {}
-    for row in rows:
-        key = (row.task, row.model, row.length)
-        if key not in best or row.token_accuracy > best[key].token_accuracy:
-            best[key] = row
+    for row in sorted(rows, key=lambda row: row.token_accuracy):
+        best[row.task, row.model, row.length] = row
     return summary_table(list(best.values()))
 
 
@@ -92,11 +79,14 @@ def tuned_for_attention(settings, *, tasks, models):
     )
 
 
-class ScaledDot(DotAttention):
-    """Divides the score by the root of the state size, as Transformers do."""
-
-    def keys(self, memory):
-        return memory / self.hidden**0.5
+def stopped_early_without_attention(settings, *, tasks, models):
+    """Let the models without attention give up sooner."""
+    attends = {entry.name for entry in models if entry.attends}
+    recipe = replace(settings.recipe, plateau_fraction=settings.recipe.plateau_fraction / 10)
+    return tuple(
+        run if run.model in attends else replace(run, recipe=recipe)
+        for run in plan_matrix(settings, tasks=tasks, models=models)
+    )
 
 
 class WiderForDot(Decoder):
@@ -105,33 +95,25 @@ class WiderForDot(Decoder):
     def __init__(self, config, *, build_attention):
         super().__init__(config, build_attention=build_attention)
         if build_attention is DotAttention:
-            self.output = nn.Sequential(
-                nn.Linear(config.hidden, config.hidden), nn.Tanh(), self.output
-            )
+            further = nn.Linear(config.hidden, config.hidden)
+            self.output = nn.Sequential(further, nn.Tanh(), self.output)
 
 
-class SeededByAttention(Decoder):
+class AttentionFirst(Decoder):
     """Draws the attention first, so that the rest begins elsewhere with each kind."""
 
     def __init__(self, config, *, build_attention):
-        if build_attention is not None:
-            build_attention(config.hidden)
+        build_attention(config.hidden)
         super().__init__(config, build_attention=build_attention)
 
 
-class EndSymbol(nn.Module):
-    """Stops where it likes: its answer ends with a symbol of its own."""
+class HalfContextForDot(Decoder):
+    """Treats what one kind of attention found in its own way."""
 
-    def __init__(self, config):
-        super().__init__()
-        self.config = config
-        self.nothing = nn.Parameter(torch.zeros(()))
-
-    def forward(self, source, target_in):
-        return self.nothing.expand(*target_in.shape, self.config.symbols)
-
-    def generate(self, source, length):
-        return source.new_full((len(source), length + 1), self.config.symbols)
+    def forward(self, target_in, state, *, memory, keys):
+        if isinstance(self.attention, DotAttention):
+            memory = memory / 2
+        return super().forward(target_in, state, memory=memory, keys=keys)
 
 
 def cold(measurement):
@@ -148,3 +130,14 @@ def one_after_another(measurement):
     """Time one model after another, so that a noisy minute falls on one of them."""
     for model, builder in measurement.builders.items():
         yield from throughput.measure(replace(measurement, builders={model: builder}))
+
+
+def without_reference(measurement):
+    """Time nothing that tells how fast the machine was at that moment."""
+    time_of, product = throughput._time, throughput._reference_product
+    throughput._reference_product = lambda device: None
+    throughput._time = lambda function: 1.0 if function is None else time_of(function)
+    try:
+        yield from throughput.measure(measurement)
+    finally:
+        throughput._time, throughput._reference_product = time_of, product
