@@ -181,7 +181,7 @@ def test_stop_ends_what_runs_and_begins_nothing_more(children, tmp_path):
         local.stop()
     assert time.monotonic() - began < SECONDS_TO_DIE
     wait_until(lambda: not children.alive(), seconds=SECONDS_TO_DIE)
-    assert len(list((tmp_path / "logs").iterdir())) == 2
+    assert len(list((tmp_path / "records").iterdir())) == 1
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -223,9 +223,6 @@ def test_failure_at_one_test_length_leaves_the_others(tmp_path, monkeypatch):
     assert open_store(tmp_path, create=False).failures() == {}
 
 
-# Known faults.
-
-
 def test_model_that_cannot_be_built_says_so_in_its_row(tmp_path):
     assert failure_of("Unbuildable", tmp_path).error == "ValueError: there is nothing to build"
 
@@ -235,6 +232,7 @@ def test_killed_run_keeps_no_optimiser_but_the_last(undisturbed, tmp_path, event
     assert "record" in undisturbed[1][events]
     with pytest.raises(KeyboardInterrupt):
         carry_out(run_of(), tmp_path, emit=stopping_after(events))
+    carry_out(run_of(), tmp_path)
     test_every_stage_keeps_its_weights_and_the_last_its_optimiser((tmp_path, None))
 
 

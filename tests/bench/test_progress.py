@@ -23,6 +23,7 @@ def events_of(run, stage, *, every=10, until=1.0):
         yield {"record": stage.record_id(length)}
 
 
+@pytest.mark.filterwarnings("ignore:clamping frac")
 def test_bar_moves_with_every_stage_and_ends_full():
     stages = stages_of("--lengths", "10..40", "--budget", "100", "--seeds", "1")
     with Progress(stages) as progress:
