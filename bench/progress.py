@@ -86,4 +86,5 @@ class Progress:
         gained = min(seconds, limit) - self._done[stage.stage_id]
         if gained > 0:
             self._done[stage.stage_id] += gained
-            self._bar.update(gained)
+            # The sum of the parts may round to a little more than the whole.
+            self._bar.update(min(gained, self._bar.total - self._bar.n))

@@ -89,11 +89,6 @@ def test_more_jobs_never_take_longer_and_no_more_help_than_there_are_runs(jobs):
     assert together == pytest.approx(alone / min(jobs, runs))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=Warning,
-    reason="rounding moves the bar beyond its end, of which tqdm warns on standard error",
-)
 def test_rounding_draws_no_warning():
     for seeds in range(1, 8):
         stages = stages_of("--seeds", str(seeds), "--tasks", "copy", "--lengths", "10..50")
