@@ -36,7 +36,8 @@ class Progress:
         self._done = dict.fromkeys(self._work, 0.0)
         self._lock = threading.Lock()
         self._bar: tqdm[Any] = tqdm(
-            total=sum(self._work.values()),
+            # The parts, added up in another order, may round to a little more than their sum.
+            total=sum(self._work.values()) * (1 + 1e-9),
             file=sys.stderr,
             desc="training",
             bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} so far, {remaining} left",
@@ -86,5 +87,4 @@ class Progress:
         gained = min(seconds, limit) - self._done[stage.stage_id]
         if gained > 0:
             self._done[stage.stage_id] += gained
-            # The sum of the parts may round to a little more than the whole.
-            self._bar.update(min(gained, self._bar.total - self._bar.n))
+            self._bar.update(gained)

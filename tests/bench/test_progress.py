@@ -1,5 +1,8 @@
 """The bar never runs backwards, ends full, and says durations as a person would."""
 
+import math
+import warnings
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,10 +93,22 @@ def test_more_jobs_never_take_longer_and_no_more_help_than_there_are_runs(jobs):
 
 
 def test_rounding_draws_no_warning():
-    for seeds in range(1, 8):
-        stages = stages_of("--seeds", str(seeds), "--tasks", "copy", "--lengths", "10..50")
-        with Progress(stages) as progress:
-            for run, stage in stages:
-                for event in events_of(run, stage, every=170):
-                    progress.take(run, event)
+    with warnings.catch_warnings(record=True) as drawn:
+        warnings.simplefilter("always")
+        for seeds in range(1, 8):
+            stages = stages_of("--seeds", str(seeds), "--tasks", "copy", "--lengths", "10..50")
+            with Progress(stages) as progress:
+                for run, stage in stages:
+                    for event in events_of(run, stage, every=170):
+                        progress.take(run, event)
+                progress._bar.refresh()
+    assert [str(each.message) for each in drawn] == []
+
+
+def test_bar_beyond_its_end_draws_a_warning():
+    """The twin: the next number after the whole is seen."""
+    with Progress(stages_of("--lengths", "10", "--seeds", "1")) as progress:
+        progress._bar.n = math.nextafter(progress._bar.total, math.inf)
+        with pytest.warns(Warning, match="clamping frac"):
             progress._bar.refresh()
+        progress._bar.n = 0
