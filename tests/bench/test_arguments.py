@@ -337,9 +337,6 @@ def test_dry_run_writes_nothing(empty_folder):
     assert list(empty_folder.iterdir()) == []
 
 
-# Known faults: each is to be refused like the rest.
-
-
 @pytest.mark.parametrize("argument", ["--lengths", "--test-lengths", "--jobs", "--out"])
 def test_empty_value_is_refused(argument):
     assert_refused([argument, "", "--dry-run"], argument)

@@ -213,9 +213,6 @@ def test_hostile_optimiser_state_is_never_executed(saved, tmp_path):
     assert not trace.exists()
 
 
-# Known faults.
-
-
 @pytest.mark.parametrize("content", [[1, 2], {}, {"model": {}}, torch.ones(3)])
 def test_file_that_holds_something_else_is_set_aside(saved, content):
     assert_set_aside(saved, archive(content))

@@ -352,9 +352,6 @@ def test_size_of_the_chunks_changes_no_score(size, monkeypatch):
     assert chunked == pytest.approx(expected, rel=1e-5)
 
 
-# Known faults.
-
-
 def noisy():
     with seeded_initialisation(1):
         return Noisy(ModelConfig(symbols=SYMBOLS, hidden=16))
