@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from results.schema import OK
 from results.store import open_store
 
 VARIABLE = "FAKE_CHILDREN"  # JSON: what a child does, by the model of its run.
-STAMPS = "FAKE_CHILDREN_STAMPS"  # A folder for the times at which children start and end.
+STAMPS = "FAKE_CHILDREN_STAMPS"  # A folder for the times at which children began and ended.
 
 
 _events = sys.stdout
@@ -62,17 +63,23 @@ def stubborn(run, order):
     """Hang, and ignore what can be ignored."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     emit({"hangs": True})
-    time.sleep(600)
+    time.sleep(60)
 
 
 def with_a_grandchild(run, order):
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     return stubborn(run, order)
 
 
 def brief(run, order):
     """Take a moment."""
     time.sleep(0.3)
+    return done(run, order)
+
+
+def removing(run, order):
+    """Somebody removes the results folder meanwhile."""
+    shutil.rmtree(order["out"])
     return done(run, order)
 
 
@@ -87,6 +94,7 @@ BEHAVIOURS = {
     "stubborn": stubborn,
     "with a grandchild": with_a_grandchild,
     "brief": brief,
+    "removing": removing,
 }
 
 
@@ -98,9 +106,11 @@ def main(events):
         os._exit(1)  # Without reading a word.
     order = json.loads(sys.stdin.readline())
     run = ModelRun.from_json(order["run"])
-    began = time.monotonic()
+    stamps, began = os.environ.get(STAMPS), time.monotonic()
+    if stamps:
+        (Path(stamps) / f"{os.getpid()}.began").touch()
     code = BEHAVIOURS[chosen[run.model]](run, order)
-    if STAMPS in os.environ:
-        stamp = Path(os.environ[STAMPS]) / f"{os.getpid()}.json"
+    if stamps:
+        stamp = Path(stamps) / f"{os.getpid()}.ended"
         stamp.write_text(json.dumps([began, time.monotonic()]), encoding="utf-8")
     return code

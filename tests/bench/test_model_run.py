@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from bench_command import files, snapshot, weights, without_times
 from broken_models import Raising
 
@@ -250,3 +251,19 @@ def test_times_are_all_that_differs_between_two_runs(undisturbed, tmp_path):
     carry_out(other, tmp_path)
     scores = [(row.token_accuracy, row.cross_entropy_bits) for row in rows(other, tmp_path)]
     assert scores != [(row.token_accuracy, row.cross_entropy_bits) for row in rows(run, tmp_path)]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=(Warning, RuntimeError),
+    reason="the generators of all accelerators are saved, which wakes each of them in every child",
+)
+def test_run_on_the_processor_leaves_accelerators_alone(tmp_path, monkeypatch):
+    def touch(*_, **__):
+        raise RuntimeError("an accelerator is touched")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", touch)
+    run = run_of(lengths=(2,))
+    carry_out(run, tmp_path)
+    assert [row.status for row in rows(run, tmp_path)] == [OK]
