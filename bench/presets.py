@@ -36,7 +36,7 @@ PRESETS: dict[str, Preset] = {
             tasks=("copy", "reverse"),
             seeds=1,
             hidden=64,
-            budget=1500,
+            budget=1800,
         ),
         Preset(
             name="default",
@@ -45,7 +45,7 @@ PRESETS: dict[str, Preset] = {
             tasks=("copy", "reverse", "sort"),
             seeds=3,
             hidden=64,
-            budget=3500,
+            budget=7000,
         ),
         Preset(
             name="paper",
@@ -54,7 +54,7 @@ PRESETS: dict[str, Preset] = {
             tasks=("copy", "reverse", "sort"),
             seeds=5,
             hidden=128,
-            budget=14000,
+            budget=28000,
         ),
     )
 }

@@ -12,9 +12,9 @@ class Recipe:
     A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
     when validation cross-entropy has not fallen by `plateau_fall` over `plateau_fraction` of the
     budget, or at its budget. Budgets are counted in updates. Above `full_budget_length` they
-    fall with the length, but slower than its inverse: a longer stage takes fewer updates and
-    still trains on more tokens. Within a stage the learning rate is constant, then falls linearly
-    with the budget; the first stage of a model begins with a warm-up.
+    fall as 1 / length, so that every stage may train on the same number of tokens. Within a stage
+    the learning rate is constant, then falls linearly with the budget; the first stage of a model
+    begins with a warm-up.
 
     Attributes:
         batch_size: Sequences per update.
@@ -23,8 +23,6 @@ class Recipe:
             usual 0.999 remembers larger gradients for longer than a stage lasts.
         stage_budget_updates: Updates that a stage may take at most, at any length.
         full_budget_length: Length up to which a stage may take them all.
-        budget_exponent: Power of full_budget_length / length by which the budget falls; 0 would
-            give every stage the same updates, 1 the same tokens.
         warmup_updates: Updates of linear warm-up, once per model.
         constant_fraction: Part of the budget with a constant learning rate.
         final_fraction: Learning rate at the end of the budget, as a part of `learning_rate`.
@@ -39,9 +37,8 @@ class Recipe:
     batch_size: int = 32
     learning_rate: float = 2e-3
     beta2: float = 0.98
-    stage_budget_updates: int = 3500
+    stage_budget_updates: int = 7000
     full_budget_length: int = 10
-    budget_exponent: float = 0.75
     warmup_updates: int = 100
     constant_fraction: float = 0.3
     final_fraction: float = 0.02
@@ -64,11 +61,13 @@ class Recipe:
         A stage on several lengths has the budgets of one stage for each of them.
         """
         return sum(
-            math.ceil(self.stage_budget_updates * self._budget_part(length)) for length in lengths
+            math.ceil(
+                self.stage_budget_updates
+                * self.full_budget_length
+                / max(length, self.full_budget_length)
+            )
+            for length in lengths
         )
-
-    def _budget_part(self, length: int) -> float:
-        return float(min(1.0, self.full_budget_length / length) ** self.budget_exponent)
 
     def learning_rate_at(self, update: int, *, budget_updates: int, is_first: bool) -> float:
         """Return the learning rate of an update, counted from 0 within its stage."""

@@ -250,7 +250,7 @@ def test_nothing_given_is_the_default_matrix():
     preset = PRESETS["default"]
     assert request.settings.lengths == tuple(range(10, 201, 10))
     assert tuple(task.name for task in request.tasks) == preset.tasks
-    assert request.settings.seeds == tuple(range(1, preset.seeds + 1))
+    assert request.settings.seeds == tuple(range(11, 11 + preset.seeds))
     assert request.settings.hidden == preset.hidden
     assert request.settings.recipe.stage_budget_updates == preset.budget
     assert [entry.name for entry in request.models] == [

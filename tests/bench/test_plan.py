@@ -317,14 +317,9 @@ def test_mixed_is_one_stage_on_all_lengths_tested_at_each():
     assert other.run_id != run.run_id
 
 
-@pytest.mark.parametrize(
-    ("exponent", "budgets"),
-    [(0.0, [1000, 1000, 1000, 1000]), (1.0, [1000, 1000, 334, 100]), (0.5, [1000, 1000, 578, 317])],
-)
-def test_budget_is_full_up_to_a_length_and_falls_by_a_power_of_it(exponent, budgets):
-    """At exponent 1 every stage sees the same tokens, at 0 it takes the same updates."""
-    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10, budget_exponent=exponent)
-    assert [recipe.budget_updates([length]) for length in (1, 10, 30, 100)] == budgets
+def test_budget_is_full_up_to_a_length_and_then_the_same_number_of_tokens():
+    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10)
+    assert [recipe.budget_updates([length]) for length in (1, 10, 30, 90)] == [1000, 1000, 334, 112]
 
 
 @given(st.integers(1, 10_000), st.lists(st.integers(1, 100_000), min_size=1, max_size=6))

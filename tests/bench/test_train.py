@@ -150,15 +150,6 @@ def test_learning_rate_warms_up_once_is_constant_and_falls():
     assert after == sorted(after, reverse=True)
 
 
-def test_budget_falls_slower_than_the_length_grows():
-    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10, budget_exponent=0.75)
-    assert recipe.budget_updates((5,)) == recipe.budget_updates((10,)) == 1000
-    assert recipe.budget_updates((160,)) == 125
-    assert recipe.budget_updates((10, 160)) == 1125
-    tokens = [length * recipe.budget_updates((length,)) for length in range(10, 201, 10)]
-    assert tokens == sorted(tokens)
-
-
 def test_streams_are_distinct_and_without_the_model():
     names = [(1, "train", 10), (2, "train", 10), (1, "test", 10), (1, "train", 20), (1, "train")]
     assert len({stream_seed(*name) for name in names}) == len(names)
