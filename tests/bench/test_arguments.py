@@ -266,7 +266,7 @@ def test_nothing_given_is_the_default_matrix():
 FLAGS = {
     "lengths": (["--lengths", "3,7"], lambda request: request.settings.lengths, (3, 7)),
     "tasks": (["--tasks", "sort"], lambda request: [each.name for each in request.tasks], ["sort"]),
-    "seeds": (["--seeds", "7"], lambda request: request.settings.seeds, (1, 2, 3, 4, 5, 6, 7)),
+    "seeds": (["--seeds", "7"], lambda request: len(request.settings.seeds), 7),
     "hidden": (["--hidden", "6"], lambda request: request.settings.hidden, 6),
     "budget": (
         ["--budget", "9"],
