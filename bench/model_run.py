@@ -120,7 +120,7 @@ class _Execution:
 
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
-        warm_up(self.trajectory.model, stage.train_length)
+        warm_up(self.trajectory.model)
         with seeded_model(run.seed, "training", *stage.lengths):
             outcome = train_stage(
                 self.trajectory,
@@ -139,7 +139,7 @@ class _Execution:
 
     def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
         model, symbols = self.trajectory.model, self.run.config.symbols
-        warm_up(model, length)
+        warm_up(model)
         began = time.perf_counter()
         answers = answer_test_sequences(
             model, self.task, length=length, symbols=symbols, seed=self.run.seed
@@ -162,7 +162,7 @@ class _Execution:
             train_seconds=outcome.seconds,
             evaluate_seconds=time.perf_counter() - began,
             train_tokens_per_second=outcome.tokens / outcome.seconds,
-            attention_path=attention_path(model, length),
+            attention_path=attention_path(model),
         )
         self.store.write_record(row, _samples(row, answers))
         self.emit({"record": row.record_id})

@@ -97,8 +97,8 @@ def _phases(builder: str, measurement: Measurement, *, length: int) -> _Phases:
     def decode() -> Tensor:
         return cast(SequenceModel, model).generate(batch.source, length)
 
-    warm_up(model, length)
-    return _Phases((train_step, decode), attention_path(model, length))
+    warm_up(model)
+    return _Phases((train_step, decode), attention_path(model))
 
 
 def _rows(

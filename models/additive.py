@@ -4,8 +4,8 @@ Written as it stands, the formula fills a tensor (batch, target, source, hidden)
 never exists, in either of two forms of the same operation:
 
 * `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
-  and once per key, and a pair costs a division, which `torch.compile` fuses with the sum over
-  hidden units. It needs a C++ compiler, or Triton on CUDA, and some seconds to compile.
+  and once per key, and a pair costs a division. On a CPU that is `additive.c`, which needs a C
+  compiler; on CUDA `torch.compile` fuses the formula, which needs Triton.
 * `chunked`, tanh in eager mode on pieces that stay in cache.
 
 Both compute the pairs again in the backward pass instead of keeping them.
@@ -21,11 +21,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models import additive_kernel
 from models.additive_path import additive_path, call_compiled, report_failure
 
 # The compiled form's bound on keys. e^2a is infinite or nearly 0 from |a| = 43.6 on, and then every
 # pair is saturated, 1 - tanh(43.6 - 34) = 1e-8, so that queries need no bound.
 KEY_LIMIT = 34.0
+
+# Where the compiled form is additive.c; elsewhere it is torch.compile.
+KERNEL_DEVICES = ("cpu",)
 
 # The largest piece of (batch, target, source, hidden) in the chunked form: a megabyte, for cache.
 CHUNK_ELEMENTS = {"cpu": 2**18, "cuda": 2**24}
@@ -45,17 +49,17 @@ class AdditiveKeys(NamedTuple):
     exponential: Float[Tensor, "batch source hidden"] | None
 
 
-def warm_up(device: torch.device | str = "cpu", *, source_length: int) -> str:
-    """Compile what a source of this length needs, if anything, so that no timing contains it.
+def warm_up(device: torch.device | str = "cpu") -> str:
+    """Compile what the scores need, if anything, so that no timing contains it.
 
     The first use would do the same. Should it fail, the chunked form is used from then on.
 
     Returns:
         How scores are computed from now on: `compiled` or `chunked`.
     """
-    if additive_path(device, source_length=source_length) == "compiled":
+    if additive_path(device) == "compiled":
         _compile_once(torch.device(device))
-    return additive_path(device, source_length=source_length)
+    return additive_path(device)
 
 
 @functools.cache
@@ -74,7 +78,7 @@ def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKe
     keys = projected.detach()
     can_use_identity = (
         keys.dtype == torch.float32
-        and warm_up(keys.device, source_length=keys.shape[1]) == "compiled"
+        and warm_up(keys.device) == "compiled"
         and keys.abs().amax().item() <= KEY_LIMIT  # False for NaN, too.
     )
     return AdditiveKeys(projected, _exponential(keys) if can_use_identity else None)
@@ -118,16 +122,16 @@ class _AdditiveScores(torch.autograd.Function):
         return grad_query, grad_key, None, grad_v
 
 
-def identity_scores(
+def identity_sums(
     query: Float[Tensor, "batch target hidden"],
     key: Float[Tensor, "batch source hidden"],
     v: Float[Tensor, " hidden"],
 ) -> Float[Tensor, "batch target source"]:
-    """Return the scores from e^2a and e^2b. Where their product overflows, 1 / inf = 0 is right."""
-    return v.sum() - 2 * (v / (1 + query[:, :, None] * key[:, None])).sum(-1)
+    """Return the sums of v / (1 + e^2a e^2b). Where the product overflows, 1 / inf = 0 is right."""
+    return (v / (1 + query[:, :, None] * key[:, None])).sum(-1)
 
 
-def identity_sums(
+def identity_slopes(
     query: Float[Tensor, "batch target hidden"],
     key: Float[Tensor, "batch source hidden"],
     grad: Float[Tensor, "batch target source"],
@@ -147,17 +151,26 @@ def identity_sums(
 
 def compiled_scores(query: Tensor, key: Tensor, v: Tensor) -> Tensor:
     """Return the scores from e^2a and e^2b."""
-    scores: Tensor = call_compiled(identity_scores, query, key, v, axes=(*_AXES, ("hidden",)))
-    return scores
+    if query.device.type in KERNEL_DEVICES:
+        sums = additive_kernel.weighted_sums(query, key, v)
+    else:
+        sums = call_compiled(identity_sums, query, key, v, axes=(*_AXES, ("hidden",)))
+    return v.sum() - 2 * sums
 
 
 def compiled_gradients(
     query: Tensor, key: Tensor, v: Tensor, grad: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of the scores to a, b and v from e^2a and e^2b."""
-    axes = (*_AXES, ("batch", "target", "source"))
-    key_sum, query_sum, r_sum = call_compiled(identity_sums, query, key, grad, axes=axes)
-    return 4 * v * key_sum, 4 * v * query_sum, grad.sum() - 2 * r_sum.sum((0, 1))
+    if query.device.type in KERNEL_DEVICES:
+        query_slopes, key_slopes, r_sum = additive_kernel.slope_sums(query, key, grad)
+    else:
+        axes = (*_AXES, ("batch", "target", "source"))
+        query_slopes, key_slopes, r_sums = call_compiled(
+            identity_slopes, query, key, grad, axes=axes
+        )
+        r_sum = r_sums.sum((0, 1))
+    return 4 * v * query_slopes, 4 * v * key_slopes, grad.sum() - 2 * r_sum
 
 
 def chunked_scores(

@@ -1,23 +1,18 @@
-"""Which form of the additive scores a device uses, and the compiling of one of them."""
+"""Which form of the additive scores a device uses, and what `torch.compile` makes of them."""
 
 import functools
 import importlib.util
 import inspect
 import logging
-import os
-import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-PREFERENCES = ("auto", "compiled", "chunked")
+from models import additive_kernel
 
-# Up to here the compiled form saves less than compiling costs. It depends on the length alone, so
-# that a short stage gives the same numbers whether longer ones follow it or not.
-LONGEST_UNCOMPILED_SOURCE = 50
+PREFERENCES = ("auto", "compiled", "chunked")
 
 # They only guide how loops are fused; one compilation serves every size, 1 included.
 _SIZE_HINTS = {"batch": 64, "target": 200, "source": 200, "hidden": 128}
@@ -32,7 +27,7 @@ def prefer_path(preference: str) -> None:
 
     Args:
         preference: `auto` compiles where it can; `compiled` makes it an error where it cannot;
-            `chunked` never compiles, for runs too short to repay it.
+            `chunked` never compiles.
 
     Raises:
         ValueError: If the preference is unknown.
@@ -43,12 +38,10 @@ def prefer_path(preference: str) -> None:
     _preference = preference
 
 
-def additive_path(device: torch.device | str = "cpu", *, source_length: int) -> str:
-    """Return how scores are computed for a source, `compiled` or `chunked`; compile nothing."""
+def additive_path(device: torch.device | str = "cpu") -> str:
+    """Return how scores are computed, `compiled` or `chunked`; compile nothing."""
     if _preference != "auto":
         return _preference
-    if source_length <= LONGEST_UNCOMPILED_SOURCE:
-        return "chunked"
     device_type = torch.device(device).type
     can_compile = device_type not in _failed_devices and _has_compiler(device_type)
     return "compiled" if can_compile else "chunked"
@@ -98,9 +91,7 @@ def _has_compiler(device_type: str) -> bool:
     if device_type == "cuda":
         missing = "" if importlib.util.find_spec("triton") else "Triton"
     elif device_type == "cpu":
-        default = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-        name = os.environ.get("CXX", default)
-        missing = "" if shutil.which(name) else f"C++ compiler ({name})"
+        missing = "" if additive_kernel.compiler() else "C compiler"
     else:
         missing = f"compiler for {device_type}"
     if missing:

@@ -28,11 +28,11 @@ class DotAttention(nn.Module):
         super().__init__()
         self.hidden = hidden
 
-    def path(self, source_length: int) -> str:
+    def path(self) -> str:
         """Return how the weights are computed: always `plain`."""
         return "plain"
 
-    def warm_up(self, source_length: int) -> None:
+    def warm_up(self) -> None:
         """Nothing is compiled."""
 
     def keys(
@@ -66,13 +66,13 @@ class AdditiveAttention(nn.Module):
         self.score_vector = nn.Parameter(torch.empty(hidden))
         nn.init.uniform_(self.score_vector, -(hidden**-0.5), hidden**-0.5)
 
-    def path(self, source_length: int) -> str:
+    def path(self) -> str:
         """Return how the scores are computed: `compiled` or `chunked`."""
-        return additive_path(self.score_vector.device, source_length=source_length)
+        return additive_path(self.score_vector.device)
 
-    def warm_up(self, source_length: int) -> None:
-        """Compile what a source of this length needs, so that no timing contains it."""
-        warm_up(self.score_vector.device, source_length=source_length)
+    def warm_up(self) -> None:
+        """Compile what the scores need, so that no timing contains it."""
+        warm_up(self.score_vector.device)
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> AdditiveKeys:
         """Compute U memory and its exponential, once per source."""
@@ -110,11 +110,11 @@ class UniformAttention(nn.Module):
         super().__init__()
         self.hidden = hidden
 
-    def path(self, source_length: int) -> str:
+    def path(self) -> str:
         """Return how the weights are computed: always `plain`."""
         return "plain"
 
-    def warm_up(self, source_length: int) -> None:
+    def warm_up(self) -> None:
         """Nothing is compiled."""
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Float[Tensor, "batch 1 hidden"]:

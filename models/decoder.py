@@ -17,12 +17,12 @@ class Attention(Protocol):
     `keys` is whatever `forward` wants to have computed once per source.
     """
 
-    def path(self, source_length: int) -> str:
-        """Return how it is computed for such a source: `plain`, `compiled` or `chunked`."""
+    def path(self) -> str:
+        """Return how it is computed: `plain`, `compiled` or `chunked`."""
         ...
 
-    def warm_up(self, source_length: int) -> None:
-        """Compile what such a source needs, if anything."""
+    def warm_up(self) -> None:
+        """Compile what it needs, if anything."""
         ...
 
     def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Any:

@@ -3,9 +3,8 @@
 A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its builder takes a
 `models.config.ModelConfig` and returns it. That is all; nothing has to be inherited, and
 `tests/models/example_model.py` is a whole one. What else is used where it exists: the method
-`flops(source_length, target_length)` fills the column forward_flops,
-`attention_path(source_length)` the column of that name, and `warm_up(source_length)` is called
-before such sources are timed.
+`flops(source_length, target_length)` fills the column forward_flops, `attention_path()` the column
+of that name, and `warm_up()` is called before anything is timed.
 
 What the conformance suite checks for every model, a new one too (README, "Add a model"):
 
@@ -46,17 +45,17 @@ class SequenceModel(Protocol):
         ...
 
 
-def warm_up(model: nn.Module, source_length: int) -> None:
-    """Let a model compile what such sources need, if it compiles anything."""
+def warm_up(model: nn.Module) -> None:
+    """Let a model compile what it needs, if it compiles anything."""
     method = getattr(model, "warm_up", None)
     if method is not None:
-        method(source_length)
+        method()
 
 
-def attention_path(model: nn.Module, source_length: int) -> str | None:
+def attention_path(model: nn.Module) -> str | None:
     """Return how a model computes its attention; None if it has none or does not say."""
     method = getattr(model, "attention_path", None)
-    return None if method is None else method(source_length)
+    return None if method is None else method()
 
 
 def forward_flops(model: nn.Module, source_length: int, target_length: int) -> int | None:

@@ -28,15 +28,15 @@ class Seq2Seq(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config, build_attention=build_attention)
 
-    def attention_path(self, source_length: int) -> str | None:
+    def attention_path(self) -> str | None:
         """Return how attention is computed: `plain`, `compiled`, `chunked`, None without any."""
         attention = self.decoder.attention
-        return None if attention is None else attention.path(source_length)
+        return None if attention is None else attention.path()
 
-    def warm_up(self, source_length: int) -> None:
-        """Compile what a source of this length needs, so that no timing contains it."""
+    def warm_up(self) -> None:
+        """Compile what the attention needs, so that no timing contains it."""
         if self.decoder.attention is not None:
-            self.decoder.attention.warm_up(source_length)
+            self.decoder.attention.warm_up()
 
     def forward(
         self,

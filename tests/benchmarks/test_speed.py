@@ -77,15 +77,13 @@ def copy_batch(length: int) -> Batch:
 
 def model_facts(model_name: str, model: Any, length: int) -> dict[str, Any]:
     if hasattr(model, "warm_up"):
-        model.warm_up(length)  # Only afterwards is it known which path the attention takes.
+        model.warm_up()  # Only afterwards is it known which path the attention takes.
     return {
         "model": model_name,
         "length": length,
         "batch_size": BATCH_SIZE,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "attention_path": model.attention_path(length)
-        if hasattr(model, "attention_path")
-        else None,
+        "attention_path": model.attention_path() if hasattr(model, "attention_path") else None,
     }
 
 
@@ -147,7 +145,7 @@ def test_additive_attention(benchmark: BenchmarkFixture, scores: Callable[..., T
     generator = stream(0, "speed")
     inputs = tuple(torch.randn(shape, generator=generator).requires_grad_() for shape in shapes)
     paths = {
-        as_in_models: warm_up(source_length=length),
+        as_in_models: warm_up(),
         in_chunks: "chunked",
         as_it_stands: "plain",
     }

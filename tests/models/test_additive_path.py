@@ -5,7 +5,7 @@ import logging
 import pytest
 from attention_checks import check_module
 
-from models import additive, additive_path
+from models import additive, additive_kernel, additive_path
 from models.additive import warm_up
 from models.attention import AdditiveAttention
 
@@ -27,15 +27,6 @@ def fresh_choice(monkeypatch):
         function.cache_clear()
 
 
-def test_short_sources_are_not_worth_compiling(fresh_choice, monkeypatch):
-    """The choice is the length's alone, so a curriculum begins alike however far it goes."""
-    monkeypatch.setattr(additive_path, "_has_compiler", lambda device_type: True)
-    attention = AdditiveAttention(8)
-    assert [attention.path(length) for length in (1, 50, 51, 200)] == ["chunked"] * 2 + [
-        "compiled"
-    ] * 2
-
-
 def test_preference_is_checked():
     with pytest.raises(
         ValueError, match="preference: 'fast' is unknown; use auto, compiled, chunk"
@@ -44,31 +35,31 @@ def test_preference_is_checked():
 
 
 def test_without_a_compiler_it_runs_chunked_and_says_so_once(fresh_choice, monkeypatch, caplog):
-    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("CC", "no-such-compiler")
     with caplog.at_level(logging.WARNING, logger="models"):
         for _ in range(2):
-            assert AdditiveAttention(8).path(64) == "chunked"
-            assert warm_up(source_length=64) == "chunked"
+            assert AdditiveAttention(8).path() == "chunked"
+            assert warm_up() == "chunked"
             check_module(scale=1)
     assert [record.name for record in caplog.records] == ["models.additive_path"]
-    assert "no C++ compiler (no-such-compiler) found" in caplog.text
+    assert "no C compiler found" in caplog.text
 
 
 def break_compilation(monkeypatch):
-    def fail(kernel):
+    def fail():
         raise OSError("no space left\non the device")
 
-    monkeypatch.setattr(additive_path, "_compiled", fail)
+    monkeypatch.setattr(additive_kernel, "load_library", fail)
     monkeypatch.setattr(additive_path, "_has_compiler", lambda device_type: True)
 
 
 def test_failed_compilation_runs_chunked_and_says_so_once(fresh_choice, monkeypatch, caplog):
     break_compilation(monkeypatch)
-    assert AdditiveAttention(8).path(64) == "compiled"
+    assert AdditiveAttention(8).path() == "compiled"
     with caplog.at_level(logging.WARNING, logger="models"):
         for _ in range(2):
-            assert warm_up(source_length=64) == "chunked"
-            assert AdditiveAttention(8).path(64) == "chunked"
+            assert warm_up() == "chunked"
+            assert AdditiveAttention(8).path() == "chunked"
             check_module(scale=1)
     assert [record.getMessage().endswith(": no space left") for record in caplog.records] == [True]
 
@@ -77,4 +68,18 @@ def test_failed_compilation_is_an_error_where_it_was_asked_for(fresh_choice, mon
     break_compilation(monkeypatch)
     additive_path.prefer_path("compiled")
     with pytest.raises(OSError, match="no space left"):
-        warm_up(source_length=64)
+        warm_up()
+
+
+def test_compiler_that_refuses_is_quoted(fresh_choice, monkeypatch, caplog, tmp_path):
+    """A compiler of another processor, say, that knows none of the flags."""
+    refusing = tmp_path / "cc"
+    refusing.write_text("#!/bin/sh\necho 'cc: what is -march?' >&2\nexit 1\n", encoding="utf-8")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("CC", str(refusing))
+    additive_kernel.load_library.cache_clear()
+    with caplog.at_level(logging.WARNING, logger="models"):
+        assert warm_up() == "chunked"
+        check_module(scale=1)
+    assert "cc: what is -march?" in caplog.text
+    additive_kernel.load_library.cache_clear()

@@ -12,6 +12,7 @@ from attention_checks import (
     SCALES,
     SMALL,
     WITH_COMPILER,
+    WITH_CXX,
     check_accuracy,
     check_accuracy_at_all_scales,
     fast_scores,
@@ -24,6 +25,9 @@ from torch._dynamo.utils import counters
 from models import additive, additive_path
 from models.additive import additive_keys, warm_up
 
+# torch itself gives this warning while it compiles; as an error it would end the compilation.
+QUIET_COMPILER = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+
 LENGTHS = (*range(1, 65), 127, 200, 257)
 
 
@@ -32,12 +36,18 @@ def _restore_preference(monkeypatch):
     monkeypatch.setattr(additive_path, "_preference", "auto")
 
 
+def through(monkeypatch, call):
+    """Compute the compiled form as on CUDA, where this is what calls its formulas."""
+    additive_path.prefer_path("compiled")
+    monkeypatch.setattr(additive, "_compile_once", lambda device: None)
+    monkeypatch.setattr(additive, "call_compiled", call)
+    monkeypatch.setattr(additive, "KERNEL_DEVICES", ())
+
+
 @pytest.fixture
 def eager_identity(monkeypatch):
     """The compiled form's arithmetic without its compilation, so that a fault costs nothing."""
-    additive_path.prefer_path("compiled")
-    monkeypatch.setattr(additive, "_compile_once", lambda device: None)
-    monkeypatch.setattr(additive, "call_compiled", lambda kernel, *tensors, axes: kernel(*tensors))
+    through(monkeypatch, lambda formula, *tensors, axes: formula(*tensors))
 
 
 @pytest.mark.parametrize("scales", SCALES)
@@ -60,21 +70,62 @@ def test_identity_without_compiling(eager_identity):
     check_accuracy_at_all_scales()
 
 
-ALL_PIECES, ALL_SUMS = additive._tanh_chunks, additive.identity_sums
+@WITH_COMPILER
+def test_no_number_of_threads_changes_a_result(monkeypatch):
+    additive_path.prefer_path("compiled")
+    sizes = (5, 7, 9)
+    tensors = (uniform(5, 7, 20, seed=1), uniform(5, 9, 20, seed=2), uniform(20, seed=3))
+    results = []
+    for threads in (1, 2, 5, 8):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        results.append(with_gradients(fast_scores, tensors, uniform(*sizes, seed=4)))
+    for result in results[1:]:
+        assert all(map(torch.equal, result, results[0]))
+
+
+@WITH_COMPILER
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_stays_none_and_infinity_saturates(value):
+    """As tanh has it, so that a training that diverges is seen to."""
+    additive_path.prefer_path("compiled")
+    query, key, v = uniform(1, 3, 20, seed=1), uniform(1, 5, 20, seed=2), uniform(20, seed=3)
+    query[0, 1, 4] = value
+    torch.testing.assert_close(
+        fast_scores(query, key, v), obvious_scores(query, key, v), equal_nan=True, atol=1e-5, rtol=0
+    )
+
+
+@WITH_COMPILER
+def test_rest_of_the_process_keeps_its_arithmetic():
+    """A library that was linked with relaxed arithmetic would flush the smallest numbers to 0."""
+    additive_path.prefer_path("compiled")
+    warm_up()
+    assert (torch.full((64,), 1e-38) * 0.1 > 0).all()
+
+
+@WITH_CXX
+@QUIET_COMPILER
+def test_identity_as_it_is_compiled_on_cuda(monkeypatch):
+    through(monkeypatch, additive.call_compiled)
+    check_accuracy((1, 1), SMALL)
+    check_accuracy((100, 34), SMALL)
+
+
+ALL_PIECES, ALL_SLOPES = additive._tanh_chunks, additive.identity_slopes
 FAULTS = {
     "clamp at 20": ("_exponential", lambda x: (2 * x).clamp(-40, 40).exp()),
     "keys never too large": ("KEY_LIMIT", float("inf")),
     "missing factor 2": (
-        "identity_scores",
-        lambda query, key, v: v.sum() - (v / (1 + query[:, :, None] * key[:, None])).sum(-1),
+        "identity_sums",
+        lambda query, key, v: (v / (1 + query[:, :, None] * key[:, None])).sum(-1) / 2,
     ),
-    "dropped sum of v": (
-        "identity_scores",
-        lambda query, key, v: -2 * (v / (1 + query[:, :, None] * key[:, None])).sum(-1),
+    "dropped 1": (
+        "identity_sums",
+        lambda query, key, v: (v / (query[:, :, None] * key[:, None])).sum(-1),
     ),
     "gradients of a bare sigmoid": (
-        "identity_sums",
-        lambda query, key, grad: tuple(part / 4 for part in ALL_SUMS(query, key, grad)),
+        "identity_slopes",
+        lambda query, key, grad: tuple(part / 4 for part in ALL_SLOPES(query, key, grad)),
     ),
 }
 
@@ -119,24 +170,20 @@ def compilations_of_all_sizes():
     return counters["stats"]["unique_graphs"] - before
 
 
-@WITH_COMPILER
-def test_one_compilation_serves_all_sizes():
-    additive_path.prefer_path("compiled")
-    warm_up(source_length=64)
+@WITH_CXX
+@QUIET_COMPILER
+def test_one_compilation_serves_all_sizes(monkeypatch):
+    through(monkeypatch, additive.call_compiled)
+    with_gradients(fast_scores, [uniform(2, 3, 7), uniform(2, 5, 7), uniform(7)], uniform(2, 3, 5))
     assert compilations_of_all_sizes() == 0
 
 
 def test_sizes_left_unmarked_are_noticed(monkeypatch):
-    additive_path.prefer_path("compiled")
-    monkeypatch.setattr(additive, "_compile_once", lambda device: None)
-
     @functools.cache
-    def compiled(kernel):
-        return torch.compile(inspect.unwrap(kernel), backend="eager", dynamic=True)
+    def compiled(formula):
+        return torch.compile(inspect.unwrap(formula), backend="eager", dynamic=True)
 
-    monkeypatch.setattr(
-        additive, "call_compiled", lambda kernel, *tensors, axes: compiled(kernel)(*tensors)
-    )
+    through(monkeypatch, lambda formula, *tensors, axes: compiled(formula)(*tensors))
     assert compilations_of_all_sizes() > 2
 
 
@@ -165,7 +212,7 @@ def check_four_axes_never_exist(scores):
 @pytest.mark.parametrize("path", PATHS)
 def test_four_axes_never_exist(path):
     additive_path.prefer_path(path)
-    warm_up(source_length=64)
+    warm_up()
     check_four_axes_never_exist(fast_scores)
 
 

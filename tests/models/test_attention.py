@@ -151,4 +151,4 @@ def test_flops_equal_the_counter(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_path_is_named(kind):
     additive_path.prefer_path("chunked")
-    assert kind(8).path(64) == ("chunked" if kind is AdditiveAttention else "plain")
+    assert kind(8).path() == ("chunked" if kind is AdditiveAttention else "plain")
