@@ -16,6 +16,8 @@ OK = "ok"
 NOT_REACHED = "not_reached"
 FAILING_STATUSES = ("failed", "diverged", "timed_out", "out_of_memory", "killed")
 STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
+PHASES = ("train_step", "forward", "decode")
+STEADY, NOISY = "steady", "noisy"
 STOP_REASONS = ("solved", "plateau", "budget")
 
 TIME_COLUMNS = ("train_seconds", "evaluate_seconds", "train_tokens_per_second")
@@ -37,6 +39,12 @@ MEASURED_COLUMNS = (
     "tokens_per_second",
     "reference_seconds",
     "reference_ratio",
+    "reference_ratio_iqr",
+    "noise",
+    "flops_per_second",
+    "matrix_product_ratio",
+    "peak_memory_bytes",
+    "reserved_memory_bytes",
 )
 SETTING_COLUMNS = (
     "symbols",
@@ -197,7 +205,11 @@ class ThroughputRow:
     """One phase of one model timed at one length: one row of throughput.csv."""
 
     model: str = column("name", "Model.")
-    phase: str = column("name", "What was timed: train_step, decode or forward.")
+    phase: str = column(
+        "name",
+        "What was timed: a training step, a teacher-forced forward pass or greedy decoding.",
+        choices=PHASES,
+    )
     length: int = column("items", "Source length.")
     status: str = column("name", "How the measurement ended.", choices=STATUSES)
     batch_size: int = column("sequences", "Batch size.")
@@ -218,12 +230,42 @@ class ThroughputRow:
     reference_ratio: float | None = optional(
         "ratio", "Median over rounds of phase time / reference time of that round."
     )
+    reference_ratio_iqr: float | None = optional(
+        "ratio", "Interquartile range of that ratio over rounds."
+    )
+    noise: str | None = optional(
+        "name",
+        "noisy where the interquartile range of the phase or of the matrix product exceeds a tenth "
+        "of its median, else steady.",
+        choices=(STEADY, NOISY),
+    )
+    parameters: int | None = optional("parameters", "Number of trained parameters.")
+    flops: int | None = optional(
+        "operations",
+        "Floating-point operations of the phase on its batch; a training step counts three "
+        "forward passes.",
+    )
+    flops_per_second: float | None = optional("operations per second", "flops / median_seconds.")
+    matrix_product_ratio: float | None = optional(
+        "ratio", "flops_per_second / that of the fastest matrix product of the measurement."
+    )
+    peak_memory_bytes: int | None = optional(
+        "bytes",
+        "Most memory that one call takes, model, optimiser and batch included: on a CPU resident "
+        "memory beyond that of the process before, on CUDA allocated memory.",
+    )
+    reserved_memory_bytes: int | None = optional(
+        "bytes", "Most memory that the CUDA allocator holds; empty on a CPU."
+    )
     attention_path: str | None = optional(
         "name", "How attention was computed: compiled, chunked or plain; empty without attention."
     )
     device: str = column("name", "Device: cpu or cuda.")
     device_name: str | None = optional("name", "Name of the processor or accelerator.")
     threads: int = column("threads", "Threads of arithmetic.")
+    processors: int | None = optional(
+        "processors", "Processors that the measurement was bound to; empty where it was not."
+    )
     torch_version: str | None = optional("name", "Version of PyTorch.")
     python_version: str | None = optional("name", "Version of Python.")
     platform: str | None = optional("name", "Operating system and processor architecture.")
