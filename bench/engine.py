@@ -154,7 +154,10 @@ def child_events(module: str, order: Any, *, out: Path) -> Iterator[dict[str, An
 
 def _log_path(out: Path, name: str) -> Path:
     folder = out / "logs"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ResultsError(f"{folder}: cannot be made: {error.strerror or error}") from None
     return folder / f"{name}.log"
 
 

@@ -21,10 +21,11 @@ from torch import nn
 
 from bench.checkpoints import Checkpoints
 from bench.evaluate import STORED_SAMPLES, Answers, answer_test_sequences, score
+from bench.failures import summary_of
 from bench.plan import ModelRun, Stage
 from bench.provenance import provenance
 from bench.seeding import seeded_initialisation, seeded_model
-from bench.train import Diverged, StageOutcome, Trajectory, build_optimizer, train_stage
+from bench.train import StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
 from models.interface import attention_path, forward_flops, warm_up
 from results.schema import OK, AccuracyRow, SampleRow
@@ -182,10 +183,9 @@ class _Execution:
         try:
             yield
         except Exception as error:
-            status = status_of(error)
+            status, summary = summary_of(error)
             for length in lengths:
                 row = self._measured_row(stage, length)
-                summary = f"{type(error).__name__}: {error}".splitlines()[0]
                 self.store.write_failure(replace(row, status=status, error=summary))
                 self.emit({"failure": row.record_id, "status": status})
             raise
@@ -207,16 +207,6 @@ def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
     execution = _Execution(run, store, attempt, emit)
     for index in range(len(execution.stages)):
         execution.finish_stage(index)
-
-
-def status_of(error: Exception) -> str:
-    """Return the status of a row for what stopped it."""
-    if isinstance(error, Diverged):
-        return "diverged"
-    is_allocation = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or is_allocation:
-        return "out_of_memory"
-    return "failed"
 
 
 def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from bench.arguments import Request, UsageError, parse_request
+from bench.arguments import Request, parse_request
 from bench.engine import ChildEnd, LocalEngine, Order
 from bench.estimate import matrix_seconds, stage_seconds
 from bench.matrix import Matrix
+from bench.options import UsageError
 from bench.plan import ModelRun, plan_matrix
 from bench.progress import Progress, describe_seconds
 from bench.summary_table import summary_table
-from bench.throughput_step import measure_missing
+from bench.throughput import measure_missing, measurement_of
 from results.columns import one_line
 from results.errors import ResultsError
 from results.schema import FAILING_STATUSES, NOT_REACHED, OK, AccuracyRow
@@ -64,7 +65,7 @@ def _run(request: Request) -> int:
                 _carry_out(request, store, matrix, to_do)
             store.compile()
             if request.measures_throughput:
-                measure_missing(request, store)
+                measure_missing(measurement_of(request), store)
         except Stopped:
             store.compile()
             print(

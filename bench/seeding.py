@@ -26,7 +26,9 @@ def stream(seed: int, purpose: str, *coordinates: int) -> torch.Generator:
 @contextmanager
 def seeded_model(seed: int, purpose: str, *coordinates: int) -> Iterator[None]:
     """Let what a model draws itself come from this stream, and put the generators back."""
-    with torch.random.fork_rng():
+    # An accelerator that is not in use yet has no state to keep, and asking would wake it.
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(stream_seed(seed, purpose, *coordinates))
         yield
 

@@ -1,9 +1,9 @@
-"""The small table at the end of a run. Imports no pandas, so that a resume stays quick."""
+"""The small tables at the end of a command. Import no pandas, so that a resume stays quick."""
 
 from collections.abc import Sequence
 from statistics import fmean
 
-from results.schema import AccuracyRow
+from results.schema import NOISY, OK, PHASES, AccuracyRow, ThroughputRow
 
 _MOST_COLUMNS = 5
 
@@ -36,6 +36,38 @@ def summary_table(rows: Sequence[AccuracyRow]) -> str:
             cells.append(f"{fmean(scores):8.3f}" if scores else "       -")
         lines.append(f"{task} {model}".ljust(width) + "".join(cells))
     return "\n".join(lines)
+
+
+def throughput_table(rows: Sequence[ThroughputRow]) -> str:
+    """Return target items per second and peak memory per phase and model at a few lengths."""
+    rows = [row for row in rows if row.status == OK]
+    if not rows:
+        return "Nothing measured."
+    lengths = _few(sorted({row.length for row in rows}))
+    width = max(len("tokens per second"), *(len(row.model) for row in rows))
+    lines = []
+    for phase in PHASES:
+        of_phase = {(row.model, row.length): row for row in rows if row.phase == phase}
+        models = list(dict.fromkeys(model for model, _ in of_phase))
+        for title, text in (("tokens per second", _rate), ("peak MiB", _mebibytes)):
+            cells = "".join(f"{length:>9}" for length in lengths)
+            lines += [f"{phase}, {title}", "".ljust(width) + cells]
+            for model in models:
+                found = [of_phase.get((model, length)) for length in lengths]
+                lines.append(model.ljust(width) + "".join(f"{text(row):>9}" for row in found))
+            lines.append("")
+    noisy = sum(row.noise == NOISY for row in rows)
+    return "\n".join([*lines, f"{noisy} of {len(rows)} rows are noisy"])
+
+
+def _rate(row: ThroughputRow | None) -> str:
+    return "-" if row is None or row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}"
+
+
+def _mebibytes(row: ThroughputRow | None) -> str:
+    if row is None or row.peak_memory_bytes is None:
+        return "-"
+    return f"{row.peak_memory_bytes / 2**20:,.0f}"
 
 
 def _few(lengths: Sequence[int]) -> list[int]:

@@ -1,193 +1,218 @@
-"""How fast each model trains and answers, measured while nothing else runs.
+"""`python -m bench.throughput`: time every model at every length, and write throughput.csv.
 
-As the child process (`bench.child`) of the last step of `bench.run` it reads what to measure from
-standard input and writes one row per line.
+Also the last step of `bench.run`. What is measured already is not measured again. Imports no
+torch: a child process measures, while nothing else runs (`bench.timing`).
 """
 
-import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from statistics import median, quantiles
-from typing import Any, TextIO, cast
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.utils.benchmark import Timer
+from tqdm import tqdm
 
-from bench.model_run import status_of
-from bench.provenance import provenance
+from bench.arguments import Request
+from bench.engine import child_events
+from bench.measurement import Cell, Measurement
+from bench.options import (
+    Parser,
+    UsageError,
+    add_model_options,
+    add_place_options,
+    read_config,
+    read_device,
+    read_folder,
+    read_integer,
+    read_lengths,
+    read_models,
+)
+from bench.presets import PRESETS
 from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation, stream
-from bench.train import build_optimizer, train_update
+from bench.summary_table import throughput_table
 from models.config import ModelConfig
-from models.interface import SequenceModel, attention_path, warm_up
-from results.columns import to_json
-from results.schema import OK, ThroughputRow
-from tasks import TASKS
-from tasks.references import resolve
-from tasks.sampling import sample_batch
+from models.entry import ModelEntry
+from results.columns import from_json, one_line
+from results.csv_files import THROUGHPUT, read_rows
+from results.errors import ResultsError
+from results.schema import FAILING_STATUSES, PHASES, ThroughputRow
+from results.store import Store, open_store
 
-ROUNDS = 7
-PHASES = ("train_step", "decode")
-THREADS = 1
-_TASK = TASKS["copy"]  # Speed does not depend on which symbols the batch holds.
-_REFERENCE_SIZE = 512
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What is timed: models by name and builder, at these lengths, with this configuration."""
-
-    builders: dict[str, str]
-    lengths: tuple[int, ...]
-    config: ModelConfig
-    device: str
-    batch_size: int
-
-
-def measure(measurement: Measurement) -> Iterator[ThroughputRow]:
-    """Yield one row per model, length and phase.
-
-    Models are interleaved within a round, and a fixed matrix product is timed beside each phase,
-    so that the ratio of the two is free of the machine's mood. The first, untimed round warms up
-    (it also compiles what is compiled).
-    """
-    torch.set_num_threads(THREADS)
-    for length in measurement.lengths:
-        phases = {}
-        for model, builder in measurement.builders.items():
-            try:
-                phases[model] = _phases(builder, measurement, length=length)
-                for run in phases[model].functions:
-                    run()
-            except Exception as error:
-                phases.pop(model, None)
-                for phase in PHASES:
-                    yield _failed_row(measurement, model, phase, length=length, error=error)
-        yield from _rows(measurement, phases, length=length)
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+MOST_LENGTHS_OF_A_RUN = 20
+_SYMBOLS = 16
+_THREADS = 1
 
 
 @dataclass(frozen=True)
-class _Phases:
-    """A model's phases at one length, in the order of `PHASES`."""
+class _Asked:
+    """What a command line of `bench.throughput` asks for."""
 
-    functions: tuple[Callable[[], Any], ...]
-    attention_path: str | None
-
-
-def _phases(builder: str, measurement: Measurement, *, length: int) -> _Phases:
-    config, device = measurement.config, measurement.device
-    with seeded_initialisation(0):
-        model: nn.Module = resolve(builder)(config).to(device)
-    recipe = Recipe(batch_size=measurement.batch_size)
-    optimizer = build_optimizer(model, recipe)
-    batch = sample_batch(
-        _TASK,
-        stream(0, "throughput", length),
-        batch_size=measurement.batch_size,
-        length=length,
-        symbols=config.symbols,
-        split="train",
-    ).to(device)
-
-    def train_step() -> Tensor:
-        return train_update(model, optimizer, batch, clip_norm=recipe.clip_norm)
-
-    def decode() -> Tensor:
-        return cast(SequenceModel, model).generate(batch.source, length)
-
-    warm_up(model)
-    return _Phases((train_step, decode), attention_path(model))
+    measurement: Measurement
+    out: Path
+    is_anew: bool
 
 
-def _rows(
-    measurement: Measurement, phases: dict[str, _Phases], *, length: int
-) -> Iterator[ThroughputRow]:
-    reference = _reference_product(measurement.device)
-    seconds: dict[tuple[str, str], list[float]] = {}
-    references: dict[tuple[str, str], list[float]] = {}
-    for _ in range(ROUNDS):
-        for model, of_model in phases.items():
-            for phase, function in zip(PHASES, of_model.functions, strict=True):
-                references.setdefault((model, phase), []).append(_time(reference))
-                seconds.setdefault((model, phase), []).append(_time(function))
-    for (model, phase), times in seconds.items():
-        beside = references[model, phase]
-        yield _row(
-            measurement,
-            model,
-            phase,
-            length=length,
-            status=OK,
-            rounds=ROUNDS,
-            median_seconds=median(times),
-            iqr_seconds=_interquartile_range(times),
-            tokens_per_second=measurement.batch_size * length / median(times),
-            reference_seconds=median(beside),
-            reference_ratio=median(
-                time / product for time, product in zip(times, beside, strict=True)
-            ),
-            attention_path=phases[model].attention_path,
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    try:
+        asked = _parse(sys.argv[1:] if arguments is None else arguments)
+        store = open_store(asked.out, create=True)
+        measure_missing(asked.measurement, store, is_anew=asked.is_anew)
+        rows = _rows_of(asked.measurement, store)
+    except (UsageError, ResultsError) as error:
+        print(f"bench.throughput: {one_line(str(error))}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("Stopped. The lengths that are finished are kept.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    for notice in store.take_notices():
+        print(notice, file=sys.stderr)
+    print(throughput_table(rows))
+    failures = [row for row in rows if row.status in FAILING_STATUSES]
+    for row in failures:
+        print(
+            f"{row.model}, {row.phase}, length {row.length}: {row.status}: {row.error}",
+            file=sys.stderr,
         )
+    return EXIT_FAILED if failures else EXIT_DONE
 
 
-def _reference_product(device: str) -> Callable[[], Tensor]:
-    matrix = torch.randn(
-        _REFERENCE_SIZE, _REFERENCE_SIZE, generator=stream(0, "reference product")
-    ).to(device)
-    return lambda: matrix @ matrix
+def _parse(arguments: Sequence[str]) -> _Asked:
+    preset = PRESETS["default"]
+    parser = Parser(prog="python -m bench.throughput", description=__doc__)
+    add = parser.add_argument
+    add("--lengths", default=preset.lengths, metavar="RANGE", help="10..200 or 10,20,50")
+    add_model_options(parser)
+    add("--batch-size", default=str(Recipe().batch_size), metavar="N", help="sequences")
+    add("--threads", default=str(_THREADS), metavar="N", help="threads of arithmetic")
+    add_place_options(parser)
+    add("--again", action="store_true", help="measure anew what is measured already")
+    try:
+        given = parser.parse_args(arguments)
+        models = read_models(given.models)
+    except ValueError as error:  # A registry refuses a plug-in.
+        raise UsageError(str(error)) from None
+    measurement = _measurement(
+        models,
+        read_lengths("--lengths", given.lengths),
+        config=read_config(given, symbols=_SYMBOLS, hidden=preset.hidden),
+        device=read_device(given.device),
+        batch_size=read_integer("--batch-size", given.batch_size),
+        threads=_read_threads(given.threads),
+    )
+    return _Asked(measurement, read_folder("--out", given.out), given.again)
 
 
-def _time(function: Callable[[], Any]) -> float:
-    """Return the seconds of one call, after two that warm up; on a GPU until its work is done."""
-    timer = Timer("function()", globals={"function": function}, num_threads=THREADS)
-    return timer.timeit(1).median
+def _read_threads(text: str) -> int:
+    threads = read_integer("--threads", text)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if threads > (usable or 1):
+        raise UsageError(
+            f"--threads: must be at most {usable}, the processors of this machine, got {threads}"
+        )
+    return threads
 
 
-def _interquartile_range(values: Sequence[float]) -> float:
-    lower, _, upper = quantiles(values, n=4, method="inclusive")
-    return upper - lower
+def measurement_of(request: Request) -> Measurement:
+    """Return what the last step of a run measures: its models, at twenty of its lengths at most."""
+    settings = request.settings
+    return _measurement(
+        request.models,
+        _spread(settings.lengths),
+        config=ModelConfig(
+            symbols=_SYMBOLS,
+            hidden=settings.hidden,
+            cell=settings.cell,
+            encoder=settings.encoder,
+        ),
+        device=settings.device,
+        batch_size=settings.recipe.batch_size,
+        threads=_THREADS,
+    )
 
 
-def _failed_row(
-    measurement: Measurement, model: str, phase: str, *, length: int, error: Exception
-) -> ThroughputRow:
-    summary = f"{type(error).__name__}: {error}".splitlines()[0]
-    return _row(measurement, model, phase, length=length, status=status_of(error), error=summary)
-
-
-def _row(
-    measurement: Measurement, model: str, phase: str, *, length: int, **measured: Any
-) -> ThroughputRow:
-    config, device = measurement.config, measurement.device
-    name = torch.cuda.get_device_name() if device == "cuda" else None
-    return ThroughputRow(
-        model=model,
-        phase=phase,
-        length=length,
-        batch_size=measurement.batch_size,
-        symbols=config.symbols,
-        cell=config.cell,
-        hidden=config.hidden,
-        embedding=config.embedding,
-        encoder=config.encoder,
+def _measurement(
+    models: Sequence[ModelEntry],
+    lengths: Sequence[int],
+    *,
+    config: ModelConfig,
+    device: str,
+    batch_size: int,
+    threads: int,
+) -> Measurement:
+    names = [entry.name for entry in models]
+    return Measurement(
+        builders={entry.name: entry.builder for entry in models},
+        cells=tuple(
+            Cell(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
+        ),
+        config=config,
         device=device,
-        **provenance(device_name=name, threads=THREADS),  # type: ignore[arg-type]
-        **measured,
+        batch_size=batch_size,
+        threads=threads,
     )
 
 
-def main(events: TextIO) -> int:
-    """Measure what stands on standard input."""
-    order = json.loads(sys.stdin.readline())
-    measurement = Measurement(
-        builders=order["builders"],
-        lengths=tuple(order["lengths"]),
-        config=ModelConfig(**order["config"]),
-        device=order["device"],
-        batch_size=order["batch_size"],
-    )
-    for row in measure(measurement):
-        print(json.dumps(to_json(row)), file=events, flush=True)
-    return 0
+def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lengths, or so many of them, evenly spread, the shortest and longest included."""
+    most = MOST_LENGTHS_OF_A_RUN
+    if len(lengths) <= most:
+        return lengths
+    return tuple(lengths[round(i * (len(lengths) - 1) / (most - 1))] for i in range(most))
+
+
+def measure_missing(measurement: Measurement, store: Store, *, is_anew: bool = False) -> None:
+    """Measure the cells that have no row yet, or all of them anew; rows are kept as they come.
+
+    Raises:
+        ResultsError: If the measuring process fails, or the disk refuses.
+    """
+    done = set() if is_anew else {_cell(row) for row in _rows_of(measurement, store)}
+    missing = tuple(cell for cell in measurement.cells if cell not in done)
+    if not missing:
+        return
+    models = {cell.model for cell in missing}
+    builders = {name: path for name, path in measurement.builders.items() if name in models}
+    order = asdict(replace(measurement, cells=missing, builders=builders))
+    bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
+    with bar:
+        for event in child_events("bench.timing", order, out=store.root):
+            rows = [from_json(ThroughputRow, row) for row in event.get("rows", ())]
+            if rows:
+                store.write_throughput(rows)
+            bar.update(len(rows) + event.get("memory", 0))
+
+
+def _rows_of(measurement: Measurement, store: Store) -> list[ThroughputRow]:
+    """Return the rows of these cells that stand in throughput.csv, in the order of the cells.
+
+    One that does not verify counts as absent: it is set aside when new rows are written.
+    """
+    try:
+        rows: Sequence[ThroughputRow] = read_rows(store.root, THROUGHPUT)
+    except (ResultsError, FileNotFoundError):
+        return []
+    by_cell = {_cell(row): row for row in rows if _settings(row) == _settings_of(measurement)}
+    return [by_cell[cell] for cell in measurement.cells if cell in by_cell]
+
+
+def _cell(row: ThroughputRow) -> Cell:
+    return Cell(model=row.model, length=row.length, phase=row.phase)
+
+
+def _settings(row: ThroughputRow) -> tuple[object, ...]:
+    sizes = (row.symbols, row.hidden, row.cell, row.encoder)
+    return (*sizes, row.device, row.batch_size, row.threads)
+
+
+def _settings_of(measurement: Measurement) -> tuple[object, ...]:
+    config = measurement.config
+    sizes = (config.symbols, config.hidden, config.cell, config.encoder)
+    return (*sizes, measurement.device, measurement.batch_size, measurement.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

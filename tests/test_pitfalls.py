@@ -39,13 +39,15 @@ import torch
 from result_rows import accuracy_row
 from torch import nn
 
-from bench import evaluate, run, seeding, throughput, train
+from bench import evaluate, run, seeding, timing, train
 from bench.evaluate import answer_test_sequences, score
+from bench.measurement import Cell, Measurement
+from bench.memory import Peak
 from bench.model_run import execute
+from bench.phases import Phase
 from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
 from bench.summary_table import summary_table
-from bench.throughput import Measurement
 from models import MODELS
 from models.attention import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
@@ -53,7 +55,7 @@ from models.decoder import Decoder
 from models.entry import ModelEntry
 from models.seq2seq import Seq2Seq
 from results.columns import columns_of
-from results.schema import AccuracyRow, SampleRow, ThroughputRow
+from results.schema import PHASES, AccuracyRow, SampleRow, ThroughputRow
 from results.store import open_store
 from tasks import TASKS
 from tasks.references import resolve
@@ -395,37 +397,44 @@ def check_timing(measure, monkeypatch):
     """Nothing is timed in its first call; rounds take models in turn; the reference goes along."""
     log: list[tuple[str, object]] = []
 
-    def phases(builder, measurement, *, length):
-        def named(phase):
-            return lambda: log.append(("called", (builder, phase)))
+    def phase(measurement, cell, *, length, batch_size):
+        place = (cell.model, cell.phase)
+        call = calls.setdefault(place, lambda: log.append(("called", place)))
+        return Phase(call, nn.Identity(), None)
 
-        functions = tuple(named(phase) for phase in throughput.PHASES)
-        names.update(zip(functions, [(builder, phase) for phase in throughput.PHASES], strict=True))
-        return throughput._Phases(functions, None)
-
-    def time(function):
-        log.append(("timed", names.get(function, "reference")))
+    def time(function, measurement):
+        places = {call: place for place, call in calls.items()}
+        log.append(("timed", places.get(function, "reference")))
         return 1.0
 
-    names: dict[object, object] = {}
-    monkeypatch.setattr(throughput, "_phases", phases)
-    monkeypatch.setattr(throughput, "_time", time)
-    builders = {"one": "one", "two": "two"}
-    config = ModelConfig(symbols=4, hidden=8)
-    rows = list(measure(Measurement(builders, (5,), config, device="cpu", batch_size=4)))
-    assert [row.status for row in rows] == ["ok"] * 4
+    calls: dict[tuple[str, str], Callable[[], None]] = {}
+    monkeypatch.setattr(timing, "_phase", phase)
+    monkeypatch.setattr(timing, "_time", time)
+    monkeypatch.setattr(timing, "_compile", lambda measurement: None)
+    monkeypatch.setattr(timing, "peak_memory", lambda *work, **options: Peak())
+    monkeypatch.setattr(timing, "bind", lambda threads: None)
+    each = [(model, phase) for model in ("one", "two") for phase in PHASES]
+    asked = Measurement(
+        builders={"one": "one", "two": "two"},
+        cells=tuple(Cell(model, 5, phase) for model, phase in each),
+        config=ModelConfig(symbols=4, hidden=8),
+        device="cpu",
+        batch_size=4,
+        threads=1,
+    )
+    rows = list(measure(asked))
+    assert [row.status for row in rows] == ["ok"] * len(each)
 
-    first_timing = [kind for kind, _ in log].index("timed")
-    each = [(model, phase) for model in builders for phase in throughput.PHASES]
-    assert [what for _, what in log[:first_timing]] == each
+    first = log.index(("timed", each[0]))
+    assert [what for kind, what in log[:first] if kind == "called"] == each
     timed = [what for kind, what in log if kind == "timed"]
     in_turn = [what for pair in each for what in ("reference", pair)]
-    assert timed == in_turn * throughput.ROUNDS
-    assert throughput.ROUNDS >= 5
+    assert timed[-len(in_turn) * timing.ROUNDS :] == in_turn * timing.ROUNDS
+    assert timing.ROUNDS >= 5
 
 
 def test_throughput_is_timed_warm_in_turns_and_beside_a_reference(monkeypatch):
-    check_timing(throughput.measure, monkeypatch)
+    check_timing(timing.measure, monkeypatch)
     for twin in (twins.cold, twins.one_after_another, twins.without_reference):
         rejects(check_timing, twin, monkeypatch)
 

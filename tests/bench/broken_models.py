@@ -4,6 +4,7 @@ Each is as good as `rnn` up to length 2.
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -47,6 +48,15 @@ class Greedy(Rnn):
     def forward(self, source, target_in):
         if source.shape[1] > 2:
             torch.empty(2**60)
+        return super().forward(source, target_in)
+
+
+class Killed(Rnn):
+    """Is ended by the system at longer lengths."""
+
+    def forward(self, source, target_in):
+        if source.shape[1] > 2:
+            os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(source, target_in)
 
 

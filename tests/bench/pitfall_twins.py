@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from bench import throughput
+from bench import timing
 from bench.evaluate import score
 from bench.plan import plan_matrix
 from bench.seeding import stream
@@ -118,26 +118,36 @@ class HalfContextForDot(Decoder):
 
 def cold(measurement):
     """Time a model from its very first call."""
-    for length in measurement.lengths:
-        phases = {
-            model: throughput._phases(builder, measurement, length=length)
-            for model, builder in measurement.builders.items()
-        }
-        yield from throughput._rows(measurement, phases, length=length)
+    prepare = timing._prepared
+
+    def uncalled(asked, cell, *, peak, processors):
+        phase = timing._phase(asked, cell, length=cell.length, batch_size=asked.batch_size)
+        return timing._Timed(cell, peak, processors, phase)
+
+    timing._prepared = uncalled
+    try:
+        yield from timing.measure(measurement)
+    finally:
+        timing._prepared = prepare
 
 
 def one_after_another(measurement):
     """Time one model after another, so that a noisy minute falls on one of them."""
-    for model, builder in measurement.builders.items():
-        yield from throughput.measure(replace(measurement, builders={model: builder}))
+    for model in measurement.builders:
+        cells = tuple(cell for cell in measurement.cells if cell.model == model)
+        yield from timing.measure(replace(measurement, cells=cells))
 
 
 def without_reference(measurement):
     """Time nothing that tells how fast the machine was at that moment."""
-    time_of, product = throughput._time, throughput._reference_product
-    throughput._reference_product = lambda device: None
-    throughput._time = lambda function: 1.0 if function is None else time_of(function)
+    time_of, product = timing._time, timing._reference_product
+
+    def nothing():
+        return None
+
+    timing._reference_product = lambda device: nothing
+    timing._time = lambda call, asked: 1.0 if call is nothing else time_of(call, asked)
     try:
-        yield from throughput.measure(measurement)
+        yield from timing.measure(measurement)
     finally:
-        throughput._time, throughput._reference_product = time_of, product
+        timing._time, timing._reference_product = time_of, product

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench import run
-from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, UsageError, parse_request, physical_cores
+from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request, physical_cores
+from bench.options import UsageError
 from bench.presets import PRESETS
 from models import MODELS
 
@@ -375,7 +376,8 @@ def test_faulty_entry_point_is_named(registry, monkeypatch):
     def refuse():
         raise ValueError("entry point 'faulty': the name 'copy' is taken")
 
-    monkeypatch.setattr(f"bench.arguments.{registry}", refuse)
+    module = "arguments" if registry == "load_tasks" else "options"
+    monkeypatch.setattr(f"bench.{module}.{registry}", refuse)
     assert_refused(["--dry-run"], "entry point 'faulty'")
 
 

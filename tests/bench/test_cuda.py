@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from bench.measurement import Cell, Measurement
+from bench.memory import peak_memory
 from bench.model_run import execute
 from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
-from bench.throughput import Measurement, measure
+from bench.timing import measure
 from models import MODELS
 from models.config import ModelConfig
 from results.store import open_store
@@ -34,16 +36,27 @@ def test_run_leaves_its_records(model, tmp_path):
 
 
 def test_throughput_is_measured():
+    model, phases = "seq2seq+dot", ("train_step", "forward", "decode")
     rows = list(
         measure(
             Measurement(
-                builders={"seq2seq+dot": MODELS["seq2seq+dot"].builder},
-                lengths=(8,),
+                builders={model: MODELS[model].builder},
+                cells=tuple(Cell(model, 8, phase) for phase in phases),
                 config=ModelConfig(symbols=16, hidden=16),
                 device="cuda",
                 batch_size=8,
+                threads=1,
             )
         )
     )
-    assert [row.status for row in rows] == ["ok", "ok"]
+    assert [row.status for row in rows] == ["ok", "ok", "ok"]
     assert all(row.median_seconds > 0 for row in rows)
+    assert all(0 < row.peak_memory_bytes <= row.reserved_memory_bytes for row in rows)
+
+
+def test_too_large_a_batch_is_out_of_memory():
+    peak = peak_memory(
+        lambda: torch.empty(2**42, device="cuda"), rehearsal=lambda: None, device="cuda"
+    )
+    assert peak.failure is not None
+    assert peak.failure[0] == "out_of_memory"

@@ -253,11 +253,6 @@ def test_times_are_all_that_differs_between_two_runs(undisturbed, tmp_path):
     assert scores != [(row.token_accuracy, row.cross_entropy_bits) for row in rows(run, tmp_path)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(Warning, RuntimeError),
-    reason="the generators of all accelerators are saved, which wakes each of them in every child",
-)
 def test_run_on_the_processor_leaves_accelerators_alone(tmp_path, monkeypatch):
     def touch(*_, **__):
         raise RuntimeError("an accelerator is touched")

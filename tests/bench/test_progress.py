@@ -34,7 +34,7 @@ def test_bar_moves_with_every_stage_and_ends_full():
                 progress.take(run, event)
                 positions.append(progress._bar.n)
             assert progress._bar.desc.startswith(
-                f"{run.task} {run.model} seed 1 length {stage.train_length}"
+                f"{run.task} {run.model} seed 11 length {stage.train_length}"
             )
         assert positions == sorted(positions)
         assert positions[-1] == pytest.approx(progress._bar.total)

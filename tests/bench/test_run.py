@@ -33,7 +33,13 @@ def test_finished_run_has_a_row_for_every_model_and_length(finished):
         ("seq2seq+dot", 4, 4, "ok"),
     ]
     for row in rows:
-        assert (row.task, row.seed, row.symbols, row.hidden, row.cell) == ("copy", 1, 16, 8, "lstm")
+        assert (row.task, row.seed, row.symbols, row.hidden, row.cell) == (
+            "copy",
+            11,
+            16,
+            8,
+            "lstm",
+        )
         assert (row.stage_updates, row.stopped_because, row.attempts) == (20, "budget", 1)
         assert row.total_updates == 20 * (1 if row.length == 2 else 2)
         assert row.stage_tokens == row.stage_updates * row.batch_size * row.length
@@ -175,7 +181,9 @@ def test_throughput_is_measured_once(copied, without_torch):
     assert status == 0, errors
     rows = read_rows(copied, THROUGHPUT)
     assert [(row.model, row.phase, row.length, row.status) for row in rows] == [
-        ("rnn", phase, length, "ok") for phase in ("decode", "train_step") for length in (2, 4)
+        ("rnn", phase, length, "ok")
+        for phase in ("decode", "forward", "train_step")
+        for length in (2, 4)
     ]
     for row in rows:
         assert row.median_seconds > 0

@@ -27,7 +27,7 @@ def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
         assert row.error == error
         assert row.attempts == 1
         assert row.token_accuracy is None
-        assert f"copy, {model}, seed 1, length 4: {row.status}: {error}" in errors
+        assert f"copy, {model}, seed 11, length 4: {row.status}: {error}" in errors
         assert rows_by_length(folder, model)[6].error is None
     assert "4 of 9 records are missing:" in errors
     assert "Traceback" not in errors
