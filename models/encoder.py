@@ -27,7 +27,8 @@ class Encoder(nn.Module):
     ) -> tuple[Float[Tensor, "batch source hidden"], RecurrentState]:
         """Return the memory, and the final state in the form that the decoder starts from."""
         memory, state = self.recurrent(self.embedding(source))
-        return memory, join_directions(state)
+        # Dense, or every product of the attention would copy it first.
+        return memory.contiguous(), join_directions(state)
 
     def flops(self, source_length: int) -> int:
         """Floating-point operations for one source sequence."""

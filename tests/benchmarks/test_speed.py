@@ -1,5 +1,7 @@
 """Micro-benchmarks, `pytest --benchmark-only`: median and IQR of a few rounds on one thread."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,19 +11,21 @@ from jaxtyping import config as type_checks
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation, stream
-from bench.train import build_optimizer, train_update
+from bench.phases import prepare
+from bench.seeding import stream
 from models import MODELS
 from models.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.config import ModelConfig
+from models.interface import attention_path
+from results.schema import PHASES
 from tasks import TASKS
-from tasks.references import resolve
-from tasks.sampling import Batch, sample_batch
+from tasks.sampling import sample_batch
 
 LENGTHS = (10, 50, 100, 200)
 BATCH_SIZE = 64
 ROUNDS = 5
+# Batch, length and state size at which the speed of additive attention is claimed.
+ATTENTION_SIZES = (64, 200, 128)
 
 # torch itself gives this warning while it compiles; as an error it would leave the chunked form.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
@@ -48,81 +52,57 @@ def time_rounds(
     function: Callable[[], Any],
     *,
     group: str,
+    rounds: int = ROUNDS,
     repeats: int = 1,
     **facts: Any,
 ) -> Any:
     """Time a function, after a round that warms up and compiles, and note what it worked on."""
     benchmark.group = group
     benchmark.extra_info.update(facts, threads=torch.get_num_threads())
-    return benchmark.pedantic(function, rounds=ROUNDS, iterations=repeats, warmup_rounds=1)
+    return benchmark.pedantic(function, rounds=rounds, iterations=repeats, warmup_rounds=1)
 
 
-def build(model_name: str) -> Any:
-    with seeded_initialisation(0):
-        return resolve(MODELS[model_name].builder)(
-            ModelConfig(symbols=TASKS["copy"].default_symbols)
-        )
-
-
-def copy_batch(length: int) -> Batch:
-    return sample_batch(
-        TASKS["copy"],
-        stream(0, "speed", length),
-        batch_size=BATCH_SIZE,
+@pytest.mark.parametrize("phase_name", PHASES)
+@all_lengths
+@default_models
+def test_phase(benchmark: BenchmarkFixture, model_name: str, length: int, phase_name: str) -> None:
+    """What `python -m bench.throughput` times, too."""
+    phase = prepare(
+        phase_name,
+        MODELS[model_name].builder,
+        config=ModelConfig(symbols=TASKS["copy"].default_symbols),
         length=length,
-        symbols=TASKS["copy"].default_symbols,
-        split="train",
+        batch_size=BATCH_SIZE,
+        device="cpu",
     )
+    before = [parameter.clone() for parameter in phase.model.parameters()]
 
-
-def model_facts(model_name: str, model: Any, length: int) -> dict[str, Any]:
-    if hasattr(model, "warm_up"):
-        model.warm_up()  # Only afterwards is it known which path the attention takes.
-    return {
-        "model": model_name,
-        "length": length,
-        "batch_size": BATCH_SIZE,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "attention_path": model.attention_path() if hasattr(model, "attention_path") else None,
-    }
-
-
-@all_lengths
-@default_models
-def test_train_step(benchmark: BenchmarkFixture, model_name: str, length: int) -> None:
-    model, batch, recipe = build(model_name), copy_batch(length), Recipe()
-    optimizer = build_optimizer(model, recipe)
-    before = [parameter.clone() for parameter in model.parameters()]
-
-    time_rounds(
+    result = time_rounds(
         benchmark,
-        lambda: train_update(model, optimizer, batch, clip_norm=recipe.clip_norm),
-        group=f"train step, {length:>3} items",
-        **model_facts(model_name, model, length),
+        phase.call,
+        group=f"{phase_name.replace('_', ' ')}, {length:>3} items",
+        model=model_name,
+        length=length,
+        batch_size=BATCH_SIZE,
+        parameters=sum(parameter.numel() for parameter in before),
+        flops=phase.flops,
+        attention_path=attention_path(phase.model),
     )
 
-    pairs = zip(before, model.parameters(), strict=True)
-    assert not any(torch.equal(old, new) for old, new in pairs), "a parameter was not trained"
-
-
-@all_lengths
-@default_models
-def test_greedy_decode(benchmark: BenchmarkFixture, model_name: str, length: int) -> None:
-    model, source = build(model_name), copy_batch(length).source
-
-    answer = time_rounds(
-        benchmark,
-        lambda: model.generate(source, length),
-        group=f"greedy decode, {length:>3} items",
-        **model_facts(model_name, model, length),
-    )
-
-    assert answer.shape == (BATCH_SIZE, length)
+    pairs = zip(before, phase.model.parameters(), strict=True)
+    is_trained = not any(torch.equal(old, new) for old, new in pairs)
+    assert is_trained == (phase_name == "train_step")
+    assert phase_name == "train_step" or result.shape[:2] == (BATCH_SIZE, length)
 
 
 def as_it_stands(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
     """The formula with its tensor of four axes."""
     return torch.tanh(query[:, :, None] + memory[:, None]) @ v
+
+
+def as_it_stands_compiled(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
+    """What torch.compile makes of the formula."""
+    return torch.compile(as_it_stands)(query, memory, v)
 
 
 def in_chunks(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
@@ -137,29 +117,29 @@ def gradients(scores: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> tupl
     return torch.autograd.grad(scores(*inputs).square().sum(), inputs)
 
 
-@pytest.mark.parametrize("scores", [as_in_models, in_chunks, as_it_stands])
+@pytest.mark.parametrize("scores", [as_in_models, in_chunks, as_it_stands, as_it_stands_compiled])
 def test_additive_attention(benchmark: BenchmarkFixture, scores: Callable[..., Tensor]) -> None:
     """Scores and their gradients, with the projections left out."""
-    batch_size, length, hidden = 16, 100, 64
+    batch_size, length, hidden = ATTENTION_SIZES
+    if scores is as_it_stands_compiled and not shutil.which(os.environ.get("CXX", "g++")):
+        pytest.skip("no C++ compiler was found")
     shapes = (batch_size, length, hidden), (batch_size, length, hidden), (hidden,)
     generator = stream(0, "speed")
     inputs = tuple(torch.randn(shape, generator=generator).requires_grad_() for shape in shapes)
-    paths = {
-        as_in_models: warm_up(),
-        in_chunks: "chunked",
-        as_it_stands: "plain",
-    }
+    paths = {as_in_models: warm_up(), in_chunks: "chunked"}
+    few = tuple((part[:1] if part.ndim > 1 else part).detach().requires_grad_() for part in inputs)
 
-    timed = time_rounds(
+    time_rounds(
         benchmark,
         lambda: gradients(scores, inputs),
         group=f"additive attention, {batch_size} x {length} x {length} x {hidden}",
+        rounds=3,
         length=length,
         batch_size=batch_size,
-        attention_path=paths[scores],
+        attention_path=paths.get(scores, "plain"),
     )
 
-    for ours, true in zip(timed, gradients(as_it_stands, inputs), strict=True):
+    for ours, true in zip(gradients(scores, few), gradients(as_it_stands, few), strict=True):
         error = (ours - true).abs().max() / true.abs().max()
         assert error < 1e-4, "what was timed is another operation"
 
