@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from reports.curves import Curves, Facts
-from reports.rates import RateFacts
 
 PROTOCOLS = {
     "curriculum": "one model climbs from short to long and is tested at each length",
@@ -15,10 +16,15 @@ ENCODERS = {"bi": "two-way", "uni": "one-way"}
 
 def curves_caption(curves: Curves, *, scores: Sequence[str], explanation: str) -> str:
     """Return the caption of a figure that shows these scores."""
-    facts = curves.facts
-    parts = [explanation, _seeds(curves, scores), _protocol(facts), _settings(facts)]
+    shown = curves.means[curves.means["score"].isin(scores)]
+    return figure_caption(shown, curves.facts, explanation=explanation)
+
+
+def figure_caption(means: pd.DataFrame, facts: Facts, *, explanation: str) -> str:
+    """Return the caption of a figure of means over seeds."""
+    parts = [explanation, _seeds(means, facts.seeds), _protocol(facts), _settings(facts)]
     if facts.unfinished:
-        parts.append(_unfinished(facts.unfinished, rows=facts.rows))
+        parts.append(unfinished_rows(facts.unfinished, rows=facts.rows))
     if facts.left_out:
         parts.append(
             f"Not shown: {counted(facts.left_out, 'row')} tested at a length that the "
@@ -27,9 +33,8 @@ def curves_caption(curves: Curves, *, scores: Sequence[str], explanation: str) -
     return " ".join(parts)
 
 
-def _seeds(curves: Curves, scores: Sequence[str]) -> str:
-    planned = curves.facts.seeds
-    drawn = curves.means[curves.means["score"].isin(scores) & (curves.means["n"] > 0)]
+def _seeds(means: pd.DataFrame, planned: int) -> str:
+    drawn = means[means["n"] > 0]
     if drawn.empty:
         return f"n = 0 of {counted(planned, 'seed')}: no row finished."
     fewest, most = int(drawn["n"].min()), int(drawn["n"].max())
@@ -65,7 +70,8 @@ def _alphabets(facts: Facts) -> str:
     )
 
 
-def _unfinished(count: int, *, rows: int) -> str:
+def unfinished_rows(count: int, *, rows: int) -> str:
+    """Say how many rows did not finish."""
     return f"{count:,} of {counted(rows, 'row')} did not finish: no point stands for them."
 
 
@@ -73,27 +79,6 @@ def model_settings(cell: str, *, hidden: int, encoder: str) -> str:
     """Return what the models have in common, in words."""
     name = cell.upper() if cell in ("lstm", "gru") else cell
     return f"Cell: {name}, state {hidden}, {ENCODERS.get(encoder, encoder)} encoder"
-
-
-def rates_caption(facts: RateFacts) -> str:
-    """Return the caption of the throughput figure."""
-    where = facts.device_name or facts.device
-    sizes = set(facts.batch_sizes.values())
-    batches = (
-        str(*sizes)
-        if len(sizes) == 1
-        else ", ".join(f"{size} ({phase})" for phase, size in facts.batch_sizes.items())
-    )
-    parts = [
-        "Target items per second, by the median over rounds; band: the median time plus and minus "
-        "half its interquartile range. Both axes are logarithmic.",
-        f"{where}, {counted(facts.threads, 'thread')}.",
-        f"{model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)}. "
-        f"Alphabet: {facts.symbols} symbols. Batch: {batches}.",
-    ]
-    if facts.unfinished:
-        parts.append(_unfinished(facts.unfinished, rows=facts.rows))
-    return " ".join(parts)
 
 
 def counted(count: int, noun: str) -> str:

@@ -144,7 +144,7 @@ def curves_of(frame: pd.DataFrame) -> Curves:
         seeds=values.sort_values([*SERIES, "length"], kind="stable", ignore_index=True),
         means=means,
         baselines=_baselines(rows),
-        facts=_facts(rows, left_out=len(frame) - len(rows)),
+        facts=facts_of(rows, left_out=len(frame) - len(rows)),
     )
 
 
@@ -165,7 +165,15 @@ def _baselines(rows: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(["task", "length", "baseline"])["value"].first().reset_index()
 
 
-def _facts(rows: pd.DataFrame, *, left_out: int) -> Facts:
+def facts_of(rows: pd.DataFrame, *, left_out: int) -> Facts:
+    """Return what the rows of a figure have in common.
+
+    Args:
+        left_out: Number of rows that are not among them.
+
+    Raises:
+        ResultsError: There is no row.
+    """
     if rows.empty:
         raise ResultsError("no row was tested at a length that it was trained for")
     first = rows.iloc[0]

@@ -17,7 +17,7 @@ from reports import style
 from reports.captions import curves_caption
 from reports.curves import Curves
 from reports.layout import XLABEL, Frame, empty_figure
-from reports.marks import draw_band, draw_mean, points, say_empty
+from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
 from reports.style import LineStyle
 
 ROOM = 1.03
@@ -137,17 +137,7 @@ def _draw_models(
     for order, (model, look) in enumerate(models.items()):
         place = f"{score}/{task}/{model}"
         for seed, line in seeds[seeds["model"] == model].groupby("seed"):
-            axis.plot(
-                *points(line, "value"),
-                color=look.colour,
-                linewidth=0.5,
-                alpha=0.55,
-                marker=".",
-                markersize=1.2,
-                zorder=2.2,
-                clip_on=False,
-                gid=f"seed/{place}/{seed}",
-            )
+            draw_seed(axis, *points(line, "value"), look, place=f"{place}/{seed}")
         mean = means[means["model"] == model].sort_values("length")
         draw_band(axis, mean, look, place=place)
         draw_mean(

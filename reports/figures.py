@@ -20,6 +20,17 @@ from reports.command import (
     rows_of_configurations,
     shown,
 )
+from reports.compute import compute_figure
+from reports.costs import (
+    COST_NAMES,
+    MEMORY,
+    TIME,
+    Costs,
+    costs_of,
+    exponents_of,
+    phase_name,
+    split_by_setting,
+)
 from reports.coverage import missing_lines, unfinished_lines
 from reports.curves import (
     DEFAULT_PROTOCOL,
@@ -30,8 +41,8 @@ from reports.curves import (
     require_one_configuration,
 )
 from reports.drawing import accuracy_figure, bits_figure, sequence_figure
-from reports.rates import rates_of, split_by_setting
-from reports.throughput import throughput_figure
+from reports.operations import COMPUTE_PROTOCOLS, compute_of
+from reports.throughput import memory_figure, throughput_figure
 from results.atomic import replace_file
 from results.csv_files import ACCURACY, THROUGHPUT
 from results.tables import read_accuracy, read_throughput
@@ -91,7 +102,7 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
             print(f"no accuracy figures: {ACCURACY} is absent or empty")
         if len(timings):
             for suffix, rows in split_by_setting(timings).items():
-                figures[f"throughput{suffix}"] = throughput_figure(rates_of(rows))
+                figures |= _cost_figures(costs_of(rows), suffix=suffix)
         else:
             print(f"no throughput figure: {THROUGHPUT} is absent or empty")
         out.mkdir(parents=True, exist_ok=True)
@@ -118,7 +129,48 @@ def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
         for line in (*unfinished_lines(own), *missing_lines(own), *_left_out(curves)):
             print(line)
         figures |= {f"{name}{suffix}": draw(curves) for name, draw in FIGURES.items()}
+        figures |= _compute_figure(rows, protocol=protocol, suffix=suffix)
     return figures
+
+
+def _compute_figure(rows: pd.DataFrame, *, protocol: str, suffix: str) -> dict[str, Figure]:
+    if protocol not in COMPUTE_PROTOCOLS:
+        print(f"no compute figure for {protocol}: it trains on all lengths together")
+        return {}
+    compute = compute_of(rows)
+    if compute.seeds["operations"].isna().all():
+        print(f"no compute figure for {protocol}: no row whose training operations are known")
+        return {}
+    if compute.uncounted:
+        print(
+            f"not in the compute figure: {counted(compute.uncounted, 'row')} whose training "
+            "operations are unknown"
+        )
+    return {f"compute{suffix}": compute_figure(compute)}
+
+
+def _cost_figures(costs: Costs, *, suffix: str) -> dict[str, Figure]:
+    figures = {f"throughput{suffix}": throughput_figure(costs)}
+    _say_growth(costs, TIME)
+    if costs.table["memory_bytes"].isna().all():
+        print(f"no memory figure: {MEMORY} is empty")
+        return figures
+    _say_growth(costs, MEMORY)
+    return figures | {f"memory{suffix}": memory_figure(costs)}
+
+
+def _say_growth(costs: Costs, cost: str) -> None:
+    exponents = exponents_of(costs, cost)
+    if not exponents:
+        print(f"growth of {COST_NAMES[cost]}: too few lengths from {costs.facts.fitted_from} on")
+        return
+    print(
+        f"{COST_NAMES[cost]} grows as length**p, fitted from length {costs.facts.fitted_from} on "
+        "(95 % t-interval):"
+    )
+    for phase, texts in exponents.items():
+        fits = ", ".join(f"{model} {text}" for model, text in texts.items())
+        print(f"  {phase_name(phase)}: {fits}")
 
 
 def _left_out(curves: Curves) -> list[str]:

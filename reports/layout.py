@@ -19,12 +19,26 @@ TITLE_LINE_INCHES = 0.19
 LEGEND_LINE_INCHES = 0.15
 CAPTION_LINE_INCHES = 0.128
 XLABEL_INCHES = 0.46
+NOTES_GAP_INCHES = 0.06
 XLABEL = "sequence length (items)"
 # Mean widths of a character at the sizes used, measured on the texts that occur.
 TITLE_CHARACTER_INCHES = 0.085
 LEGEND_CHARACTER_INCHES = 0.057
 CAPTION_CHARACTER_INCHES = 0.0495
 LEGEND_HANDLE_INCHES = 0.47
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Numbers that belong to the curves, in lines below the panels.
+
+    Attributes:
+        heading: The line above them.
+        columns: For each column of panels its notes, each led by the look of its curve.
+    """
+
+    heading: str
+    columns: Sequence[Sequence[LineStyle]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,8 @@ class Frame:
         legends: Entries of the legend; each list begins a new line.
         xlabel: Label that all panels share.
         caption: What a reader has to know; wrapped to the width.
+        notes: What stands between the panels and the caption.
+        left_inches: Room for the labels of the first column.
     """
 
     title: str
@@ -44,6 +60,8 @@ class Frame:
     legends: Sequence[Sequence[LineStyle]]
     xlabel: str
     caption: str
+    notes: Notes | None = None
+    left_inches: float = LEFT_INCHES
 
 
 def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
@@ -54,7 +72,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     """
     width = max(
         style.LEAST_WIDTH_INCHES,
-        LEFT_INCHES + RIGHT_INCHES + len(frame.columns) * style.PANEL_WIDTH_INCHES,
+        frame.left_inches + RIGHT_INCHES + len(frame.columns) * style.PANEL_WIDTH_INCHES,
     )
     text_width = width - 2 * EDGE_INCHES
     title = textwrap.wrap(frame.title, int(text_width / TITLE_CHARACTER_INCHES))
@@ -62,7 +80,8 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     lines = [line for entries in frame.legends for line in _lines_that_fit(entries, text_width)]
     above_legend = 0.12 + TITLE_LINE_INCHES * len(title)
     above = above_legend + LEGEND_LINE_INCHES * len(lines) + 0.3
-    below = XLABEL_INCHES + CAPTION_LINE_INCHES * len(caption) + 0.06
+    below_notes = CAPTION_LINE_INCHES * len(caption) + 0.06
+    below = XLABEL_INCHES + _notes_inches(frame.notes) + below_notes
     panels = rows * style.PANEL_HEIGHT_INCHES + (rows - 1) * ROW_GAP_INCHES
     height = above + panels + below
     figure = Figure(figsize=(width, height), dpi=style.DOTS_PER_INCH)
@@ -73,7 +92,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
         sharey="row",
         squeeze=False,
         gridspec_kw={
-            "left": LEFT_INCHES / width,
+            "left": frame.left_inches / width,
             "right": 1 - RIGHT_INCHES / width,
             "bottom": below / height,
             "top": 1 - above / height,
@@ -93,8 +112,8 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     )
     for number, line in enumerate(lines):
         top = above_legend + LEGEND_LINE_INCHES * number
-        _draw_legend_line(figure, line, top=1 - top / height)
-    middle = (LEFT_INCHES + width - RIGHT_INCHES) / 2
+        _draw_legend_line(figure, line, left=left, top=1 - top / height)
+    middle = (frame.left_inches + width - RIGHT_INCHES) / 2
     figure.text(
         middle / width,
         (below - 0.36) / height,
@@ -106,7 +125,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     )
     figure.text(
         left,
-        (below - XLABEL_INCHES) / height,
+        below_notes / height,
         "\n".join(caption),
         gid="caption",
         va="top",
@@ -116,6 +135,8 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     )
     for axis, name in zip(axes[0], frame.columns, strict=True):
         axis.set_title(name, pad=5, fontweight="bold")
+    if frame.notes:
+        _draw_notes(figure, frame.notes, axes=axes[0], top=(below - XLABEL_INCHES) / height)
     return figure, [list(row) for row in axes]
 
 
@@ -133,7 +154,31 @@ def _lines_that_fit(entries: Sequence[LineStyle], width: float) -> list[list[Lin
     return lines
 
 
-def _draw_legend_line(figure: Figure, entries: Sequence[LineStyle], *, top: float) -> None:
+def _notes_inches(notes: Notes | None) -> float:
+    if notes is None:
+        return 0.0
+    return LEGEND_LINE_INCHES * (1 + max(map(len, notes.columns))) + NOTES_GAP_INCHES
+
+
+def _draw_notes(figure: Figure, notes: Notes, *, axes: Sequence[Axes], top: float) -> None:
+    figure.text(
+        EDGE_INCHES / figure.get_figwidth(),
+        top,
+        notes.heading,
+        gid="notes",
+        va="top",
+        fontsize=style.TEXT_SIZE,
+    )
+    step = LEGEND_LINE_INCHES / figure.get_figheight()
+    for axis, entries in zip(axes, notes.columns, strict=True):
+        for number, entry in enumerate(entries, start=1):
+            left = axis.get_position().x0
+            _draw_legend_line(figure, [entry], left=left, top=top - number * step)
+
+
+def _draw_legend_line(
+    figure: Figure, entries: Sequence[LineStyle], *, left: float, top: float
+) -> None:
     handles = [
         Line2D(
             [],
@@ -153,7 +198,7 @@ def _draw_legend_line(figure: Figure, entries: Sequence[LineStyle], *, top: floa
         [entry.label for entry in entries],
         loc="upper left",
         ncols=len(entries),
-        bbox_to_anchor=(EDGE_INCHES / figure.get_figwidth(), top),
+        bbox_to_anchor=(left, top),
         frameon=False,
         borderpad=0,
         borderaxespad=0,

@@ -9,13 +9,33 @@ from reports.style import NOTE_COLOUR, LineStyle
 MARK_EVERY_POINT_UP_TO = 10
 
 
-def draw_band(axis: Axes, table: pd.DataFrame, look: LineStyle, *, place: str) -> None:
+def draw_seed(
+    axis: Axes, x: np.ndarray, values: np.ndarray, look: LineStyle, *, place: str
+) -> None:
+    """Draw the thin curve of one seed."""
+    axis.plot(
+        x,
+        values,
+        color=look.colour,
+        linewidth=0.5,
+        alpha=0.55,
+        marker=".",
+        markersize=1.2,
+        zorder=2.2,
+        clip_on=False,
+        gid=f"seed/{place}",
+    )
+
+
+def draw_band(
+    axis: Axes, table: pd.DataFrame, look: LineStyle, *, place: str, x: str = "length"
+) -> None:
     """Draw the span from `low` to `high`, nothing where it is NaN."""
-    length, low = points(table, "low")
+    along, low = points(table, "low", x=x)
     high = points(table, "high")[1]
     if np.isfinite(low).any():
         axis.fill_between(
-            length,
+            along,
             low,
             high,
             color=look.colour,
@@ -26,7 +46,7 @@ def draw_band(axis: Axes, table: pd.DataFrame, look: LineStyle, *, place: str) -
         )
         alone = _stands_alone(low)
         axis.vlines(
-            length[alone],
+            along[alone],
             low[alone],
             high[alone],
             color=look.colour,
@@ -38,18 +58,25 @@ def draw_band(axis: Axes, table: pd.DataFrame, look: LineStyle, *, place: str) -
 
 def draw_mean(
     axis: Axes,
-    length: np.ndarray,
+    x: np.ndarray,
     mean: np.ndarray,
     look: LineStyle,
     *,
     place: str,
     order: int,
     is_complete: np.ndarray,
+    is_marked: np.ndarray | None = None,
 ) -> None:
-    """Draw a curve and its markers; hollow where not all seeds are behind the mean."""
+    """Draw a curve and its markers; hollow where `is_complete` is false.
+
+    Args:
+        order: Place of the curve in the legend; later ones lie above.
+        is_complete: Whether all seeds are behind a value, or it is certain in another way.
+        is_marked: Which complete values have a marker; without it they take turns.
+    """
     above = 3 + 0.1 * order
     axis.plot(
-        length,
+        x,
         mean,
         color=look.colour,
         linestyle=look.dash,
@@ -59,15 +86,17 @@ def draw_mean(
         gid=f"mean/{place}",
     )
     # Where curves coincide, markers that take turns and shrink upwards leave all of them visible.
-    turn = 1 if len(length) <= MARK_EVERY_POINT_UP_TO else 2
-    is_marked = (np.arange(len(length)) % turn == order % turn) | _stands_alone(mean)
+    if is_marked is None:
+        turn = 1 if len(x) <= MARK_EVERY_POINT_UP_TO else 2
+        is_marked = np.arange(len(x)) % turn == order % turn
+    is_marked = is_marked | _stands_alone(mean)
     size = max(3.4, 5.0 - 0.3 * order)
     for is_shown, face, edge, width, kind in (
         (is_complete & is_marked, look.colour, "white", 0.35, "points"),
         (~is_complete, "white", look.colour, 0.8, "hollow"),
     ):
         axis.plot(
-            length[is_shown],
+            x[is_shown],
             mean[is_shown],
             linestyle="None",
             marker=look.marker,
@@ -88,10 +117,10 @@ def _stands_alone(values: np.ndarray) -> np.ndarray:
     return alone
 
 
-def points(table: pd.DataFrame, value: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lengths of a table in rising order, and the values there."""
+def points(table: pd.DataFrame, value: str, *, x: str = "length") -> tuple[np.ndarray, np.ndarray]:
+    """Return the lengths of a table in rising order, or what `x` is there, and the values."""
     ordered = table.sort_values("length")
-    return ordered["length"].to_numpy(dtype=float), ordered[value].to_numpy(dtype=float)
+    return ordered[x].to_numpy(dtype=float), ordered[value].to_numpy(dtype=float)
 
 
 def say_empty(axis: Axes) -> None:

@@ -14,7 +14,14 @@ import pandas as pd
 from synthetic_scores import SYMBOLS, scores
 
 from results.columns import columns_of
-from results.schema import NOT_REACHED, AccuracyRow, SampleRow, ThroughputRow, planned
+from results.schema import (
+    MEASURED_COLUMNS,
+    NOT_REACHED,
+    AccuracyRow,
+    SampleRow,
+    ThroughputRow,
+    planned,
+)
 from results.store import open_store
 from results.tables import DTYPES
 
@@ -45,6 +52,7 @@ def accuracy_row(task: str, model: str, seed: int, length: int, **changes: objec
         "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}",
         "symbols": SYMBOLS[task],
         "test_sequences": 1024,
+        "batch_size": 32,
         "cell": "lstm",
         "hidden": 64,
         "embedding": 32,
@@ -55,12 +63,26 @@ def accuracy_row(task: str, model: str, seed: int, length: int, **changes: objec
     values = dict.fromkeys(other_settings(), 1) | values
     values |= changes
     if values["status"] == "ok":
-        values = scores(task, model, seed, length) | values
+        values = scores(task, model, seed, length) | spent(model, seed, length) | values
     path = f"{protocol}-{values['config_id']}-{task}-{model.replace(':', '.')}-{seed}"
     values.setdefault("run_id", path)
     values.setdefault("stage_id", f"{path}-{values['train_length']}")
     values.setdefault("record_id", f"{path}-{values['train_length']}-{values['length']}")
     return AccuracyRow(**values)  # type: ignore[arg-type]
+
+
+def spent(model: str, seed: int, length: int, *, before: Sequence[int] = ()) -> dict[str, int]:
+    """Return what training took at a length, after these lengths before it."""
+    return {
+        "stage_updates": updates(model, seed, length),
+        "total_updates": sum(updates(model, seed, rung) for rung in (*before, length)),
+        "forward_flops": operations(model, length),
+    }
+
+
+def updates(model: str, seed: int, length: int) -> int:
+    share = 0.4 + 0.05 * seed if "+" in model else 1.0
+    return round(3500 * (10 / length) ** 0.75 * share)
 
 
 def accuracy_rows(
@@ -71,13 +93,15 @@ def accuracy_rows(
     lengths: Sequence[int] = LENGTHS,
     **changes: object,
 ) -> list[AccuracyRow]:
-    return [
-        accuracy_row(task, model, seed, length, **changes)
-        for task in tasks
-        for model in models
-        for seed in seeds
-        for length in lengths
-    ]
+    is_ladder = changes.get("protocol", "curriculum") == "curriculum"
+    rows = []
+    for task in tasks:
+        for model in models:
+            for seed in seeds:
+                for place, length in enumerate(lengths):
+                    used = spent(model, seed, length, before=lengths[: is_ladder * place])
+                    rows.append(accuracy_row(task, model, seed, length, **used | changes))
+    return rows
 
 
 def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
@@ -124,38 +148,66 @@ def joined(ids: Iterable[int]) -> str:
     return " ".join(map(str, ids))
 
 
+PHASE_FACTORS = {"train_step": 1.0, "forward": 3.2, "decode": 0.6}
+PHASE_OPERATIONS = {"train_step": 3, "forward": 1, "decode": 1}
+RATES = {"rnn": 90e3, "seq2seq": 70e3, "seq2seq+dot": 50e3, "seq2seq+additive": 38e3}
+SLOWING = {"rnn": 0.0, "seq2seq": 0.0, "seq2seq+dot": 3e-3, "seq2seq+additive": 9e-3}
+MIB = 2.0**20
+
+
 def throughput_rows(
     *, models: Sequence[str] = MODELS, lengths: Sequence[int] = LENGTHS, **changes: object
 ) -> list[ThroughputRow]:
-    rates = {"rnn": 90e3, "seq2seq": 70e3, "seq2seq+dot": 50e3, "seq2seq+additive": 38e3}
-    slowing = {"rnn": 0.0, "seq2seq": 0.0, "seq2seq+dot": 3e-3, "seq2seq+additive": 9e-3}
-    rows = []
-    for phase, factor in (("train_step", 1.0), ("decode", 0.6)):
-        for model in models:
-            for length in lengths:
-                rate = factor * rates.get(model, 6e4) / (1 + slowing.get(model, 0.0) * length)
-                rate *= length / (length + 4.0)
-                values: dict[str, object] = {
-                    "model": model,
-                    "phase": phase,
-                    "length": length,
-                    "status": "ok",
-                    "batch_size": 64,
-                    "symbols": 16,
-                    "cell": "lstm",
-                    "hidden": 64,
-                    "embedding": 32,
-                    "encoder": "bi",
-                    "rounds": 20,
-                    "median_seconds": 64 * length / rate,
-                    "iqr_seconds": 6.4 * length / rate,
-                    "tokens_per_second": rate,
-                    "device": "cpu",
-                    "device_name": "some processor",
-                    "threads": 1,
-                }
-                rows.append(ThroughputRow(**(values | changes)))  # type: ignore[arg-type]
-    return rows
+    return [
+        throughput_row(model, phase, length, **changes)
+        for phase in PHASE_FACTORS
+        for model in models
+        for length in lengths
+    ]
+
+
+def throughput_row(model: str, phase: str, length: int, **changes: object) -> ThroughputRow:
+    draw = random.Random(f"{model} {phase} {length}")
+    rate = PHASE_FACTORS[phase] * RATES.get(model, 6e4) / (1 + SLOWING.get(model, 0.0) * length)
+    rate *= length / (length + 4.0) * (1 + 0.02 * draw.gauss(0, 1))
+    spread = 0.04 + 0.08 * draw.random()
+    kept = {"train_step": 1.0, "forward": 0.35, "decode": 0.1}[phase]
+    memory = kept * (0.25 * length + SLOWING.get(model, 0.0) * length**2 / 4) + 2.0
+    flops = PHASE_OPERATIONS[phase] * 64 * operations(model, length)
+    values: dict[str, object] = {
+        "model": model,
+        "phase": phase,
+        "length": length,
+        "status": "ok",
+        "batch_size": 64,
+        "symbols": 16,
+        "cell": "lstm",
+        "hidden": 64,
+        "embedding": 32,
+        "encoder": "bi",
+        "rounds": 20,
+        "median_seconds": 64 * length / rate,
+        "iqr_seconds": spread * 64 * length / rate,
+        "tokens_per_second": rate,
+        "noise": "noisy" if spread > 0.1 else "steady",
+        "flops": flops,
+        "flops_per_second": flops * rate / (64 * length),
+        "peak_memory_bytes": int(memory * MIB),
+        "device": "cpu",
+        "device_name": "some processor",
+        "threads": 1,
+    }
+    return ThroughputRow(**(values | changes))  # type: ignore[arg-type]
+
+
+def cost_failed(row: ThroughputRow) -> ThroughputRow:
+    empty = dict.fromkeys(MEASURED_COLUMNS)
+    return dataclasses.replace(row, status="timed_out", **empty)  # type: ignore[arg-type]
+
+
+def operations(model: str, length: int) -> int:
+    """Return the operations of one pass over a sequence: a line, with attention a square on it."""
+    return 100_000 * length + (256 * length**2 if "+" in model else 0)
 
 
 def frame_of(rows: Sequence[AccuracyRow] | Sequence[ThroughputRow]) -> pd.DataFrame:

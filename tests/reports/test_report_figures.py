@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,7 +8,14 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from synthetic import accuracy_row, accuracy_rows, failed, throughput_rows, write_folder
+from synthetic import (
+    accuracy_row,
+    accuracy_rows,
+    failed,
+    throughput_row,
+    throughput_rows,
+    write_folder,
+)
 
 from reports import figures, style
 from reports.curves import curves_of
@@ -17,7 +25,14 @@ from results.tables import read_accuracy
 ROOT = Path(figures.__file__).parent.parent
 NAMES = {
     f"{name}.{kind}"
-    for name in ("accuracy", "sequence_accuracy", "carried_bits", "throughput")
+    for name in (
+        "accuracy",
+        "sequence_accuracy",
+        "carried_bits",
+        "compute",
+        "throughput",
+        "memory",
+    )
     for kind in ("svg", "png")
 }
 ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
@@ -46,9 +61,13 @@ def test_every_figure_is_drawn_as_svg_and_png(
     with Image.open(out / "accuracy.png") as image:
         assert image.info["dpi"] == pytest.approx((style.DOTS_PER_INCH,) * 2, abs=0.1)
     said = lines(capsys.readouterr().out)
-    assert said[0] == f"read {full_folder}: 72 accuracy rows, 16 throughput rows"
+    assert said[0] == f"read {full_folder}: 72 accuracy rows, 24 throughput rows"
     assert said[1] == "curriculum: 3 tasks, 2 models, 3 seeds, 4 lengths"
-    assert [line.split()[0] for line in said[2:]] == ["drew"] * 4
+    assert said[2:4] == [
+        "growth of time: too few lengths from 25 on",
+        "growth of memory: too few lengths from 25 on",
+    ]
+    assert [line.split()[0] for line in said[4:]] == ["drew"] * (len(NAMES) // 2)
     assert "date" not in (out / "accuracy.svg").read_text().lower()
 
 
@@ -127,6 +146,63 @@ def test_throughput_alone_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no accuracy figures: accuracy.csv is absent or empty" in capsys.readouterr().out
 
 
+def test_growth_is_told_where_it_is_known_and_memory_drawn_where_it_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timings = [
+        throughput_row(
+            "rnn", phase, length, median_seconds=length**power / 1e6, peak_memory_bytes=None
+        )
+        for phase, power in (("decode", 2), ("train_step", 1))
+        for length in (10, 50, 100, 200)
+    ]
+    folder = write_folder(tmp_path / "results", [], throughput=timings)
+    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
+    said = lines(capsys.readouterr().out)
+    assert said[2:6] == [
+        "time grows as length**p, fitted from length 50 on (95 % t-interval):",
+        "  training step: rnn p = 1.00 (1.00 to 1.00)",
+        "  greedy decoding: rnn p = 2.00 (2.00 to 2.00)",
+        "no memory figure: peak_memory_bytes is empty",
+    ]
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == {"throughput"}
+
+
+@QUICK
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"forward_flops": None}, "no row whose training operations are known"),
+        ({"protocol": "mixed", "train_length": 20}, "it trains on all lengths together"),
+    ],
+)
+def test_the_compute_figure_says_why_it_is_not_drawn(
+    changes: dict[str, Any],
+    sentence: str,
+    folder_of: FolderOf,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = folder_of(accuracy_rows(**ONE_TASK, **changes))
+    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
+    said = lines(capsys.readouterr().out)
+    (line,) = [line for line in said if line.startswith("no compute figure for ")]
+    assert line.endswith(sentence)
+    assert not (tmp_path / "out" / "compute.svg").exists()
+
+
+@QUICK
+def test_rows_without_operations_are_told(
+    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = accuracy_rows(**ONE_TASK)
+    rows[1] = dataclasses.replace(rows[1], forward_flops=None)
+    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "not in the compute figure: 1 row whose training operations are unknown" in said
+    assert (tmp_path / "out" / "compute.svg").exists()
+
+
 @QUICK
 def test_every_protocol_has_figures_of_its_own(
     folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -138,7 +214,9 @@ def test_every_protocol_has_figures_of_its_own(
     ]
     assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
     names = {path.stem for path in (tmp_path / "out").iterdir()}
-    assert names == {"carried_bits", "carried_bits-independent"}
+    assert names == {
+        f"{name}{suffix}" for name in ("carried_bits", "compute") for suffix in ("", "-independent")
+    }
     said = lines(capsys.readouterr().out)
     assert (
         "left out: 1 row tested at a length that the model was not trained for at that stage"

@@ -1,11 +1,21 @@
+import dataclasses
+from collections.abc import Callable
+
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from synthetic import MODELS, accuracy_rows, failed, frame_of
+from matplotlib.text import Text
+from synthetic import MODELS, accuracy_rows, cost_failed, failed, frame_of, throughput_rows
 
-from reports import style
+from reports import scales, style, throughput
+from reports.compute import compute_figure
+from reports.costs import Costs, costs_of
 from reports.curves import curves_of
 from reports.drawing import sequence_figure
+from reports.layout import LEFT_INCHES
+from reports.operations import compute_of
+from reports.throughput import memory_figure, throughput_figure
 from results.schema import AccuracyRow
 
 
@@ -37,6 +47,42 @@ def test_text_that_does_leave_the_figure_is_found() -> None:
         check_legible(figure)
 
 
+def costs_drawn(draw: Callable[[Costs], Figure], models: tuple[str, ...]) -> Figure:
+    rows = throughput_rows(models=models)
+    with style.themed():
+        return draw(costs_of(frame_of([cost_failed(rows[0]), *rows[1:]])))
+
+
+@pytest.mark.parametrize("draw", [throughput_figure, memory_figure])
+@pytest.mark.parametrize("models", [MODELS, (*style.MODEL_STYLES, "package.module:build_a_model")])
+def test_costs_and_their_growth_are_legible(
+    draw: Callable[[Costs], Figure], models: tuple[str, ...]
+) -> None:
+    check_legible(costs_drawn(draw, models))
+
+
+def test_labels_of_bytes_that_find_no_room_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = dataclasses.replace(throughput.PEAK_MEMORY, left_inches=LEFT_INCHES)
+    monkeypatch.setattr(throughput, "PEAK_MEMORY", narrow)
+    with pytest.raises(AssertionError, match="peak memory"):
+        check_legible(costs_drawn(memory_figure, MODELS))
+
+
+def compute_drawn() -> Figure:
+    with style.themed():
+        return compute_figure(compute_of(frame_of(accuracy_rows())))
+
+
+def test_accuracy_against_operations_is_legible() -> None:
+    check_legible(compute_drawn())
+
+
+def test_ticks_that_overlap_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scales, "MOST_TICKS_WITH_TEXT", 100)
+    with pytest.raises(AssertionError, match="G"):
+        check_legible(compute_drawn())
+
+
 def check_legible(figure: Figure) -> None:
     with style.themed():
         figure.set_dpi(150)
@@ -45,15 +91,25 @@ def check_legible(figure: Figure) -> None:
         renderer = canvas.get_renderer()
         texts = [
             *figure.texts,
-            *(text for axis in figure.axes for text in (axis.title, axis.yaxis.label)),
+            *(text for axis in figure.axes for text in texts_in(axis)),
             *(text for legend in figure.legends for text in legend.get_texts()),
         ]
-        boxes = {
-            text.get_text(): text.get_window_extent(renderer) for text in texts if text.get_text()
-        }
+        boxes = [
+            (text.get_text(), text.get_window_extent(renderer))
+            for text in texts
+            if text.get_text() and text.get_visible()
+        ]
     width, height = figure.bbox.width, figure.bbox.height
-    for text, box in boxes.items():
+    for place, (text, box) in enumerate(boxes):
         is_inside = 0 <= box.x0 < box.x1 <= width and 0 <= box.y0 < box.y1 <= height
         assert is_inside, text
-        for other, beside in boxes.items():
-            assert text == other or not box.overlaps(beside), (text, other)
+        for other, beside in boxes[:place]:
+            assert not box.overlaps(beside), (text, other)
+
+
+def texts_in(axes: Axes) -> list[Text]:
+    texts = [axes.title, axes.yaxis.label, *axes.texts]
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = axis.get_view_interval()
+        texts += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return texts
