@@ -195,6 +195,15 @@ def test_another_score_is_compared(tmp_path):
     assert "2 rows: 2 better, 0 worse" in output
 
 
+def test_a_row_without_the_score_is_not_compared(a, tmp_path):
+    first, *others = rows()
+    b = write(tmp_path / "b", [dataclasses.replace(first, carried_bits=None), *others])
+
+    output = compared(a, b, "--score", "carried_bits")
+
+    assert "Not compared: 1 CSV rows that are ok in A alone; in B 1 without a value\n" in output
+
+
 @pytest.mark.parametrize(("tolerance", "verdict"), [("0.05", "worse"), ("1", "no difference seen")])
 def test_tolerance(a, b, tolerance, verdict):
     assert line_of(compared(a, b, "--tolerance", tolerance), "rnn", "decode").endswith(verdict)
