@@ -23,7 +23,7 @@ def fill(size):
     return torch.ones(size, dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("size", [20 * MEBIBYTES, 200 * MEBIBYTES])
+@pytest.mark.parametrize("size", [50 * MEBIBYTES, 200 * MEBIBYTES])
 def test_peak_is_the_most_that_is_held_at_a_time(size):
     def work():
         fill(size // 2)
@@ -35,13 +35,14 @@ def test_peak_is_the_most_that_is_held_at_a_time(size):
     peak = peak_of(work, rehearsal=lambda: fill(1))
     assert peak.failure is None
     assert peak.reserved_bytes is None
-    assert peak.peak_bytes == pytest.approx(size, rel=0.05, abs=MEBIBYTES)
+    # Code that is loaded only now counts, too.
+    assert peak.peak_bytes == pytest.approx(size, abs=5 * MEBIBYTES)
 
 
 def test_rehearsal_is_not_counted_but_what_this_process_holds_is_not_either():
     held = fill(100 * MEBIBYTES)
     peak = peak_of(lambda: fill(10 * MEBIBYTES), rehearsal=lambda: fill(10 * MEBIBYTES))
-    assert peak.peak_bytes < 12 * MEBIBYTES
+    assert peak.peak_bytes < 15 * MEBIBYTES
     assert held.all()
 
 
