@@ -46,6 +46,16 @@ def test_rehearsal_is_not_counted_but_what_this_process_holds_is_not_either():
     assert held.all()
 
 
+def test_memory_that_is_free_already_is_counted_when_it_is_used():
+    """Small blocks, which the allocator keeps when they are freed."""
+    blocks = [fill(100_000) for _ in range(500)]
+    last = fill(100_000)
+    del blocks
+    peak = peak_of(lambda: [fill(100_000) for _ in range(500)], rehearsal=lambda: fill(1))
+    assert peak.peak_bytes == pytest.approx(500 * 100_000, abs=5 * MEBIBYTES)
+    assert last.all()
+
+
 def test_tensor_of_four_axes_is_seen():
     query, key, v = uniform(4, 100, 64), uniform(4, 100, 64), uniform(64)
     peak = peak_of(
