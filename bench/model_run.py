@@ -17,32 +17,24 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from torch import nn
 
+from bench.building import build_model
 from bench.checkpoints import Checkpoints
 from bench.evaluate import STORED_SAMPLES, Answers, answer_test_sequences, score
 from bench.failures import summary_of
 from bench.plan import ModelRun, Stage
 from bench.provenance import provenance
-from bench.seeding import seeded_initialisation, seeded_model
+from bench.seeding import seeded_model
 from bench.train import StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
-from models.interface import attention_path, forward_flops, warm_up
+from models.interface import attention_path, forward_flops, parameter_count
 from results.schema import OK, AccuracyRow, SampleRow
 from results.store import Store, open_store
 from tasks import load_tasks
-from tasks.references import resolve
 
 THREADS = 1  # Always, so that the number of jobs never changes a number.
 
 Emit = Callable[[dict[str, Any]], None]
-
-
-def build_model(run: ModelRun) -> nn.Module:
-    """Build a run's model with the parameters that its seed gives."""
-    with seeded_initialisation(run.seed):
-        model: nn.Module = resolve(run.builder)(run.config)
-    return model.to(run.device)
 
 
 @dataclass
@@ -67,8 +59,9 @@ class _Execution:
         return self._fresh_trajectory()
 
     def _fresh_trajectory(self) -> Trajectory:
-        model = build_model(self.run)
-        return Trajectory(model, build_optimizer(model, self.run.recipe))
+        run = self.run
+        model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
+        return Trajectory(model, build_optimizer(model, run.recipe))
 
     def missing_lengths(self, stage: Stage) -> list[int]:
         """Return the lengths at which a stage has no record yet."""
@@ -121,7 +114,6 @@ class _Execution:
 
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
-        warm_up(self.trajectory.model)
         with seeded_model(run.seed, "training", *stage.lengths):
             outcome = train_stage(
                 self.trajectory,
@@ -140,7 +132,6 @@ class _Execution:
 
     def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
         model, symbols = self.trajectory.model, self.run.config.symbols
-        warm_up(model)
         began = time.perf_counter()
         answers = answer_test_sequences(
             model, self.task, length=length, symbols=symbols, seed=self.run.seed
@@ -158,7 +149,7 @@ class _Execution:
             validation_cross_entropy_bits=outcome.validation.cross_entropy_bits,
             validation_token_accuracy=outcome.validation.token_accuracy,
             validation_sequence_accuracy=outcome.validation.sequence_accuracy,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            parameters=parameter_count(model),
             forward_flops=forward_flops(model, length, answers.target.shape[1]),
             train_seconds=outcome.seconds,
             evaluate_seconds=time.perf_counter() - began,
@@ -170,11 +161,10 @@ class _Execution:
 
     def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
         run = self.run
-        name = torch.cuda.get_device_name() if run.device == "cuda" else None
         return replace(
             run.planned_row(stage, length),
             attempts=self.attempt,
-            **provenance(device_name=name, threads=THREADS),  # type: ignore[arg-type]
+            **provenance(run.device, threads=THREADS),  # type: ignore[arg-type]
         )
 
     @contextmanager

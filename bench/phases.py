@@ -7,18 +7,18 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from bench.building import build_model
 from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation, stream
+from bench.seeding import stream
 from bench.train import build_optimizer, train_update
 from models.config import ModelConfig
-from models.interface import SequenceModel, forward_flops, warm_up
+from models.interface import SequenceModel, forward_flops
+from results.schema import FORWARD_PASSES_PER_UPDATE
 from tasks import TASKS
-from tasks.references import resolve
 from tasks.sampling import Batch, sample_batch
 
 _TASK = TASKS["copy"]  # Speed does not depend on which symbols the batch holds.
-# The gradient to a layer's input and that to its weights each cost about what the layer did.
-_PASSES = {"train_step": 3, "forward": 1, "decode": 1}
+_PASSES = {"train_step": FORWARD_PASSES_PER_UPDATE, "forward": 1, "decode": 1}
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,6 @@ class Phase:
     flops: int | None
 
 
-def build(builder: str, config: ModelConfig, *, device: str) -> nn.Module:
-    """Build a model with fixed parameters."""
-    with seeded_initialisation(0):
-        model: nn.Module = resolve(builder)(config)
-    return model.to(device)
-
-
 def prepare(
     phase: str,
     builder: str,
@@ -54,8 +47,7 @@ def prepare(
     device: str,
 ) -> Phase:
     """Build a model, and for training its optimiser, and draw a batch; compile what is compiled."""
-    model = build(builder, config, device=device)
-    warm_up(model)
+    model = build_model(builder, config, seed=0, device=device)
     batch = sample_batch(
         _TASK,
         stream(0, "throughput", length),

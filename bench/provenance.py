@@ -6,18 +6,20 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 _SOURCE_FOLDER = Path(__file__).resolve().parent.parent
 
 
-def provenance(*, device_name: str | None = None, threads: int) -> dict[str, str | int | None]:
+def provenance(device: str, *, threads: int) -> dict[str, str | int | None]:
     """Return the provenance columns of a row.
 
     Args:
-        device_name: Name of the accelerator; the processor's where it is None.
+        device: Where the arithmetic was done, `cpu` or `cuda`.
         threads: Threads of arithmetic.
     """
     return {
-        "device_name": device_name or processor_name(),
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else processor_name(),
         "threads": threads,
         "torch_version": version("torch"),
         "python_version": platform.python_version(),

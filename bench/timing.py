@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from bench import phases
+from bench.building import build_model
 from bench.failures import summary_of
 from bench.measurement import Cell, Measurement
 from bench.memory import Peak, peak_memory
-from bench.phases import Phase
+from bench.phases import Phase, prepare
 from bench.provenance import provenance
 from bench.seeding import stream
-from models.interface import attention_path, warm_up
+from models.interface import attention_path, parameter_count
 from results.columns import to_json
 from results.schema import NOISY, OK, STEADY, ThroughputRow
 
@@ -63,7 +63,7 @@ def measure(measurement: Measurement, emit: Emit = lambda event: None) -> Iterat
             _prepared(measurement, cell, peak=peaks[cell], processors=processors)
             for cell in of_length
         ]
-        _time_in_turns([each for each in timed if each.phase], reference, measurement)
+        _time_in_turns(timed, reference, measurement)
         for each in timed:
             yield each.row(measurement, best_flops_per_second=best)
 
@@ -84,13 +84,13 @@ def _compile(measurement: Measurement) -> None:
     """Compile what the models compile, here and not in each of the forks that take memory."""
     for builder in measurement.builders.values():
         try:
-            warm_up(phases.build(builder, measurement.config, device=measurement.device))
+            build_model(builder, measurement.config, seed=0, device=measurement.device)
         except Exception:
             continue  # Its cells will say why.
 
 
 def _phase(measurement: Measurement, cell: Cell, *, length: int, batch_size: int) -> Phase:
-    return phases.prepare(
+    return prepare(
         cell.phase,
         measurement.builders[cell.model],
         config=measurement.config,
@@ -130,24 +130,23 @@ class _Timed:
         return self._row(
             measurement,
             status=OK,
-            parameters=sum(parameter.numel() for parameter in self.phase.model.parameters()),
+            parameters=parameter_count(self.phase.model),
             attention_path=attention_path(self.phase.model),
             flops=self.phase.flops,
-            **self._times(measurement, best_flops_per_second=best_flops_per_second),
+            **self._times(self.phase, measurement, best_flops_per_second=best_flops_per_second),
             peak_memory_bytes=self.peak.peak_bytes,
             reserved_memory_bytes=self.peak.reserved_bytes,
         )
 
     def _times(
-        self, measurement: Measurement, *, best_flops_per_second: float
+        self, phase: Phase, measurement: Measurement, *, best_flops_per_second: float
     ) -> dict[str, float | int | str | None]:
         middle, spread = median(self.seconds), _interquartile_range(self.seconds)
         ratios = [
             seconds / product
             for seconds, product in zip(self.seconds, self.reference_seconds, strict=True)
         ]
-        flops = self.phase.flops if self.phase else None
-        speed = None if flops is None else flops / middle
+        speed = None if phase.flops is None else phase.flops / middle
         return {
             "rounds": len(self.seconds),
             "median_seconds": middle,
@@ -163,7 +162,6 @@ class _Timed:
 
     def _row(self, measurement: Measurement, **measured: Any) -> ThroughputRow:
         config, device = measurement.config, measurement.device
-        name = torch.cuda.get_device_name() if device == "cuda" else None
         return ThroughputRow(
             model=self.cell.model,
             phase=self.cell.phase,
@@ -176,7 +174,7 @@ class _Timed:
             encoder=config.encoder,
             device=device,
             processors=self.processors,
-            **provenance(device_name=name, threads=measurement.threads),  # type: ignore[arg-type]
+            **provenance(device, threads=measurement.threads),  # type: ignore[arg-type]
             **measured,
         )
 

@@ -45,6 +45,11 @@ class SequenceModel(Protocol):
         ...
 
 
+def parameter_count(model: nn.Module) -> int:
+    """Return how many numbers a model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def warm_up(model: nn.Module) -> None:
     """Let a model compile what it needs, if it compiles anything."""
     method = getattr(model, "warm_up", None)

@@ -7,12 +7,11 @@ import pandas as pd
 
 from reports.curves import DEFAULT_PROTOCOL, SERIES, Facts, facts_of, own_length_rows
 from results.errors import ResultsError
-from results.schema import OK
+from results.schema import FORWARD_PASSES_PER_UPDATE, OK
 from results.summary import mean_over_seeds
 
 # A mixed run trains on all lengths together: no sum belongs to one of them.
 COMPUTE_PROTOCOLS = (DEFAULT_PROTOCOL, "independent")
-FORWARD_PASSES_PER_UPDATE = 3
 BASELINES = ("chance_accuracy", "constant_accuracy", "causal_ceiling_accuracy")
 POINT = ["task", "model", "length"]
 

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results.errors import ResultsError
 from results.schema import OK
-from results.summary import CONFIDENCE
+from results.summary import CONFIDENCE, check_groups
 
 LONG_SHARE = 0.25
 FEWEST_LENGTHS = 3
@@ -40,14 +39,7 @@ def growth(frame: pd.DataFrame, cost: str, by: Sequence[str]) -> pd.DataFrame:
     Raises:
         ResultsError: A column is absent, or a group holds several rows of one length.
     """
-    for name in (cost, *by, "length", "status"):
-        if name not in frame.columns:
-            raise ResultsError(f"{name}: there is no such column")
-    repeated = frame.duplicated([*by, "length"])
-    if repeated.any():
-        row = frame[repeated].iloc[0]
-        point = ", ".join(f"{name} {row[name]}" for name in (*by, "length"))
-        raise ResultsError(f"by: several rows of one length in a group: {point}")
+    check_groups(frame, cost, by, unit="length")
     columns = [*by, "exponent", "low", "high", "n"]
     if frame.empty:
         return pd.DataFrame(columns=columns)

@@ -17,6 +17,8 @@ NOT_REACHED = "not_reached"
 FAILING_STATUSES = ("failed", "diverged", "timed_out", "out_of_memory", "killed")
 STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
 PHASES = ("train_step", "forward", "decode")
+# The gradient to a layer's input and that to its weights each cost about what the layer did.
+FORWARD_PASSES_PER_UPDATE = 3
 STEADY, NOISY = "steady", "noisy"
 STOP_REASONS = ("solved", "plateau", "budget")
 

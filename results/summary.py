@@ -58,7 +58,7 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
     Raises:
         ResultsError: A column is absent, or a group holds several rows of one seed.
     """
-    _check_groups(frame, [value], by)
+    check_groups(frame, value, by, unit="seed")
     is_ok = frame["status"] == OK
     table = frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
     groups = table.groupby(list(by), dropna=False)
@@ -93,7 +93,7 @@ def solved_fraction(
     Raises:
         ResultsError: A column is absent, or a group holds several rows of one seed.
     """
-    _check_groups(frame, [value], by)
+    check_groups(frame, value, by, unit="seed")
     is_solved = (frame["status"] == OK) & (frame[value] >= threshold)
     groups = frame.assign(_solved=is_solved.astype("int64")).groupby(list(by), dropna=False)
     result = groups.agg(solved=("_solved", "sum"), n=("_solved", "size"))
@@ -121,12 +121,22 @@ def wilson_interval(solved: Any, n: Any) -> tuple[Any, Any]:
     return np.clip((middle - half) / scale, 0.0, 1.0), np.clip((middle + half) / scale, 0.0, 1.0)
 
 
-def _check_groups(frame: pd.DataFrame, values: Sequence[str], by: Sequence[str]) -> None:
-    for name in (*values, *by, "seed", "status"):
+def check_groups(frame: pd.DataFrame, value: str, by: Sequence[str], *, unit: str) -> None:
+    """Refuse a table whose groups do not hold one value for each unit.
+
+    Args:
+        value: Column of the value.
+        by: Columns that name a group.
+        unit: Column that tells the rows of a group apart.
+
+    Raises:
+        ResultsError: A column is absent, or a group holds several rows of one unit.
+    """
+    for name in (value, *by, unit, "status"):
         if name not in frame.columns:
             raise ResultsError(f"{name}: there is no such column")
-    repeated = frame.duplicated([*by, "seed"])
+    repeated = frame.duplicated([*by, unit])
     if repeated.any():
         row = frame[repeated].iloc[0]
-        group = ", ".join(f"{name} {row[name]}" for name in (*by, "seed"))
-        raise ResultsError(f"by: several rows of one seed in a group: {group}")
+        group = ", ".join(f"{name} {row[name]}" for name in (*by, unit))
+        raise ResultsError(f"by: several rows of one {unit} in a group: {group}")
