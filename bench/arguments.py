@@ -2,10 +2,9 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from bench.options import (
     Parser,
@@ -21,18 +20,15 @@ from bench.options import (
     read_models,
     read_names,
 )
-from bench.plan import Settings
-from bench.presets import PRESETS, Preset
+from bench.plan import Block, Settings
+from bench.presets import PRESETS, Part, Preset
 from bench.protocols import PROTOCOLS
 from bench.recipe import Recipe
-from models.entry import ModelEntry
 from tasks import Task, load_tasks
 
 MOST_SEEDS = 1000
 MOST_SYMBOLS = 65_536
 MOST_JOBS = 1024
-
-Entry = TypeVar("Entry", Task, ModelEntry)
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,7 @@ class Request:
     """What a command line asks for.
 
     Attributes:
-        settings: What the matrix has in common.
-        tasks: Its tasks.
-        models: Its models.
+        blocks: What is trained; lengths, seeds, protocol, recipe and device are the same in all.
         out: Results folder.
         jobs: Model runs at a time.
         measures_throughput: Whether throughput is measured at the end.
@@ -50,9 +44,7 @@ class Request:
         retries_failed: Whether failed runs are tried again.
     """
 
-    settings: Settings
-    tasks: tuple[Task, ...]
-    models: tuple[ModelEntry, ...]
+    blocks: tuple[Block, ...]
     out: Path
     jobs: int
     measures_throughput: bool
@@ -69,17 +61,14 @@ def parse_request(arguments: Sequence[str]) -> Request:
     try:
         given = build_parser().parse_args(arguments)
         preset = PRESETS[read_choice("--preset", given.preset, PRESETS)]
-        tasks = _named("--tasks", given.tasks, preset.tasks, load_tasks())
-        models = read_models(given.models)
+        blocks = tuple(_block(given, preset, part) for part in preset.parts)
     except ValueError as error:  # A registry refuses a plug-in.
         raise UsageError(str(error)) from None
     return Request(
-        settings=_settings(given, preset, tasks),
-        tasks=tasks,
-        models=models,
+        blocks=blocks,
         out=read_folder("--out", given.out),
         jobs=_jobs(given.jobs, device=given.device),
-        measures_throughput=not given.no_throughput,
+        measures_throughput=preset.measures_throughput and not given.no_throughput,
         is_dry_run=given.dry_run,
         retries_failed=given.retry_failed,
     )
@@ -140,13 +129,21 @@ def _presets_help() -> str:
     return "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
 
 
-def _settings(given: argparse.Namespace, preset: Preset, tasks: Sequence[Task]) -> Settings:
+def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
+    tasks = _tasks(part.tasks if given.tasks is None else read_names("--tasks", given.tasks))
+    models = read_models(given.models, default=part.models)
+    return Block(_settings(given, preset, part, tasks), tasks, models)
+
+
+def _settings(
+    given: argparse.Namespace, preset: Preset, part: Part, tasks: Sequence[Task]
+) -> Settings:
     seeds = preset.seeds
     if given.seeds is not None:
         seeds = read_integer("--seeds", given.seeds, at_most=MOST_SEEDS)
     first_seed = read_integer("--first-seed", given.first_seed, at_most=10**9)
     budget = preset.budget if given.budget is None else read_integer("--budget", given.budget)
-    config = read_config(given, symbols=2, hidden=preset.hidden)
+    config = read_config(given, symbols=2, hidden=part.hidden, encoder=part.encoder)
     return Settings(
         lengths=read_lengths(
             "--lengths", preset.lengths if given.lengths is None else given.lengths
@@ -156,7 +153,7 @@ def _settings(given: argparse.Namespace, preset: Preset, tasks: Sequence[Task]) 
         test_lengths=()
         if given.test_lengths is None
         else read_lengths("--test-lengths", given.test_lengths),
-        symbols={} if given.symbols is None else _symbols(given.symbols, tasks),
+        symbols=_symbols(given.symbols, part, tasks),
         cell=config.cell,
         hidden=config.hidden,
         encoder=config.encoder,
@@ -184,20 +181,20 @@ def _jobs(text: str | None, *, device: str) -> int:
     return 1 if device == "cuda" else physical_cores()
 
 
-def _named(
-    argument: str, text: str | None, default: Sequence[str], known: Mapping[str, Entry]
-) -> tuple[Entry, ...]:
-    names = default if text is None else read_names(argument, text)
-    return tuple(known[read_choice(argument, name, known)] for name in names)
+def _tasks(names: Sequence[str]) -> tuple[Task, ...]:
+    known = load_tasks()
+    return tuple(known[read_choice("--tasks", name, known)] for name in names)
 
 
-def _symbols(text: str, tasks: Sequence[Task]) -> dict[str, int]:
+def _symbols(text: str | None, part: Part, tasks: Sequence[Task]) -> dict[str, int]:
     """Read `16`, for every task, or `sort=16,copy=4`."""
+    if text is None:
+        return {} if part.symbols is None else {task.name: part.symbols for task in tasks}
     if "=" not in text:
         return {task.name: _alphabet(text) for task in tasks}
     symbols = {}
-    for part in read_names("--symbols", text):
-        name, separator, size = part.partition("=")
+    for pair in read_names("--symbols", text):
+        name, separator, size = pair.partition("=")
         if not separator:
             raise UsageError(f"--symbols: must be V or task=V joined by commas, got {text!r}")
         read_choice("--symbols", name, [task.name for task in tasks])

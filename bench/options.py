@@ -2,7 +2,7 @@
 
 import argparse
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,7 +40,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--cell", default="lstm", metavar="NAME", help=", ".join(CELLS))
     add("--hidden", metavar="H", help="state size; embeddings have half of it")
-    add("--encoder", default="bi", metavar="NAME", help=", ".join(ENCODERS))
+    add("--encoder", metavar="NAME", help=f"{', '.join(ENCODERS)}: the directions that it reads in")
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +50,10 @@ def add_place_options(parser: argparse.ArgumentParser) -> None:
     add("--out", default="results", metavar="DIR", help="results folder (default: %(default)s)")
 
 
-def read_config(given: argparse.Namespace, *, symbols: int, hidden: int) -> ModelConfig:
-    """Return what models are built from; `hidden` is the size where none is given.
+def read_config(
+    given: argparse.Namespace, *, symbols: int, hidden: int, encoder: str
+) -> ModelConfig:
+    """Return what models are built from; `hidden` and `encoder` hold where none is given.
 
     Raises:
         UsageError: If a name is unknown or the size does not fit.
@@ -59,7 +61,8 @@ def read_config(given: argparse.Namespace, *, symbols: int, hidden: int) -> Mode
     if given.hidden is not None:
         hidden = read_integer("--hidden", given.hidden)
     cell = read_choice("--cell", given.cell, CELLS)
-    encoder = read_choice("--encoder", given.encoder, ENCODERS)
+    if given.encoder is not None:
+        encoder = read_choice("--encoder", given.encoder, ENCODERS)
     try:
         return ModelConfig(symbols=symbols, hidden=hidden, cell=cell, encoder=encoder)
     except ValueError as error:
@@ -133,15 +136,21 @@ def read_names(argument: str, text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def read_models(text: str | None) -> tuple[ModelEntry, ...]:
-    """Return the models named, or those of the default matrix.
+def read_models(
+    text: str | None, *, default: Sequence[str] | None = None
+) -> tuple[ModelEntry, ...]:
+    """Return the models named, else those of `default`, else those of the default matrix.
 
     Raises:
         UsageError: If a name is unknown, or a reference cannot be imported.
     """
     known = load_models()
     if text is None:
-        return tuple(entry for entry in known.values() if entry.is_default)
+        return tuple(
+            entry
+            for entry in known.values()
+            if (entry.is_default if default is None else entry.name in default)
+        )
     return tuple(
         _model_by_reference(name) if ":" in name else known[read_choice("--models", name, known)]
         for name in read_names("--models", text)

@@ -214,10 +214,29 @@ class ModelRun:
         return cls(**content)
 
 
+@dataclass(frozen=True)
+class Block:
+    """Tasks x models that share their settings; an experiment is one block, or several."""
+
+    settings: Settings
+    tasks: tuple[Task, ...]
+    models: tuple[ModelEntry, ...]
+
+
+def plan_blocks(blocks: Sequence[Block]) -> tuple[ModelRun, ...]:
+    """Return the model runs of all blocks, seed by seed, those that two blocks share once."""
+    runs = dict.fromkeys(
+        run
+        for block in blocks
+        for run in plan_matrix(block.settings, tasks=block.tasks, models=block.models)
+    )
+    return tuple(sorted(runs, key=lambda run: run.seed))
+
+
 def plan_matrix(
     settings: Settings, *, tasks: Sequence[Task], models: Sequence[ModelEntry]
 ) -> tuple[ModelRun, ...]:
-    """Return the model runs of a matrix, seed by seed.
+    """Return the model runs of one block, seed by seed.
 
     The seed is the outermost loop: after the first seed the figure is complete, and each further
     seed narrows its intervals. Within a seed the attention models come first: they take longest.

@@ -15,7 +15,7 @@ from bench.engine import ChildEnd, LocalEngine, Order
 from bench.estimate import matrix_seconds, stage_seconds
 from bench.matrix import Matrix
 from bench.options import UsageError
-from bench.plan import ModelRun, plan_matrix
+from bench.plan import Block, ModelRun, plan_blocks
 from bench.progress import Progress, describe_seconds
 from bench.summary_table import summary_table
 from bench.throughput import measure_missing, measurement_of
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(request: Request) -> int:
-    runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
+    runs = plan_blocks(request.blocks)
     store = open_store(request.out, create=not request.is_dry_run)
     _require_one_ladder(request, store, runs)
     matrix = Matrix.of(runs, store)
@@ -65,7 +65,8 @@ def _run(request: Request) -> int:
                 _carry_out(request, store, matrix, to_do)
             store.compile()
             if request.measures_throughput:
-                measure_missing(measurement_of(request), store)
+                for block in request.blocks:
+                    measure_missing(measurement_of(block), store)
         except Stopped:
             store.compile()
             print(
@@ -161,19 +162,11 @@ def _signal_name(number: int) -> str:
 
 
 def _print_plan(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
-    settings = request.settings
-    lengths = settings.lengths
+    for block in request.blocks:
+        print(_describe(block))
     records = [matrix.status(stage.record_id(length)) for _, stage, length in matrix.records()]
     done = records.count(OK)
     failed = sum(status in FAILING_STATUSES for status in records)
-    print(
-        f"Matrix: {', '.join(task.name for task in request.tasks)}"
-        f" x {', '.join(entry.name for entry in request.models)}"
-        f" x {len(settings.seeds)} {_plural('seed', len(settings.seeds))};"
-        f" {len(lengths)} {_plural('length', len(lengths))}"
-        f" {lengths[0]}..{lengths[-1]}, {settings.protocol}, {settings.cell} {settings.hidden},"
-        f" encoder {settings.encoder}, {settings.device}"
-    )
     print(
         f"Records: {len(records)} in {len(matrix.runs)} model runs; {done} done, {failed} failed,"
         f" {records.count(NOT_REACHED)} not reached, {records.count(LEFT)} left in {request.out}"
@@ -188,6 +181,20 @@ def _print_plan(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> 
         print("To do: nothing but what failed; --retry-failed tries that again")
     else:
         print("To do: no training, all of it is done")
+
+
+def _describe(block: Block) -> str:
+    settings = block.settings
+    lengths, sizes = settings.lengths, sorted({*settings.symbols.values()})
+    alphabet = f" alphabet {', '.join(map(str, sizes))}," if sizes else ""
+    return (
+        f"Matrix: {', '.join(task.name for task in block.tasks)}"
+        f" x {', '.join(entry.name for entry in block.models)}"
+        f" x {len(settings.seeds)} {_plural('seed', len(settings.seeds))};"
+        f" {len(lengths)} {_plural('length', len(lengths))}"
+        f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}"
+        f" {settings.cell} {settings.hidden}, encoder {settings.encoder}, {settings.device}"
+    )
 
 
 def _conclude(request: Request, store: Store, runs: Sequence[ModelRun]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from results.schema import NOISY, OK, PHASES, AccuracyRow, ThroughputRow
+from results.schema import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
 
 _MOST_COLUMNS = 5
 
@@ -22,20 +22,36 @@ def summary_table(rows: Sequence[AccuracyRow]) -> str:
     if not rows:
         return "No record yet."
     lengths = _few(sorted({row.length for row in rows}))
-    width = max(len(f"{row.task} {row.model}") for row in rows)
+    curves = _curves(rows)
+    width = max(map(len, curves))
     lines = ["token accuracy".ljust(width) + "".join(f"{length:>8}" for length in lengths)]
-    for task, model in dict.fromkeys((row.task, row.model) for row in rows):
-        cells = []
-        for length in lengths:
-            scores = [
-                row.token_accuracy
-                for row in rows
-                if (row.task, row.model, row.length) == (task, model, length)
-                and row.token_accuracy is not None
-            ]
-            cells.append(f"{fmean(scores):8.3f}" if scores else "       -")
-        lines.append(f"{task} {model}".ljust(width) + "".join(cells))
+    for label, scores in curves.items():
+        cells = [
+            f"{fmean(scores[length]):8.3f}" if length in scores else "       -"
+            for length in lengths
+        ]
+        lines.append(label.ljust(width) + "".join(cells))
     return "\n".join(lines)
+
+
+def _curves(rows: Sequence[AccuracyRow]) -> dict[str, dict[int, list[float]]]:
+    """Return scores by label and length; a label names the settings in which a model varies."""
+    groups: dict[str, list[AccuracyRow]] = {}
+    for row in rows:
+        groups.setdefault(f"{row.task} {row.model}", []).append(row)
+    curves: dict[str, dict[int, list[float]]] = {}
+    for name, group in groups.items():
+        differing = [
+            setting
+            for setting in ("protocol", *SETTING_COLUMNS)
+            if len({getattr(row, setting) for row in group}) > 1
+        ]
+        for row in group:
+            label = ", ".join([name, *(f"{each} {getattr(row, each)}" for each in differing)])
+            if row.token_accuracy is not None:
+                scores = curves.setdefault(label, {}).setdefault(row.length, [])
+                scores.append(row.token_accuracy)
+    return curves
 
 
 def throughput_table(rows: Sequence[ThroughputRow]) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.arguments import Request
 from bench.engine import child_events
 from bench.measurement import Cell, Measurement
 from bench.options import (
@@ -29,6 +28,7 @@ from bench.options import (
     read_lengths,
     read_models,
 )
+from bench.plan import Block
 from bench.presets import PRESETS
 from bench.recipe import Recipe
 from bench.summary_table import throughput_table
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str]) -> _Asked:
     preset = PRESETS["default"]
+    (part,) = preset.parts
     parser = Parser(prog="python -m bench.throughput", description=__doc__)
     add = parser.add_argument
     add("--lengths", default=preset.lengths, metavar="RANGE", help="10..200 or 10,20,50")
@@ -98,7 +99,7 @@ def _parse(arguments: Sequence[str]) -> _Asked:
     measurement = _measurement(
         models,
         read_lengths("--lengths", given.lengths),
-        config=read_config(given, symbols=_SYMBOLS, hidden=preset.hidden),
+        config=read_config(given, symbols=_SYMBOLS, hidden=part.hidden, encoder=part.encoder),
         device=read_device(given.device),
         batch_size=read_integer("--batch-size", given.batch_size),
         threads=_read_threads(given.threads),
@@ -116,11 +117,11 @@ def _read_threads(text: str) -> int:
     return threads
 
 
-def measurement_of(request: Request) -> Measurement:
+def measurement_of(block: Block) -> Measurement:
     """Return what the last step of a run measures: its models, at twenty of its lengths at most."""
-    settings = request.settings
+    settings = block.settings
     return _measurement(
-        request.models,
+        block.models,
         _spread(settings.lengths),
         config=ModelConfig(
             symbols=_SYMBOLS,

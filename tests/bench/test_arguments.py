@@ -15,6 +15,7 @@ from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request, physical_co
 from bench.options import UsageError
 from bench.presets import PRESETS
 from models import MODELS
+from tasks import TASKS
 
 
 def command(arguments):
@@ -246,15 +247,21 @@ def test_out_whose_name_is_too_long_is_refused():
 # What is right.
 
 
+def only_block(*arguments):
+    (block,) = parse_request(arguments).blocks
+    return block
+
+
 def test_nothing_given_is_the_default_matrix():
     request = parse_request([])
     preset = PRESETS["default"]
-    assert request.settings.lengths == tuple(range(10, 201, 10))
-    assert tuple(task.name for task in request.tasks) == preset.tasks
-    assert request.settings.seeds == tuple(range(11, 11 + preset.seeds))
-    assert request.settings.hidden == preset.hidden
-    assert request.settings.recipe.stage_budget_updates == preset.budget
-    assert [entry.name for entry in request.models] == [
+    (block,), (part,) = request.blocks, preset.parts
+    assert block.settings.lengths == tuple(range(10, 201, 10))
+    assert tuple(task.name for task in block.tasks) == part.tasks == tuple(TASKS)
+    assert block.settings.seeds == tuple(range(11, 11 + preset.seeds))
+    assert block.settings.hidden == part.hidden
+    assert block.settings.recipe.stage_budget_updates == preset.budget
+    assert [entry.name for entry in block.models] == [
         name for name, entry in MODELS.items() if entry.is_default
     ]
     assert request.out == Path("results")
@@ -265,13 +272,15 @@ def test_nothing_given_is_the_default_matrix():
 
 
 FLAGS = {
-    "lengths": (["--lengths", "3,7"], lambda request: request.settings.lengths, (3, 7)),
-    "tasks": (["--tasks", "sort"], lambda request: [each.name for each in request.tasks], ["sort"]),
-    "seeds": (["--seeds", "7"], lambda request: len(request.settings.seeds), 7),
-    "hidden": (["--hidden", "6"], lambda request: request.settings.hidden, 6),
+    "lengths": (["--lengths", "3,7"], lambda block: block.settings.lengths, (3, 7)),
+    "tasks": (["--tasks", "sort"], lambda block: [each.name for each in block.tasks], ["sort"]),
+    "models": (["--models", "rnn"], lambda block: [each.name for each in block.models], ["rnn"]),
+    "seeds": (["--seeds", "7"], lambda block: len(block.settings.seeds), 7),
+    "hidden": (["--hidden", "6"], lambda block: block.settings.hidden, 6),
+    "encoder": (["--encoder", "uni"], lambda block: block.settings.encoder, "uni"),
     "budget": (
         ["--budget", "9"],
-        lambda request: request.settings.recipe.stage_budget_updates,
+        lambda block: block.settings.recipe.stage_budget_updates,
         9,
     ),
 }
@@ -283,17 +292,32 @@ FLAGS = {
 def test_flag_overrides_its_part_of_the_preset_and_no_other(preset, flag, is_first):
     arguments, _, value = FLAGS[flag]
     chosen = ["--preset", preset]
-    plain = parse_request(chosen)
-    request = parse_request([*arguments, *chosen] if is_first else [*chosen, *arguments])
-    for name, (_, read, _) in FLAGS.items():
-        assert read(request) == (value if name == flag else read(plain))
+    plain = parse_request(chosen).blocks
+    changed = parse_request([*arguments, *chosen] if is_first else [*chosen, *arguments]).blocks
+    for before, after in zip(plain, changed, strict=True):
+        for name, (_, read, _) in FLAGS.items():
+            assert read(after) == (value if name == flag else read(before))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_alphabet_given_holds_in_every_part_of_a_preset(preset):
+    for block in parse_request(["--preset", preset, "--symbols", "8"]).blocks:
+        assert block.settings.symbols == {task.name: 8 for task in block.tasks}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_is_what_it_says(preset):
     request = parse_request(["--preset", preset])
-    assert tuple(task.name for task in request.tasks) == PRESETS[preset].tasks
-    assert len(request.settings.seeds) == PRESETS[preset].seeds
+    for block, part in zip(request.blocks, PRESETS[preset].parts, strict=True):
+        assert tuple(task.name for task in block.tasks) == part.tasks
+        names = {entry.name for entry in block.models}
+        assert names == {*(part.models or (name for name in MODELS if MODELS[name].is_default))}
+        sizes = (block.settings.hidden, block.settings.encoder)
+        assert sizes == (part.hidden, part.encoder)
+        expected = {} if part.symbols is None else dict.fromkeys(part.tasks, part.symbols)
+        assert block.settings.symbols == expected
+        assert len(block.settings.seeds) == PRESETS[preset].seeds
+    assert request.measures_throughput == PRESETS[preset].measures_throughput
 
 
 @pytest.mark.parametrize(
@@ -306,21 +330,21 @@ def test_preset_is_what_it_says(preset):
     ],
 )
 def test_alphabets_are_read(text, symbols):
-    assert parse_request(["--symbols", text]).settings.symbols == symbols
+    assert only_block("--symbols", text).settings.symbols == symbols
 
 
 def test_names_may_have_spaces_and_are_taken_once_in_the_order_given():
-    request = parse_request(["--tasks", "sort, copy,sort", "--models", "seq2seq,rnn , seq2seq"])
-    assert [task.name for task in request.tasks] == ["sort", "copy"]
-    assert [entry.name for entry in request.models] == ["seq2seq", "rnn"]
+    block = only_block("--tasks", "sort, copy,sort", "--models", "seq2seq,rnn , seq2seq")
+    assert [task.name for task in block.tasks] == ["sort", "copy"]
+    assert [entry.name for entry in block.models] == ["seq2seq", "rnn"]
 
 
 def test_first_seed_moves_them_all():
-    assert parse_request(["--first-seed", "4", "--seeds", "2"]).settings.seeds == (4, 5)
+    assert only_block("--first-seed", "4", "--seeds", "2").settings.seeds == (4, 5)
 
 
 def test_model_by_reference_is_an_entry_of_its_own_name():
-    (entry,) = parse_request(["--models", "models.rnn:build_rnn"]).models
+    (entry,) = only_block("--models", "models.rnn:build_rnn").models
     assert entry.name == entry.builder == "models.rnn:build_rnn"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench import plan
 from bench.arguments import parse_request
-from bench.plan import ModelRun, Settings, digest, plan_matrix
+from bench.plan import Block, ModelRun, Settings, digest, plan_blocks, plan_matrix
 from bench.protocols import PROTOCOLS
 from bench.recipe import Recipe
 from models import MODELS, load_models
@@ -165,7 +165,7 @@ def test_id_that_forgets_a_setting_is_rejected(monkeypatch):
 def test_where_and_how_a_matrix_is_run_is_in_no_id(extra):
     def ids(arguments):
         request = parse_request(arguments)
-        runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
+        runs = plan_blocks(request.blocks)
         return [
             (row.config_id, row.run_id, row.stage_id, row.record_id)
             for run in runs
@@ -177,17 +177,27 @@ def test_where_and_how_a_matrix_is_run_is_in_no_id(extra):
     assert ids((*common, "--seeds", "2", *extra))[: len(plain)] == plain
 
 
+def test_blocks_are_planned_seed_by_seed_and_what_they_share_once():
+    shared = {"lengths": (10,), "seeds": (1, 2)}
+    wide = Block(Settings(**shared, hidden=32), (TASKS["copy"],), (MODELS["rnn"],))
+    both = Block(Settings(**shared), (TASKS["copy"], TASKS["sort"]), (MODELS["rnn"],))
+    part = Block(Settings(**shared), (TASKS["sort"],), (MODELS["rnn"], MODELS["seq2seq"]))
+    runs = plan_blocks([wide, both, part])
+    found = [(run.seed, run.config.hidden, run.task, run.model) for run in runs]
+    expected = [
+        (32, "copy", "rnn"),
+        (64, "copy", "rnn"),
+        (64, "sort", "rnn"),
+        (64, "sort", "seq2seq"),
+    ]
+    assert found == [(seed, *run) for seed in (1, 2) for run in expected]
+
+
 def test_defaults_written_out_give_the_same_ids():
     spelled = "--symbols copy=16 --cell lstm --encoder bi --protocol curriculum --device cpu"
     common = ["--lengths", "10..30", "--tasks", "copy"]
     requests = [parse_request(common), parse_request([*common, *spelled.split()])]
-    left, right = (
-        [
-            run.run_id
-            for run in plan_matrix(request.settings, tasks=request.tasks, models=request.models)
-        ]
-        for request in requests
-    )
+    left, right = ([run.run_id for run in plan_blocks(request.blocks)] for request in requests)
     assert left == right
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from bench.arguments import parse_request
 from bench.estimate import matrix_seconds, stage_seconds
-from bench.plan import plan_matrix
+from bench.plan import plan_blocks
 from bench.progress import Progress, describe_seconds
 
 
 def stages_of(*arguments):
     request = parse_request(arguments)
-    runs = plan_matrix(request.settings, tasks=request.tasks, models=request.models)
+    runs = plan_blocks(request.blocks)
     return [(run, stage) for run in runs for stage in run.stages()]
 
 

@@ -84,7 +84,8 @@ def measuring(monkeypatch):
 
 def measure(folder, *arguments, lengths="2,4", models="rnn,seq2seq"):
     request = parse_request(["--lengths", lengths, "--models", models, "--hidden", "8", *arguments])
-    measure_missing(measurement_of(request), open_store(folder, create=True))
+    (block,) = request.blocks
+    measure_missing(measurement_of(block), open_store(folder, create=True))
 
 
 def cells(models, lengths, phases=PHASES):
@@ -157,8 +158,9 @@ def test_what_does_not_change_a_speed_measures_nothing_again(measuring, tmp_path
 @pytest.mark.parametrize("lengths", ["10..100", "10..200", "1..500:7", "10..30,1000"])
 def test_a_run_measures_at_most_twenty_lengths_the_shortest_and_longest_among_them(lengths):
     request = parse_request(["--lengths", lengths, "--models", "rnn"])
-    asked = request.settings.lengths
-    spread = list(dict.fromkeys(cell.length for cell in measurement_of(request).cells))
+    (block,) = request.blocks
+    asked = block.settings.lengths
+    spread = list(dict.fromkeys(cell.length for cell in measurement_of(block).cells))
     assert len(spread) == min(20, len(asked))
     assert set(spread) <= set(asked)
     assert (spread[0], spread[-1]) == (asked[0], asked[-1])
