@@ -6,7 +6,7 @@ never exists, in either of two forms of the same operation:
 * `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
   and once per key, and a pair costs a division. On a CPU that is `additive.c`, which needs a C
   compiler; on CUDA `torch.compile` fuses the formula, which needs Triton.
-* `chunked`, tanh in eager mode on pieces that stay in cache.
+* `chunked`, a sigmoid in eager mode on pieces that stay in cache.
 
 Both compute the pairs again in the backward pass instead of keeping them.
 """
@@ -31,8 +31,8 @@ KEY_LIMIT = 34.0
 # Where the compiled form is additive.c; elsewhere it is torch.compile.
 KERNEL_DEVICES = ("cpu",)
 
-# The largest piece of (batch, target, source, hidden) in the chunked form: a megabyte, for cache.
-CHUNK_ELEMENTS = {"cpu": 2**18, "cuda": 2**24}
+# The largest piece of (batch, target, source, hidden) in the chunked form: it stays in cache.
+CHUNK_ELEMENTS = {"cpu": 2**19, "cuda": 2**24}
 
 _AXES = (("batch", "target", "hidden"), ("batch", "source", "hidden"))
 
@@ -179,10 +179,10 @@ def chunked_scores(
     v: Float[Tensor, " hidden"],
 ) -> Float[Tensor, "batch target source"]:
     """Return the scores from a and b."""
-    scores = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
-    for rows, columns, tanh in _tanh_chunks(query, key):
-        torch.mv(tanh.view(-1, len(v)), v, out=scores[rows, columns].view(-1))
-    return scores
+    sums = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
+    for rows, columns, r in _chunks(query, key):
+        torch.mv(r.view(-1, len(v)), v, out=sums[rows, columns].view(-1))
+    return v.sum() - 2 * sums
 
 
 def chunked_gradients(
@@ -196,23 +196,27 @@ def chunked_gradients(
     Float[Tensor, " hidden"],
 ]:
     """Return the gradients of the scores to a, b and v."""
-    grad_query, grad_key, grad_v = (
+    query_slopes, key_slopes, r_sum = (
         torch.empty_like(query),
         torch.zeros_like(key),
         torch.zeros_like(v),
     )
-    for rows, columns, tanh in _tanh_chunks(query, key):
+    for rows, columns, r in _chunks(query, key):
         chunk = grad[rows, columns]
-        grad_v.addmv_(tanh.view(-1, len(v)).t(), chunk.reshape(-1))
-        # In place: chunk * (1 - tanh^2).
-        torch.ops.aten.tanh_backward.grad_input(chunk[..., None], tanh, grad_input=tanh)
-        torch.sum(tanh, 2, out=grad_query[rows, columns])
-        grad_key[rows] += tanh.sum(1)
-    return grad_query * v, grad_key * v, grad_v
+        r_sum.addmv_(r.view(-1, len(v)).t(), chunk.reshape(-1))
+        # In place: chunk * r (1 - r).
+        torch.ops.aten.sigmoid_backward.grad_input(chunk[..., None], r, grad_input=r)
+        torch.sum(r, 2, out=query_slopes[rows, columns])
+        key_slopes[rows] += r.sum(1)
+    return 4 * v * query_slopes, 4 * v * key_slopes, grad.sum() - 2 * r_sum
 
 
-def _tanh_chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield tanh(a + b) piece by piece, always in the same memory."""
+def _chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Yield r = 1 / (1 + e^(2a + 2b)) piece by piece, always in the same memory.
+
+    tanh is 1 - 2r. Torch's own tanh took six times as long as its sigmoid.
+    """
+    query, key = -2 * query, -2 * key
     batch, target, hidden = query.shape
     limit = CHUNK_ELEMENTS["cpu" if query.device.type == "cpu" else "cuda"]
     queries = max(1, limit // (key.shape[1] * hidden))
@@ -224,4 +228,4 @@ def _tanh_chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Ten
             a, b = query[rows, columns, None], key[rows, None]
             shape = torch.broadcast_shapes(a.shape, b.shape)
             piece = memory[: shape.numel()].view(shape)
-            yield rows, columns, torch.add(a, b, out=piece).tanh_()
+            yield rows, columns, torch.add(a, b, out=piece).sigmoid_()

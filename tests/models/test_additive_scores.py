@@ -111,7 +111,7 @@ def test_identity_as_it_is_compiled_on_cuda(monkeypatch):
     check_accuracy((100, 34), SMALL)
 
 
-ALL_PIECES, ALL_SLOPES = additive._tanh_chunks, additive.identity_slopes
+ALL_PIECES, ALL_SLOPES = additive._chunks, additive.identity_slopes
 FAULTS = {
     "clamp at 20": ("_exponential", lambda x: (2 * x).clamp(-40, 40).exp()),
     "keys never too large": ("KEY_LIMIT", float("inf")),
@@ -139,7 +139,7 @@ def test_fault_is_rejected(eager_identity, monkeypatch, fault):
 
 def test_missing_piece_is_rejected(monkeypatch):
     additive_path.prefer_path("chunked")
-    monkeypatch.setattr(additive, "_tanh_chunks", lambda *pair: list(ALL_PIECES(*pair))[:-1])
+    monkeypatch.setattr(additive, "_chunks", lambda *pair: list(ALL_PIECES(*pair))[:-1])
     with pytest.raises(AssertionError):
         check_accuracy((1, 1), SMALL)
 
