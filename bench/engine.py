@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.plan import ModelRun
 from results.errors import ResultsError
-
-OnEvent = Callable[[ModelRun, dict[str, Any]], None]
 
 _CHILD_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -34,17 +31,22 @@ _CHILD_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Order:
-    """One model run to carry out.
+    """The work of one child process.
 
     Attributes:
-        run: The model run.
-        attempt: Counted from 1.
+        name: Tells orders apart, and names the log.
+        module: The module that the child executes.
+        message: What it reads from its standard input, as JSON.
         time_limit_seconds: The child is killed when it takes longer.
     """
 
-    run: ModelRun
-    attempt: int
+    name: str
+    module: str
+    message: Any
     time_limit_seconds: float
+
+
+OnEvent = Callable[[Order, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,11 @@ class LocalEngine:
     def _carry_out(self, order: Order, on_event: OnEvent) -> ChildEnd | None:
         if self._is_stopping:
             return None
-        with _log_path(self._out, order.run.run_id).open("a", encoding="utf-8") as log:
+        with _log_path(self._out, order.name).open("a", encoding="utf-8") as log:
             with self._lock:
                 if self._is_stopping:
                     return None
-                child = _start_child("bench.model_run", log)
+                child = _start_child(order.module, log)
                 self._children.add(child)
             timed_out = threading.Event()
 
@@ -113,13 +115,8 @@ class LocalEngine:
             timer = threading.Timer(order.time_limit_seconds, end_late_child)
             timer.start()
             try:
-                message = {
-                    "run": order.run.to_json(),
-                    "out": str(self._out),
-                    "attempt": order.attempt,
-                }
-                for event in _converse(child, message):
-                    on_event(order.run, event)
+                for event in _converse(child, order.message):
+                    on_event(order, event)
                 exit_code = child.wait()
             finally:
                 timer.cancel()

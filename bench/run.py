@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 from bench.arguments import Request, parse_request
@@ -102,45 +103,47 @@ def _point(row: AccuracyRow) -> tuple[str, str, str, int, int, int]:
 
 
 def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
-    orders = [
-        Order(
-            run=run,
-            attempt=matrix.attempt(run),
-            time_limit_seconds=max(
-                _LEAST_TIME_LIMIT_SECONDS,
-                _TIME_LIMIT_FACTOR * sum(stage_seconds(run, stage) for stage in run.stages()),
-            ),
-        )
-        for run in to_do
-    ]
+    runs = {run.run_id: run for run in to_do}
+    orders = [_order(run, out=request.out, attempt=matrix.attempt(run)) for run in to_do]
     engine = LocalEngine(out=request.out, jobs=request.jobs)
     with Progress(matrix.unfinished_stages(to_do)) as progress:
 
-        def on_event(run: ModelRun, event: Mapping[str, object]) -> None:
-            progress.take(run, event)
+        def on_event(order: Order, event: Mapping[str, object]) -> None:
+            progress.take(runs[order.name], event)
             if "record" in event:
                 store.compile()
 
         try:
             for end in engine.execute(orders, on_event=on_event):
-                _record_child_end(store, end)
-                progress.finish_run(end.order.run)
+                run = runs[end.order.name]
+                _record_child_end(store, run, end)
+                progress.finish_run(run)
         finally:
             engine.stop()
 
 
-def _record_child_end(store: Store, end: ChildEnd) -> None:
+def _order(run: ModelRun, *, out: Path, attempt: int) -> Order:
+    seconds = sum(stage_seconds(run, stage) for stage in run.stages())
+    return Order(
+        name=run.run_id,
+        module="bench.model_run",
+        message={"run": run.to_json(), "out": str(out), "attempt": attempt},
+        time_limit_seconds=max(_LEAST_TIME_LIMIT_SECONDS, _TIME_LIMIT_FACTOR * seconds),
+    )
+
+
+def _record_child_end(store: Store, run: ModelRun, end: ChildEnd) -> None:
     """Leave a row for a child that ended without a record or a failure of its own."""
-    run = end.order.run
+    attempt = end.order.message["attempt"]
     failures = store.failures()
     for row in run.planned_rows():
         if store.read_record(row.record_id) is not None:
             continue
         failure = failures.get(row.record_id)
-        if failure is not None and failure.attempts == end.order.attempt:
+        if failure is not None and failure.attempts == attempt:
             return  # The child said itself what stopped it.
         status, error = _end_in_words(end)
-        store.write_failure(replace(row, status=status, attempts=end.order.attempt, error=error))
+        store.write_failure(replace(row, status=status, attempts=attempt, error=error))
         return
 
 
@@ -150,7 +153,7 @@ def _end_in_words(end: ChildEnd) -> tuple[str, str]:
     if end.exit_code < 0:
         return "killed", f"killed by {_signal_name(-end.exit_code)}"
     without = " without a record" if end.exit_code == 0 else ""
-    log = f"logs/{end.order.run.run_id}.log"
+    log = f"logs/{end.order.name}.log"
     return "failed", f"exit status {end.exit_code}{without}; see {log}"
 
 

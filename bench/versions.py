@@ -6,3 +6,4 @@ older version then no longer count as done.
 
 RECIPE_VERSION = 1  # train, recipe, protocols, lengths (the ladder), seeding
 EVALUATOR_VERSION = 1  # evaluate
+PROBE_VERSION = 1  # findings, anatomy, alignment, influence; in no id

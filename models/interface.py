@@ -4,7 +4,8 @@ A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its buil
 `models.config.ModelConfig` and returns it. That is all; nothing has to be inherited, and
 `tests/models/example_model.py` is a whole one. What else is used where it exists: the method
 `flops(source_length, target_length)` fills the column forward_flops, `attention_path()` the column
-of that name, and `warm_up()` is called before anything is timed.
+of that name, `warm_up()` is called before anything is timed, and `attention_weights(source,
+target_in)` and `context(source)` let the probes look inside.
 
 What the conformance suite checks for every model, a new one too (README, "Add a model"):
 
@@ -61,6 +62,24 @@ def attention_path(model: nn.Module) -> str | None:
     """Return how a model computes its attention; None if it has none or does not say."""
     method = getattr(model, "attention_path", None)
     return None if method is None else method()
+
+
+def attention_weights(
+    model: nn.Module,
+    source: Int[Tensor, "batch source"],
+    target_in: Int[Tensor, "batch target"],
+) -> Float[Tensor, "batch target source"] | None:
+    """Return where each target item looks, given the true items before it; None if nowhere."""
+    method = getattr(model, "attention_weights", None)
+    return None if method is None else method(source, target_in)
+
+
+def context(
+    model: nn.Module, source: Int[Tensor, "batch source"]
+) -> Float[Tensor, "batch numbers"] | None:
+    """Return all the numbers of the state that passes from source to answer; None if not told."""
+    method = getattr(model, "context", None)
+    return None if method is None else method(source)
 
 
 def forward_flops(model: nn.Module, source_length: int, target_length: int) -> int | None:

@@ -67,6 +67,12 @@ def _side_by_side(
     return torch.cat(tuple(state), dim=-1).unsqueeze(0)
 
 
+def state_numbers(state: RecurrentState) -> Float[Tensor, "batch numbers"]:
+    """Return all the numbers of a state in one row, h before c."""
+    parts = state if isinstance(state, tuple) else (state,)
+    return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1)
+
+
 def recurrent_flops(layer: nn.RNNBase, steps: int) -> int:
     """Floating-point operations of the matrix products over `steps` items of one sequence."""
     products = sum(weight.numel() for name, weight in layer.named_parameters() if "weight" in name)

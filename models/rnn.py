@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from models.config import ModelConfig
 from models.decoding import greedy_decode
-from models.recurrent import RecurrentState, build_recurrent, recurrent_flops
+from models.recurrent import RecurrentState, build_recurrent, recurrent_flops, state_numbers
 
 
 class _Readout(nn.Module):
@@ -63,6 +63,10 @@ class Rnn(nn.Module):
 
         start = source.new_full((len(source), 1), self.config.start)
         return greedy_decode(step, state, first=start, length=length)
+
+    def context(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, "batch numbers"]:
+        """Return the state after the source, all that passes to the answer."""
+        return state_numbers(self.recurrent(self.embedding(source))[1])
 
     def flops(self, source_length: int, target_length: int) -> int:
         """Floating-point operations of a teacher-forced forward pass over one sequence."""

@@ -11,6 +11,7 @@ from models.config import ModelConfig
 from models.decoder import Attention, Decoder
 from models.decoding import greedy_decode
 from models.encoder import Encoder
+from models.recurrent import state_numbers
 
 
 class Seq2Seq(nn.Module):
@@ -51,17 +52,16 @@ class Seq2Seq(nn.Module):
         self,
         source: Int[Tensor, "batch source"],
         target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target source"]:
-        """Return where each target item looks, given the true items before it.
-
-        Raises:
-            ValueError: If the model has no attention.
-        """
+    ) -> Float[Tensor, "batch target source"] | None:
+        """Return where each target item looks, given the true items before it; None if nowhere."""
         memory, state = self.encoder(source)
-        weights = self.decoder(target_in, state, memory=memory, keys=self.decoder.keys(memory))[2]
-        if weights is None:
-            raise ValueError("attention_weights: this model has no attention")
+        keys = self.decoder.keys(memory)
+        weights: Tensor | None = self.decoder(target_in, state, memory=memory, keys=keys)[2]
         return weights
+
+    def context(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, "batch numbers"]:
+        """Return the encoder's final state, all that passes without attention."""
+        return state_numbers(self.encoder(source)[1])
 
     @torch.no_grad()
     def generate(

@@ -19,16 +19,37 @@ from results.checksums import (
 from results.columns import check_names, from_cells
 from results.errors import ResultsError
 from results.layout import layout_of
+from results.probe_schema import (
+    AlignmentRow,
+    ErrorRow,
+    InfluenceRow,
+    MapRow,
+    PositionRow,
+    ProbeRow,
+)
 from results.rejected import file_state, set_aside
 from results.schema import SCHEMA_VERSION, AccuracyRow, SampleRow, ThroughputRow
 
 ACCURACY = "accuracy.csv"
 THROUGHPUT = "throughput.csv"
 SAMPLES = "samples.csv"
+ERRORS = "errors.csv"
+POSITIONS = "positions.csv"
+ALIGNMENT = "alignment.csv"
+INFLUENCE = "influence.csv"
+MAPS = "maps.csv"
+PROBE_TABLES: dict[str, type[ProbeRow]] = {
+    ERRORS: ErrorRow,
+    POSITIONS: PositionRow,
+    ALIGNMENT: AlignmentRow,
+    INFLUENCE: InfluenceRow,
+    MAPS: MapRow,
+}
 ROW_TYPES: dict[str, type[Any]] = {
     ACCURACY: AccuracyRow,
     THROUGHPUT: ThroughputRow,
     SAMPLES: SampleRow,
+    **PROBE_TABLES,
 }
 
 

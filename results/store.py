@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from results import csv_files
@@ -11,7 +12,7 @@ from results.errors import ResultsError
 from results.outcomes import csv_order, outcomes
 from results.plan_file import PLAN, PlanFile
 from results.record_folder import RecordFolder
-from results.records import Record
+from results.records import Record, parse_record, render_record
 from results.schema import (
     FAILING_STATUSES,
     OK,
@@ -91,11 +92,14 @@ class Store:
         self._is_read_only = is_read_only
         self._notices: list[str] = []
         self._records = RecordFolder(
-            root / RECORDS, statuses=(OK,), is_read_only=is_read_only, notices=self._notices
+            root / RECORDS,
+            parse=partial(_parse, statuses=(OK,)),
+            is_read_only=is_read_only,
+            notices=self._notices,
         )
         self._failures = RecordFolder(
             root / FAILURES,
-            statuses=FAILING_STATUSES,
+            parse=partial(_parse, statuses=FAILING_STATUSES),
             is_read_only=is_read_only,
             notices=self._notices,
         )
@@ -128,10 +132,11 @@ class Store:
         Raises:
             ResultsError: The status is not ok, a sample is of another stage, or the disk refuses.
         """
+        _require_status(row, statuses=(OK,))
         record = Record(row, tuple(samples))
         with self._writing():
-            if row.status != OK or self._records.read(row.record_id) is None:
-                self._records.write(record)
+            if self._records.read(row.record_id) is None:
+                self._records.write(row.record_id, render_record(record))
 
     def read_record(self, record_id: str) -> Record | None:
         """Return a record; None where there is none, or a bad one, which is then set aside."""
@@ -143,8 +148,9 @@ class Store:
         Raises:
             ResultsError: The status is not a failing one, or the disk refuses.
         """
+        _require_status(row, statuses=FAILING_STATUSES)
         with self._writing():
-            self._failures.write(Record(row))
+            self._failures.write(row.record_id, render_record(Record(row)))
 
     def failures(self) -> dict[str, AccuracyRow]:
         """Return the failed rows that no record supersedes, by record_id."""
@@ -214,3 +220,16 @@ class Store:
             raise ResultsError(
                 f"{self.root}: cannot be written: {error.strerror or error}"
             ) from None
+
+
+def _require_status(row: AccuracyRow, *, statuses: Sequence[str]) -> None:
+    if row.status not in statuses:
+        allowed = ", ".join(statuses)
+        raise ResultsError(f"status: one of {allowed} is needed, not {row.status!r}")
+
+
+def _parse(content: bytes, record_id: str, *, statuses: Sequence[str]) -> Record:
+    record = parse_record(content, record_id=record_id)
+    if record.row.status not in statuses:
+        raise ResultsError(f"a row with status {record.row.status} does not belong here")
+    return record

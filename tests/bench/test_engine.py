@@ -71,10 +71,20 @@ def rows_of(folder, model):
 DONE = [(2, "ok", 1, None), (4, "ok", 1, None)]
 
 
-def orders(count=1, *, model="rnn", seconds=60.0):
+def runs(count=1, *, model="rnn"):
     settings = Settings(lengths=(2,), seeds=tuple(range(1, count + 1)))
-    runs = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS[model]])
-    return [Order(run=each, attempt=1, time_limit_seconds=seconds) for each in runs]
+    return plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS[model]])
+
+
+def message_of(each, folder):
+    return {"run": each.to_json(), "out": str(folder), "attempt": 1}
+
+
+def orders(folder, count=1, *, model="rnn"):
+    return [
+        Order(each.run_id, "bench.model_run", message_of(each, folder), time_limit_seconds=60.0)
+        for each in runs(count, model=model)
+    ]
 
 
 def test_children_that_do_their_work_leave_all_rows(children, tmp_path):
@@ -251,12 +261,16 @@ def test_stop_ends_what_runs_and_begins_nothing_more(children, tmp_path):
     children.do(rnn="done", seq2seq="with a grandchild")
     hangs = threading.Event()
 
-    def on_event(run, event):
+    def on_event(order, event):
         if "hangs" in event:
             hangs.set()
 
     local = LocalEngine(out=tmp_path, jobs=1)
-    listed = [*orders(), *orders(model="seq2seq"), *orders(2)]
+    listed = [
+        *orders(tmp_path),
+        *orders(tmp_path, model="seq2seq"),
+        *orders(tmp_path, 2),
+    ]
     ends = local.execute(listed, on_event=on_event)
     try:
         assert next(ends).exit_code == 0
@@ -281,7 +295,7 @@ def test_as_many_children_at_a_time_as_asked_for(children, tmp_path, monkeypatch
     out = tmp_path / "results"
     out.mkdir()
     local = LocalEngine(out=out, jobs=jobs)
-    ends = list(local.execute(orders(4), on_event=lambda run, event: None))
+    ends = list(local.execute(orders(out, 4), on_event=lambda order, event: None))
     local.stop()
     assert [end.exit_code for end in ends] == [0, 0, 0, 0]
     times = [json.loads(path.read_text(encoding="utf-8")) for path in stamps.glob("*.ended")]
@@ -297,16 +311,14 @@ def test_as_many_children_at_a_time_as_asked_for(children, tmp_path, monkeypatch
 
 def test_child_of_a_measurement_gives_its_events_in_turn(children, tmp_path):
     children.do(rnn="done")
-    (order,) = orders()
-    message = {"run": order.run.to_json(), "out": str(tmp_path), "attempt": 1}
-    (event,) = child_events("bench.throughput", message, out=tmp_path)
-    (row,) = order.run.planned_rows()
+    (only,) = runs()
+    (event,) = child_events("bench.throughput", message_of(only, tmp_path), out=tmp_path)
+    (row,) = only.planned_rows()
     assert event == {"record": row.record_id}
 
 
 def test_child_of_a_measurement_that_fails_is_an_error_that_names_its_log(children, tmp_path):
     children.do(rnn="status 3")
-    (order,) = orders()
-    message = {"run": order.run.to_json(), "out": str(tmp_path), "attempt": 1}
+    (only,) = runs()
     with pytest.raises(ResultsError, match=r"exit status 3; see .*bench\.throughput\.log"):
-        list(child_events("bench.throughput", message, out=tmp_path))
+        list(child_events("bench.throughput", message_of(only, tmp_path), out=tmp_path))

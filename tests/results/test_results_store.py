@@ -8,10 +8,10 @@ import pytest
 from result_rows import accuracy_row, failed, filled_store, run_rows, sample_of, throughput_row
 
 from results import sealed
+from results import store as store_module
 from results.columns import to_json
 from results.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.record_folder import RecordFolder
 from results.schema import NOT_REACHED, OK, AccuracyRow, planned
 from results.store import LEFT, Store, open_store
 
@@ -251,13 +251,13 @@ def test_records_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     rows = run_rows("a", lengths=LENGTHS)
     filled_store(tmp_path, rows)
     parsed = []
-    accept = RecordFolder._accept
+    parse = store_module.parse_record
 
-    def count(self: RecordFolder, content: bytes, record_id: str) -> Any:
+    def count(content: bytes, *, record_id: str) -> Any:
         parsed.append(record_id)
-        return accept(self, content, record_id)
+        return parse(content, record_id=record_id)
 
-    monkeypatch.setattr(RecordFolder, "_accept", count)
+    monkeypatch.setattr(store_module, "parse_record", count)
     store = open_store(tmp_path, create=True)
     for _ in range(3):
         store.statuses()

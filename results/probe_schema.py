@@ -1,0 +1,120 @@
+"""The row types of what probes find: why a stage answers as it does, in finer tables."""
+
+from dataclasses import dataclass
+
+from results.columns import check_row
+from results.layout import column, optional
+
+INITIAL, TRAINED = "initial", "trained"
+GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"
+INFLUENCE_MEASURES = (GRADIENT, OCCLUSION, CONTEXT)
+MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRow:
+    """What every row of a probe begins with: the stage and the length, as in accuracy.csv."""
+
+    task: str = column("name", "Task.")
+    model: str = column("name", "Model.")
+    protocol: str = column("name", "Training protocol.")
+    seed: int = column("number", "Seed of the model run.")
+    train_length: int = column("items", "Largest source length that the stage trained on.")
+    length: int = column("items", "Source length.")
+    config_id: str = column("identifier", "Hash of all settings.")
+
+    def __post_init__(self) -> None:
+        check_row(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRow(ProbeRow):
+    """How the answers of one record are wrong: one row of errors.csv."""
+
+    wrong_items: float = column("items", "Mean number of wrong items per answer, free-running.")
+    edit_distance_items: float = column(
+        "items",
+        "Mean Levenshtein distance of answer and target: below wrong_items where an answer has "
+        "slipped by a place and goes on rightly.",
+    )
+    correct_prefix_items: float = column("items", "Mean number of items before the first error.")
+    teacher_forcing_gap: float = column(
+        "ratio", "Teacher-forced less free-running token accuracy: what derailing costs."
+    )
+    test_sequences: int = column("sequences", "Number of test sequences.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionRow(ProbeRow):
+    """How one position of the answer is answered: one row of positions.csv."""
+
+    output_item: int = column("items", "Position in the answer, from 1.")
+    token_accuracy: float = column("fraction", "Share of sequences with this item right.")
+    teacher_forced_token_accuracy: float = column(
+        "fraction", "Share of sequences with it right, given the true items before it."
+    )
+    first_error_fraction: float = column(
+        "fraction", "Share of sequences whose first error is here, free-running."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignmentRow(ProbeRow):
+    """Where the attention of one record looks, teacher-forced: one row of alignment.csv."""
+
+    aligned_fraction: float = column(
+        "fraction", "Share of output items whose largest weight is at a true source position."
+    )
+    near_fraction: float = column(
+        "fraction", "Share whose largest weight is at most one position off."
+    )
+    best_offset_items: float = column(
+        "items", "The one offset from the true position at which most largest weights are."
+    )
+    best_offset_fraction: float = column(
+        "fraction", "Share of output items whose largest weight is at that offset."
+    )
+    aligned_mass: float = column("fraction", "Mean weight on the true source positions.")
+    near_mass: float = column("fraction", "Mean weight at most one position off.")
+    weight_entropy_bits: float = column("bits", "Mean entropy of the weights of an output item.")
+    occlusion_agreement_fraction: float | None = optional(
+        "fraction",
+        "Share of output items whose largest weight and largest effect of occlusion are at one "
+        "source position, of the positions occluded.",
+    )
+    test_sequences: int = column("sequences", "Number of test sequences.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfluenceRow(ProbeRow):
+    """How much one source position moves the answer: one row of influence.csv.
+
+    The effects are means over test sequences and output items, teacher-forced. Their unit is that
+    of the measure. gradient: norm of the gradient of the margin, the true logit less the largest
+    other, to the embedding of the source item. occlusion: loss of log-probability of the true
+    item, in nats, when the source item is replaced by another symbol. context: norm of the
+    derivative of the final state to the embedding.
+    """
+
+    parameters: str = column("name", "Which parameters.", choices=(INITIAL, TRAINED))
+    measure: str = column("name", "How it is measured.", choices=INFLUENCE_MEASURES)
+    source_item: int = column("items", "Position in the source, from 1.")
+    effect: float = column("of the measure", "Mean effect on all output items.")
+    aligned_effect: float | None = optional(
+        "of the measure", "Mean effect on the output items that are copies of this source item."
+    )
+    largest_early_effect: float | None = optional(
+        "of the measure",
+        "Largest effect, in absolute value, on an output item before this position.",
+    )
+    test_sequences: int = column("sequences", "Number of test sequences.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapRow(ProbeRow):
+    """One cell of a map from output to source: one row of maps.csv, kept for one seed."""
+
+    measure: str = column("name", "What it shows.", choices=MAP_MEASURES)
+    output_item: int = column("items", "Position in the answer, from 1.")
+    source_item: int = column("items", "Position in the source, from 1.")
+    value: float = column("of the measure", "Weight of attention, or effect as in influence.csv.")
