@@ -115,7 +115,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="updates per stage at most, reached up to length 10; fewer above",
     )
-    add("--learning-rate", metavar="X", help="for calibration; the same for every model")
+    add(
+        "--learning-rate",
+        metavar="X",
+        help="up to length 30, lower above; for calibration, the same for every model",
+    )
     add("--test-lengths", metavar="RANGE", help="also test every stage at these lengths")
     add_place_options(parser)
     add("--jobs", metavar="N", help="model runs at a time (default: physical cores; 1 on cuda)")

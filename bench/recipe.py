@@ -12,13 +12,14 @@ class Recipe:
     A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
     when validation cross-entropy has not fallen by `plateau_fall` over `plateau_fraction` of the
     budget, or at its budget. Budgets are counted in updates. Above `full_budget_length` they
-    fall as 1 / length, so that every stage may train on the same number of tokens. Within a stage
-    the learning rate is constant, then falls linearly with the budget; the first stage of a model
-    begins with a warm-up.
+    fall as 1 / length, so that every stage may train on the same number of tokens. Above
+    `full_rate_length` the learning rate falls as 1 / sqrt(length). Within a stage it is constant,
+    then falls linearly with the budget; the first stage of a model begins with a warm-up.
 
     Attributes:
         batch_size: Sequences per update.
-        learning_rate: Adam's step size in the constant part of a stage.
+        learning_rate: Adam's step size in the constant part of a stage on short sequences.
+        full_rate_length: Length up to which it is that.
         beta2: Adam's decay of squared gradients. Items that are still wrong become rare, and the
             usual 0.999 remembers larger gradients for longer than a stage lasts.
         stage_budget_updates: Updates that a stage may take at most, at any length.
@@ -35,7 +36,8 @@ class Recipe:
     """
 
     batch_size: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
+    full_rate_length: int = 30
     beta2: float = 0.98
     stage_budget_updates: int = 7000
     full_budget_length: int = 10
@@ -69,9 +71,15 @@ class Recipe:
             for length in lengths
         )
 
-    def learning_rate_at(self, update: int, *, budget_updates: int, is_first: bool) -> float:
-        """Return the learning rate of an update, counted from 0 within its stage."""
-        rate = self.learning_rate
+    def learning_rate_at(
+        self, update: int, *, length: int, budget_updates: int, is_first: bool
+    ) -> float:
+        """Return the learning rate of an update, counted from 0 within its stage.
+
+        Args:
+            length: Source length of its batch.
+        """
+        rate = self.learning_rate * math.sqrt(min(1.0, self.full_rate_length / length))
         if is_first and update < self.warmup_updates:
             rate *= (update + 1) / self.warmup_updates
         progress = (update + 1) / budget_updates

@@ -163,7 +163,9 @@ def train_stage(
         batch = sample_batch(
             task, draw, batch_size=recipe.batch_size, length=length, symbols=symbols, split="train"
         ).to(device)
-        rate = recipe.learning_rate_at(update, budget_updates=budget_updates, is_first=is_first)
+        rate = recipe.learning_rate_at(
+            update, length=length, budget_updates=budget_updates, is_first=is_first
+        )
         for group in trajectory.optimizer.param_groups:
             group["lr"] = rate
         loss = train_update(

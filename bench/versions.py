@@ -4,6 +4,6 @@ Raise one by one whenever a change to what it names changes the numbers; stored 
 older version then no longer count as done.
 """
 
-RECIPE_VERSION = 1  # train, recipe, protocols, lengths (the ladder), seeding
+RECIPE_VERSION = 2  # train, recipe, protocols, lengths (the ladder), seeding
 EVALUATOR_VERSION = 1  # evaluate
 PROBE_VERSION = 1  # findings, anatomy, alignment, influence; in no id

@@ -165,7 +165,7 @@ class AccuracyRow:
     embedding: int = column("units", "Embedding size.")
     encoder: str = column("name", "Encoder direction: bi or uni.")
     batch_size: int = column("sequences", "Training batch size.")
-    learning_rate: float = column("number", "Peak learning rate.")
+    learning_rate: float = column("number", "Learning rate at its peak, on short sequences.")
     budget_updates: int = column("updates", "Most updates that any stage may take.")
     stage_budget_updates: int = column("updates", "Most updates that this stage may take.")
     warmup_updates: int = column("updates", "Updates over which the learning rate rises.")

@@ -141,13 +141,25 @@ def test_validated_exact_match_is_the_greedy_one(builder):
 
 def test_learning_rate_warms_up_once_is_constant_and_falls():
     recipe = Recipe(learning_rate=1e-3, warmup_updates=100, final_fraction=0.1)
-    first = [recipe.learning_rate_at(u, budget_updates=1000, is_first=True) for u in range(1000)]
+
+    def rate(update, *, is_first):
+        return recipe.learning_rate_at(update, length=10, budget_updates=1000, is_first=is_first)
+
+    first = [rate(update, is_first=True) for update in range(1000)]
     assert first[0] == pytest.approx(1e-5)
     assert first[99] == first[100] == pytest.approx(1e-3)
     assert first[-1] == pytest.approx(1e-4)
-    assert recipe.learning_rate_at(0, budget_updates=1000, is_first=False) == pytest.approx(1e-3)
-    after = [rate for u, rate in enumerate(first) if u >= 100]
-    assert after == sorted(after, reverse=True)
+    assert rate(0, is_first=False) == pytest.approx(1e-3)
+    assert first[100:] == sorted(first[100:], reverse=True)
+
+
+def test_learning_rate_falls_with_the_square_root_of_the_length():
+    recipe = Recipe(learning_rate=1e-3, full_rate_length=30)
+    rates = [
+        recipe.learning_rate_at(0, length=length, budget_updates=1000, is_first=False)
+        for length in (1, 30, 120, 3000)
+    ]
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 1e-4])
 
 
 def test_streams_are_distinct_and_without_the_model():
