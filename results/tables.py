@@ -60,6 +60,20 @@ def read_samples(folder: Path) -> pd.DataFrame:
     return _read(folder, SAMPLES)
 
 
+def read_probes(folder: Path, name: str) -> pd.DataFrame:
+    """Return one of the finer tables, in the order of the file; without rows where it is absent.
+
+    Args:
+        name: errors.csv, positions.csv, alignment.csv, influence.csv or maps.csv.
+
+    Raises:
+        ResultsError: It does not verify, or breaks the schema; says what to do.
+    """
+    if not (folder / name).is_file():
+        return pd.DataFrame(columns=[item.name for item in columns_of(ROW_TYPES[name])])
+    return _read(folder, name)
+
+
 def _read(folder: Path, name: str) -> pd.DataFrame:
     rows = read_rows(folder, name)
     return pd.DataFrame(

@@ -1,0 +1,144 @@
+"""The five claims, the numbers that tell whether they hold, and their thresholds.
+
+The thresholds were written before the runs that they judge.
+"""
+
+from dataclasses import dataclass
+
+from results.claim_effects import (
+    ATTENTION,
+    Effects,
+    accuracy_gap,
+    alignment_at_longest,
+    context_ratio,
+    early_effects,
+    length_ratio,
+    recency,
+    uniform_share,
+)
+
+SCORES = {
+    "carried_share": "bits carried, of all bits",
+    "normalised_accuracy": "accuracy, free-running",
+    "normalised_forced_accuracy": "accuracy, teacher-forced",
+}
+TRAIN_COMMAND = "python -m bench.run --preset claims"
+PROBE_COMMAND = "python -m bench.probe"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number that tells whether a claim holds.
+
+    Attributes:
+        claim: C1 to C5.
+        name: What is measured, in words.
+        threshold: Where the claim begins to hold.
+        is_at_least: Whether it holds from there upwards, or downwards.
+        effects: From the evidence to a table task, seed, effect; NaN where it cannot be told.
+        command: What would measure it.
+    """
+
+    claim: str
+    name: str
+    threshold: float
+    is_at_least: bool
+    effects: Effects
+    command: str = TRAIN_COMMAND
+
+
+CLAIMS: dict[str, str] = {
+    "C1": "A Seq2Seq cannot take the whole context into account once sequences are long.",
+    "C2": "An RNN that answers at once sees only the inputs up to now, and is less accurate than "
+    "Seq2Seq where the whole sequence is needed.",
+    "C3": "In a long sequence the later inputs influence a Seq2Seq far more than the earlier ones.",
+    "C4": "Attention links each output item directly to the input items it should look at.",
+    "C5": "That link is what removes the loss with length.",
+}
+
+
+MEASURES: tuple[Measure, ...] = (
+    *(
+        Measure(
+            claim="C1",
+            name=f"L50 of {model} / L50 of seq2seq: {words}",
+            threshold=2.0,
+            is_at_least=True,
+            effects=length_ratio(score, model, decisive=2.0),
+        )
+        for score, words in SCORES.items()
+        for model in ATTENTION
+    ),
+    Measure(
+        claim="C2",
+        name="largest effect of an input on an earlier output of rnn-aligned",
+        threshold=0.0,
+        is_at_least=False,
+        effects=early_effects,
+        command=PROBE_COMMAND,
+    ),
+    Measure(
+        claim="C2",
+        name="accuracy of seq2seq less rnn-aligned, at the longest length that seq2seq solves",
+        threshold=0.1,
+        is_at_least=True,
+        effects=accuracy_gap(where="solved"),
+    ),
+    Measure(
+        claim="C2",
+        name="accuracy of seq2seq less rnn-aligned, at the longest length",
+        threshold=0.1,
+        is_at_least=True,
+        effects=accuracy_gap(where="longest"),
+    ),
+    *(
+        measure
+        for encoder in ("uni", "bi")
+        for measure in (
+            Measure(
+                claim="C3",
+                name=f"last less first source position at one output, encoder {encoder}: "
+                "occlusion, relative to the mean",
+                threshold=0.5,
+                is_at_least=True,
+                effects=recency(encoder),
+                command=PROBE_COMMAND,
+            ),
+            Measure(
+                claim="C3",
+                name=f"last by first quarter of the source, encoder {encoder}: "
+                "norm of d context / d x_j",
+                threshold=2.0,
+                is_at_least=True,
+                effects=context_ratio(encoder),
+                command=PROBE_COMMAND,
+            ),
+        )
+    ),
+    *(
+        Measure(
+            claim="C4",
+            name=f"{words}, {model}",
+            threshold=0.9,
+            is_at_least=True,
+            effects=alignment_at_longest(column, model),
+            command=PROBE_COMMAND,
+        )
+        for column, words in (
+            ("aligned_fraction", "largest weight at the true position"),
+            ("near_fraction", "largest weight at most one position off"),
+            ("occlusion_agreement_fraction", "largest weight where occlusion hurts most"),
+        )
+        for model in ATTENTION
+    ),
+    *(
+        Measure(
+            claim="C5",
+            name=f"what uniform weights gain of what dot attention gains: {words}",
+            threshold=0.1,
+            is_at_least=False,
+            effects=uniform_share(score),
+        )
+        for score, words in SCORES.items()
+    ),
+)

@@ -1,0 +1,93 @@
+"""From one effect per seed to a verdict on a claim: the rule, and nothing else."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from results.summary import CONFIDENCE
+
+SUPPORTED, REFUTED, INCONCLUSIVE, NOT_MEASURED = (
+    "SUPPORTED",
+    "REFUTED",
+    "INCONCLUSIVE",
+    "not measured",
+)
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the seeds say about a claim.
+
+    Attributes:
+        effect: Mean over the seeds whose effect is known; NaN without one.
+        low: Lower end of its 95 % t-interval; NaN below two seeds.
+        high: Upper end.
+        n: Seeds whose effect is known.
+        unknown: Seeds whose effect cannot be told.
+        verdict: SUPPORTED, REFUTED or INCONCLUSIVE.
+    """
+
+    effect: float
+    low: float
+    high: float
+    n: int
+    unknown: int
+    verdict: str
+
+
+def judge(effects: Sequence[float], *, threshold: float, is_at_least: bool) -> Finding:
+    """Hold the effects of the seeds against a threshold.
+
+    SUPPORTED where every seed, of at least three, lies beyond the threshold, REFUTED where every
+    seed lies on the other side of it, else INCONCLUSIVE: with so few seeds no test of
+    significance could be passed, so the rule is simpler and stricter.
+
+    Args:
+        effects: One per seed; NaN where it cannot be told.
+        threshold: Where the claim begins to hold.
+        is_at_least: Whether the claim holds from the threshold upwards, or downwards.
+    """
+    values = np.asarray(effects, dtype=float)
+    known = values[~np.isnan(values)]
+    low, high = _interval(known)
+    return Finding(
+        effect=float(known.mean()) if len(known) else math.nan,
+        low=low,
+        high=high,
+        n=len(known),
+        unknown=len(values) - len(known),
+        verdict=_verdict(values, threshold=threshold, is_at_least=is_at_least),
+    )
+
+
+def _verdict(values: np.ndarray, *, threshold: float, is_at_least: bool) -> str:
+    if len(values) < FEWEST_SEEDS or np.isnan(values).any():
+        return INCONCLUSIVE
+    holds = values >= threshold if is_at_least else values <= threshold
+    if holds.all():
+        return SUPPORTED
+    return INCONCLUSIVE if holds.any() else REFUTED
+
+
+def overall(verdicts: Sequence[str]) -> str:
+    """Return the verdict that all of them share, else INCONCLUSIVE.
+
+    What was not measured does not count; where nothing was, neither is the whole.
+    """
+    measured = {verdict for verdict in verdicts if verdict != NOT_MEASURED}
+    if not measured:
+        return NOT_MEASURED
+    return measured.pop() if len(measured) == 1 else INCONCLUSIVE
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the t-interval of the mean."""
+    n = len(values)
+    if n < 2 or not np.isfinite(values).all():
+        return math.nan, math.nan
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    return float(values.mean() - half), float(values.mean() + half)
