@@ -26,6 +26,7 @@ from results.probe_schema import (
     INITIAL,
     OCCLUSION,
     TRAINED,
+    TRUTH,
     AlignmentRow,
     ErrorRow,
     InfluenceRow,
@@ -211,8 +212,9 @@ def map_rows(subject: Subject, effects: Sequence[Effects], weights: Tensor | Non
     """Return mean maps of the trained model, at spread positions of both sides."""
     maps = [each for each in effects if each.parameters == TRAINED]
     if weights is not None:
-        positions = [torch.arange(size) for size in weights.shape[1:]]
-        maps.append(Effects(TRAINED, ATTENTION, weights, *positions))
+        maps.append(Effects(TRAINED, ATTENTION, weights, *map(torch.arange, weights.shape[1:])))
+    truth = subject.task.align(subject.batch.source)
+    maps.append(Effects(TRAINED, TRUTH, truth, *map(torch.arange, truth.shape[1:])))
     shown = {
         position
         for size in subject.batch.target.shape[1:]

@@ -11,10 +11,11 @@ class Recipe:
 
     A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
     when validation cross-entropy has not fallen by `plateau_fall` over `plateau_fraction` of the
-    budget, or at its budget. Budgets are counted in updates. Above `full_budget_length` they
-    fall as 1 / length, so that every stage may train on the same number of tokens. Above
-    `full_rate_length` the learning rate falls as 1 / sqrt(length). Within a stage it is constant,
-    then falls linearly with the budget; the first stage of a model begins with a warm-up.
+    budget while exact match is below `plateau_accuracy`, or at its budget. Budgets are counted in
+    updates. From `full_budget_length` to `least_budget_length` they fall as 1 / length, so that
+    every stage may train on the same number of tokens, and above it they stay. Above
+    `full_rate_length` the learning rate falls with the cube root of the length. Within a stage it
+    is constant, then falls linearly with the budget; a model's first stage begins with a warm-up.
 
     Attributes:
         batch_size: Sequences per update.
@@ -24,6 +25,7 @@ class Recipe:
             usual 0.999 remembers larger gradients for longer than a stage lasts.
         stage_budget_updates: Updates that a stage may take at most, at any length.
         full_budget_length: Length up to which a stage may take them all.
+        least_budget_length: Length from which a stage may take the fewest.
         warmup_updates: Updates of linear warm-up, once per model.
         constant_fraction: Part of the budget with a constant learning rate.
         final_fraction: Learning rate at the end of the budget, as a part of `learning_rate`.
@@ -33,6 +35,8 @@ class Recipe:
         validate_every_updates: Updates between validations.
         plateau_fraction: Part of the budget without a fall after which a stage ends.
         plateau_fall: Fall of validation cross-entropy that counts, relative to the best so far.
+        plateau_accuracy: Validated exact match from which there is no plateau: what is wrong then
+            are rare slips, which go when the learning rate has fallen.
     """
 
     batch_size: int = 32
@@ -41,6 +45,7 @@ class Recipe:
     beta2: float = 0.98
     stage_budget_updates: int = 7000
     full_budget_length: int = 10
+    least_budget_length: int = 140
     warmup_updates: int = 100
     constant_fraction: float = 0.3
     final_fraction: float = 0.02
@@ -50,6 +55,7 @@ class Recipe:
     validate_every_updates: int = 50
     plateau_fraction: float = 0.5
     plateau_fall: float = 0.002
+    plateau_accuracy: float = 0.5
 
     def __post_init__(self) -> None:
         if self.stage_budget_updates < 1:
@@ -66,7 +72,7 @@ class Recipe:
             math.ceil(
                 self.stage_budget_updates
                 * self.full_budget_length
-                / max(length, self.full_budget_length)
+                / min(max(length, self.full_budget_length), self.least_budget_length)
             )
             for length in lengths
         )
@@ -79,7 +85,7 @@ class Recipe:
         Args:
             length: Source length of its batch.
         """
-        rate = self.learning_rate * math.sqrt(min(1.0, self.full_rate_length / length))
+        rate = self.learning_rate * min(1.0, self.full_rate_length / length) ** (1 / 3)
         if is_first and update < self.warmup_updates:
             rate *= (update + 1) / self.warmup_updates
         progress = (update + 1) / budget_updates

@@ -184,7 +184,8 @@ def train_stage(
                 break
             if validation.cross_entropy_bits < best_bits * (1 - recipe.plateau_fall):
                 best_bits, best_update = validation.cross_entropy_bits, done
-            if done - best_update >= recipe.plateau_fraction * budget_updates:
+            is_flat = done - best_update >= recipe.plateau_fraction * budget_updates
+            if is_flat and validation.sequence_accuracy < recipe.plateau_accuracy:
                 stopped_because = "plateau"
                 break
     if not math.isfinite(validation.cross_entropy_bits):

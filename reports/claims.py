@@ -19,11 +19,11 @@ from reports.command import (
     rows_of_configurations,
     shown,
 )
-from reports.curves import own_length_rows
+from reports.curves import own_length_rows, require_one_configuration
 from results.claim_effects import Evidence
 from results.claims import CLAIMS, MEASURES, Measure
 from results.csv_files import ALIGNMENT, INFLUENCE
-from results.summary import one_configuration
+from results.summary import check_groups
 from results.tables import read_accuracy, read_probes
 from results.verdicts import NOT_MEASURED, Finding, judge, overall
 
@@ -110,14 +110,16 @@ def evidence_of(folder: Path, *, config_ids: Sequence[str]) -> Evidence:
     """Read what claims are judged by, of one size of state and alphabet.
 
     Raises:
-        ResultsError: A CSV is damaged, or a model was run with several settings.
+        ResultsError: A CSV is damaged, models were run with several settings, or a seed has two
+            rows of one length, from several protocols or paths.
         NothingToReport: There is no row of accuracy.csv.
     """
     accuracy = own_length_rows(rows_of_configurations(read_accuracy(folder), config_ids))
     if accuracy.empty:
         raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
     for _, rows in accuracy.groupby("encoder"):
-        one_configuration(rows)
+        require_one_configuration(rows)
+    check_groups(accuracy, "status", ["task", "model", "encoder", "seed"], unit="length")
     encoders = accuracy.drop_duplicates("config_id").set_index("config_id")["encoder"]
     influence = own_length_rows(read_probes(folder, INFLUENCE))
     alignment = own_length_rows(read_probes(folder, ALIGNMENT))

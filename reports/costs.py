@@ -1,17 +1,15 @@
 """From rows of throughput.csv to the curves of its figures: statistics, no drawing."""
 
-import re
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from reports.settings import split
 from results.errors import ResultsError
 from results.growth import growth, shortest_fitted_length
 from results.schema import NOISY, OK
 
 SETTINGS = ["device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "symbols"]
-SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
 PHASES = {
     "train_step": "training step",
     "forward": "teacher-forced forward pass",
@@ -70,21 +68,7 @@ def split_by_setting(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Timings of two machines, sizes or numbers of threads never stand in one figure.
     """
     batches = frame.groupby(["phase"])["batch_size"].nunique()
-    names = [*SETTINGS, "batch_size"] if (batches > 1).any() else SETTINGS
-    differing = [name for name in names if frame[name].nunique(dropna=False) > 1]
-    if not differing:
-        return {"": frame}
-    groups = frame.groupby(differing, dropna=False)
-    return {
-        "".join(_slug(name, value) for name, value in zip(differing, values, strict=True)): rows
-        for values, rows in groups
-    }
-
-
-def _slug(name: str, value: Any) -> str:
-    text = "unnamed" if pd.isna(value) else str(value)
-    words = text if name in SELF_EXPLAINING else f"{name} {text}"
-    return "-" + re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+    return split(frame, [*SETTINGS, "batch_size"] if (batches > 1).any() else SETTINGS)
 
 
 def costs_of(frame: pd.DataFrame) -> Costs:

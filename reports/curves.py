@@ -1,5 +1,6 @@
 """From rows of accuracy.csv to the curves of a figure: selection, statistics, facts; no drawing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -118,8 +119,11 @@ def own_length_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[is_own | (is_mixed & is_within)]
 
 
-def curves_of(frame: pd.DataFrame) -> Curves:
+def curves_of(frame: pd.DataFrame, *, scores: Sequence[str] = SCORES) -> Curves:
     """Turn the rows of one protocol and configuration into curves.
+
+    Args:
+        scores: The columns that become curves.
 
     Raises:
         ResultsError: The table is empty, holds several protocols, or two rows of one seed for one
@@ -130,13 +134,13 @@ def curves_of(frame: pd.DataFrame) -> Curves:
         raise ResultsError(f"protocol: one is needed, not {', '.join(protocols) or 'none'}")
     rows = own_length_rows(frame)
     _require_one_row_per_point(rows)
-    values = rows[[*SERIES, "length", *SCORES]].melt(
-        id_vars=[*SERIES, "length"], value_vars=list(SCORES), var_name="score"
+    values = rows[[*SERIES, "length", *scores]].melt(
+        id_vars=[*SERIES, "length"], value_vars=list(scores), var_name="score"
     )
     means = pd.concat(
         [
             mean_over_seeds(rows, score, ["task", "model", "length"]).assign(score=score)
-            for score in SCORES
+            for score in scores
         ],
         ignore_index=True,
     )

@@ -49,7 +49,7 @@ CARRIED_BITS = Panel("carried_bits", "bits per sequence", ("target_bits",), is_f
 
 def accuracy_figure(curves: Curves) -> Figure:
     """Draw token accuracy, free-running above teacher-forced, one column per task."""
-    return _draw_curves(
+    return draw_curves(
         curves,
         (FREE_RUNNING, TEACHER_FORCED),
         title="Share of items answered right, by sequence length",
@@ -59,7 +59,7 @@ def accuracy_figure(curves: Curves) -> Figure:
 
 def sequence_figure(curves: Curves) -> Figure:
     """Draw the share of sequences that are right in every item, one column per task."""
-    return _draw_curves(
+    return draw_curves(
         curves,
         (EXACT_MATCH,),
         title="Share of sequences answered without any error, by length",
@@ -70,7 +70,7 @@ def sequence_figure(curves: Curves) -> Figure:
 
 def bits_figure(curves: Curves) -> Figure:
     """Draw the bits that pass from source to output, beside all that the target holds."""
-    return _draw_curves(
+    return draw_curves(
         curves,
         (CARRIED_BITS,),
         title="Information that gets from source to answer, by length",
@@ -79,9 +79,8 @@ def bits_figure(curves: Curves) -> Figure:
     )
 
 
-def _draw_curves(
-    curves: Curves, panels: Sequence[Panel], *, title: str, explanation: str
-) -> Figure:
+def draw_curves(curves: Curves, panels: Sequence[Panel], *, title: str, explanation: str) -> Figure:
+    """Draw a row of panels for each score, one column per task."""
     tasks = sorted(curves.seeds["task"].unique())
     models = style.styles_for(curves.seeds["model"].unique())
     drawn = {name for panel in panels for name in panel.baselines}

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -41,17 +41,38 @@ from reports.curves import (
     require_one_configuration,
 )
 from reports.drawing import accuracy_figure, bits_figure, sequence_figure
+from reports.influence import influence_figure
 from reports.operations import COMPUTE_PROTOCOLS, compute_of
+from reports.probe_curves import (
+    alignment_curves,
+    alignment_figure,
+    error_curves,
+    errors_figure,
+    joined,
+)
+from reports.probe_maps import map_figure, map_lengths, positions_figure
+from reports.settings import split_by_training
 from reports.throughput import memory_figure, throughput_figure
 from results.atomic import replace_file
-from results.csv_files import ACCURACY, THROUGHPUT
-from results.tables import read_accuracy, read_throughput
+from results.csv_files import (
+    ACCURACY,
+    ALIGNMENT,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    PROBE_TABLES,
+    THROUGHPUT,
+)
+from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
+from results.tables import read_accuracy, read_probes, read_throughput
 
 FIGURES: dict[str, Callable[[Curves], Figure]] = {
     "accuracy": accuracy_figure,
     "sequence_accuracy": sequence_figure,
     "carried_bits": bits_figure,
 }
+MOST_SETTINGS = 3
 OUT = Path(__file__).with_name("figures")
 # Without dates and versions the bytes depend on the data alone.
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
@@ -96,8 +117,15 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     with style.themed():
         if len(accuracy):
             chosen = rows_of_configurations(accuracy, config_ids)
-            require_one_configuration(chosen)
-            figures |= _accuracy_figures(chosen)
+            tables = {name: read_probes(folder, name) for name in PROBE_TABLES}
+            parts = split_by_training(chosen)
+            if len(parts) > MOST_SETTINGS:
+                print(f"no figures by length: {len(parts)} settings; choose some with --config ID")
+                parts = {}
+            for suffix, rows in parts.items():
+                require_one_configuration(rows)
+                figures |= _accuracy_figures(rows, suffix=suffix)
+                figures |= _probe_figures(tables, rows, suffix=suffix)
         else:
             print(f"no accuracy figures: {ACCURACY} is absent or empty")
         if len(timings):
@@ -113,13 +141,14 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     return 0
 
 
-def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
+def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     protocols = protocols_of(chosen)
     for protocol in protocols:
         rows = chosen[chosen["protocol"] == protocol]
         # The default keeps its file names when controls join it; the others name themselves.
-        suffix = "" if protocol == DEFAULT_PROTOCOL or len(protocols) == 1 else f"-{protocol}"
+        is_plain = protocol == DEFAULT_PROTOCOL or len(protocols) == 1
+        ending = suffix if is_plain else f"{suffix}-{protocol}"
         curves = curves_of(rows)
         own = own_length_rows(rows)
         counts = [
@@ -128,9 +157,32 @@ def _accuracy_figures(chosen: pd.DataFrame) -> dict[str, Figure]:
         print(f"{protocol}: {', '.join(counts)}")
         for line in (*unfinished_lines(own), *missing_lines(own), *_left_out(curves)):
             print(line)
-        figures |= {f"{name}{suffix}": draw(curves) for name, draw in FIGURES.items()}
-        figures |= _compute_figure(rows, protocol=protocol, suffix=suffix)
+        figures |= {f"{name}{ending}": draw(curves) for name, draw in FIGURES.items()}
+        figures |= _compute_figure(rows, protocol=protocol, suffix=ending)
     return figures
+
+
+def _probe_figures(
+    tables: Mapping[str, pd.DataFrame], accuracy: pd.DataFrame, *, suffix: str
+) -> dict[str, Figure]:
+    """Draw what probes found of these rows of accuracy.csv, trained up to the length tested."""
+    own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
+    found = {name: joined(table, own) for name, table in tables.items()}
+    figures: dict[str, Figure] = {}
+    if len(found[ERRORS]):
+        figures["errors"] = errors_figure(error_curves(found[ERRORS]))
+        figures["positions"] = positions_figure(found[POSITIONS])
+    if len(found[ALIGNMENT]):
+        figures["alignment"] = alignment_figure(alignment_curves(found[ALIGNMENT]))
+    if len(found[INFLUENCE]):
+        length = int(found[INFLUENCE]["length"].max())
+        figures["influence"] = influence_figure(found[INFLUENCE], length=length)
+    for measure in (ATTENTION, OCCLUSION, GRADIENT):
+        maps = found[MAPS]
+        for length in map_lengths(maps[maps["measure"] == measure]):
+            figure = map_figure(maps, measure=measure, length=length)
+            figures[f"map_{measure}_{length}"] = figure
+    return {f"{name}{suffix}": figure for name, figure in figures.items()}
 
 
 def _compute_figure(rows: pd.DataFrame, *, protocol: str, suffix: str) -> dict[str, Figure]:

@@ -53,6 +53,7 @@ class Frame:
         caption: What a reader has to know; wrapped to the width.
         notes: What stands between the panels and the caption.
         left_inches: Room for the labels of the first column.
+        right_inches: Room beside the last column.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Frame:
     caption: str
     notes: Notes | None = None
     left_inches: float = LEFT_INCHES
+    right_inches: float = RIGHT_INCHES
 
 
 def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
@@ -72,7 +74,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     """
     width = max(
         style.LEAST_WIDTH_INCHES,
-        frame.left_inches + RIGHT_INCHES + len(frame.columns) * style.PANEL_WIDTH_INCHES,
+        frame.left_inches + frame.right_inches + len(frame.columns) * style.PANEL_WIDTH_INCHES,
     )
     text_width = width - 2 * EDGE_INCHES
     title = textwrap.wrap(frame.title, int(text_width / TITLE_CHARACTER_INCHES))
@@ -93,7 +95,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
         squeeze=False,
         gridspec_kw={
             "left": frame.left_inches / width,
-            "right": 1 - RIGHT_INCHES / width,
+            "right": 1 - frame.right_inches / width,
             "bottom": below / height,
             "top": 1 - above / height,
             "wspace": 0.11,
@@ -113,7 +115,7 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     for number, line in enumerate(lines):
         top = above_legend + LEGEND_LINE_INCHES * number
         _draw_legend_line(figure, line, left=left, top=1 - top / height)
-    middle = (frame.left_inches + width - RIGHT_INCHES) / 2
+    middle = (frame.left_inches + width - frame.right_inches) / 2
     figure.text(
         middle / width,
         (below - 0.36) / height,

@@ -59,11 +59,9 @@ def _curve_rows(evidence: Evidence, *models: str, encoder: str = "bi") -> pd.Dat
 
 def _wide(evidence: Evidence, score: str, *models: str) -> pd.DataFrame:
     """Return a score by (task, seed, length), one column for each model; only complete rows."""
-    rows = _curve_rows(evidence, *models)
-    if rows.empty:
-        return pd.DataFrame(columns=list(models))
-    table = rows.pivot_table(index=["task", "seed", "length"], columns="model", values=score)
-    return table.reindex(columns=list(models)).dropna()
+    rows = _curve_rows(evidence, *models).dropna(subset=score)
+    table = rows.pivot(index=["task", "seed", "length"], columns="model", values=score)
+    return table.reindex(columns=list(models)).dropna().sort_index()
 
 
 def length_ratio(score: str, model: str, *, decisive: float) -> Effects:
@@ -84,9 +82,9 @@ def length_ratio(score: str, model: str, *, decisive: float) -> Effects:
 
     def effects(evidence: Evidence) -> pd.DataFrame:
         rows = _curve_rows(evidence, PLAIN, model)
-        if {PLAIN, model} - {*rows["model"]}:
-            return _table([])
         found = crossings(rows, score, ["task", "model"])
+        if {PLAIN, model} - {*found["model"]}:
+            return _table([])
         curves = found.pivot(index=["task", "seed"], columns="model", values=["kind", "length"])
         both = curves.dropna(subset=[("kind", PLAIN), ("kind", model)])
         return _table([(*names, ratio(each)) for names, each in both.iterrows()])  # type: ignore[misc]
@@ -199,7 +197,8 @@ def alignment_at_longest(column: str, model: str) -> Effects:
         rows = evidence.alignment
         if rows.empty:
             return _table([])
-        rows = rows[(rows["model"] == model) & rows[column].notna()].sort_values("length")
+        is_wanted = (rows["model"] == model) & (rows["encoder"] == "bi") & rows[column].notna()
+        rows = rows[is_wanted].sort_values("length")
         last = rows.groupby(["task", "seed"])[column].last()
         return last.rename("effect").reset_index()
 

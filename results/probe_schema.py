@@ -8,7 +8,8 @@ from results.layout import column, optional
 INITIAL, TRAINED = "initial", "trained"
 GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"
 INFLUENCE_MEASURES = (GRADIENT, OCCLUSION, CONTEXT)
-MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT)
+TRUTH = "truth"
+MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT, TRUTH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +118,8 @@ class MapRow(ProbeRow):
     measure: str = column("name", "What it shows.", choices=MAP_MEASURES)
     output_item: int = column("items", "Position in the answer, from 1.")
     source_item: int = column("items", "Position in the source, from 1.")
-    value: float = column("of the measure", "Weight of attention, or effect as in influence.csv.")
+    value: float = column(
+        "of the measure",
+        "Weight of attention, effect as in influence.csv, or, for truth, share of sequences in "
+        "which the output item is a copy of this source item.",
+    )

@@ -327,9 +327,11 @@ def test_mixed_is_one_stage_on_all_lengths_tested_at_each():
     assert other.run_id != run.run_id
 
 
-def test_budget_is_full_up_to_a_length_and_then_the_same_number_of_tokens():
-    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10)
-    assert [recipe.budget_updates([length]) for length in (1, 10, 30, 90)] == [1000, 1000, 334, 112]
+def test_budget_is_full_then_the_same_number_of_tokens_then_of_updates():
+    recipe = Recipe(stage_budget_updates=1000, full_budget_length=10, least_budget_length=80)
+    lengths = (1, 10, 30, 80, 90, 200)
+    budgets = [recipe.budget_updates([length]) for length in lengths]
+    assert budgets == [1000, 1000, 334, 125, 125, 125]
 
 
 @given(st.integers(1, 10_000), st.lists(st.integers(1, 100_000), min_size=1, max_size=6))

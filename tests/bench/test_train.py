@@ -72,6 +72,9 @@ def test_stage_without_progress_ends_on_the_plateau():
     outcome = train(start(recipe=recipe), recipe=recipe, budget=500)
     assert outcome.stopped_because == "plateau"
     assert outcome.updates == 10 + 500 * 0.1
+    nearly_solved = dataclasses.replace(recipe, plateau_accuracy=0.0)
+    outcome = train(start(recipe=recipe), recipe=nearly_solved, budget=500)
+    assert outcome.stopped_because == "budget"
 
 
 def test_same_seed_gives_the_same_weights_and_moves_no_global_generator():
@@ -153,11 +156,11 @@ def test_learning_rate_warms_up_once_is_constant_and_falls():
     assert first[100:] == sorted(first[100:], reverse=True)
 
 
-def test_learning_rate_falls_with_the_square_root_of_the_length():
+def test_learning_rate_falls_with_the_cube_root_of_the_length():
     recipe = Recipe(learning_rate=1e-3, full_rate_length=30)
     rates = [
         recipe.learning_rate_at(0, length=length, budget_updates=1000, is_first=False)
-        for length in (1, 30, 120, 3000)
+        for length in (1, 30, 240, 30_000)
     ]
     assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 1e-4])
 

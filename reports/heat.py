@@ -1,0 +1,117 @@
+"""Heat maps: panels by task and model, on the frame of the other figures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports import style
+from reports.layout import Frame, empty_figure
+from reports.marks import say_empty
+
+COLOURS = "viridis"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a figure of heat maps shows.
+
+    Attributes:
+        table: row, column (the panels), x, y, value.
+        rows: Panels from top to bottom.
+        columns: Panels from left to right.
+        column_labels: Their titles.
+        ylabel: Label of the vertical axis.
+        value_label: What the colours stand for.
+        limits: Values at the ends of the colours; the largest value by panel where None.
+    """
+
+    table: pd.DataFrame
+    rows: Sequence[str]
+    columns: Sequence[str]
+    column_labels: Sequence[str]
+    ylabel: str
+    value_label: str
+    limits: tuple[float, float] | None = (0.0, 1.0)
+
+
+def draw_grid(
+    grid: Grid,
+    *,
+    title: str,
+    xlabel: str,
+    caption: str,
+    decorate: Callable[[Axes, str, str], None] = lambda axis, row, column: None,
+) -> Figure:
+    """Draw one heat map per panel, with one scale of colours.
+
+    Args:
+        decorate: Draws more onto the panel of a row and a column.
+    """
+    frame = Frame(
+        title=title,
+        columns=grid.column_labels,
+        legends=[],
+        xlabel=xlabel,
+        caption=caption,
+        right_inches=0.62,
+    )
+    figure, axes = empty_figure(frame, rows=len(grid.rows))
+    mesh = None
+    for row, panels in zip(grid.rows, axes, strict=True):
+        for column, axis in zip(grid.columns, panels, strict=True):
+            here = (grid.table["row"] == row) & (grid.table["column"] == column)
+            drawn = _draw_panel(axis, grid.table[here], limits=grid.limits)
+            mesh = drawn or mesh
+            decorate(axis, row, column)
+            axis.grid(visible=False)
+        panels[0].set_ylabel(f"{row}\n{grid.ylabel}")
+    if mesh is not None and grid.limits is not None:
+        _draw_scale(figure, mesh, axes[-1][-1], label=grid.value_label)
+    return figure
+
+
+def _draw_panel(
+    axis: Axes, cells: pd.DataFrame, *, limits: tuple[float, float] | None
+) -> QuadMesh | None:
+    known = cells.dropna(subset="value")
+    if known.empty:
+        say_empty(axis)
+        return None
+    table = known.pivot_table(index="y", columns="x", values="value", aggfunc="first")
+    low, high = limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
+    mesh = axis.pcolormesh(
+        _edges(table.columns.to_numpy(dtype=float)),
+        _edges(table.index.to_numpy(dtype=float)),
+        np.ma.masked_invalid(table.to_numpy(dtype=float)),
+        cmap=COLOURS,
+        vmin=low,
+        vmax=high,
+        rasterized=True,
+    )
+    axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    return mesh
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Return the borders of cells around these centres, half way to their neighbours."""
+    if len(centres) == 1:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    between = (centres[:-1] + centres[1:]) / 2
+    first, last = 2 * centres[0] - between[0], 2 * centres[-1] - between[-1]
+    return np.concatenate([[first], between, [last]])
+
+
+def _draw_scale(figure: Figure, mesh: QuadMesh, last: Axes, *, label: str) -> None:
+    place = last.get_position()
+    width = figure.get_figwidth()
+    axis = figure.add_axes((place.x1 + 0.09 / width, place.y0, 0.09 / width, place.height))
+    bar = figure.colorbar(mesh, cax=axis)
+    bar.set_label(label, fontsize=style.CAPTION_SIZE)
+    bar.ax.tick_params(labelsize=style.CAPTION_SIZE)

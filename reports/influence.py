@@ -1,0 +1,94 @@
+"""The figure of influence: how much each source position moves the answer."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.captions import counted
+from reports.layout import Frame, empty_figure
+from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from results.probe_schema import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
+from results.schema import OK
+from results.summary import mean_over_seeds
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of panels."""
+
+    measure: str
+    parameters: str
+    column: str
+    label: str
+    is_logarithmic: bool = False
+
+
+PANELS = (
+    Effect(OCCLUSION, TRAINED, "aligned_effect", "occlusion, on the\nitem's own output (nats)"),
+    Effect(OCCLUSION, TRAINED, "effect", "occlusion, mean of\nall outputs (nats)"),
+    Effect(GRADIENT, TRAINED, "effect", "gradient of the margin", True),
+    Effect(CONTEXT, TRAINED, "effect", "|d context / d x|,\ntrained", True),
+    Effect(CONTEXT, INITIAL, "effect", "|d context / d x|,\nuntrained", True),
+)
+
+
+def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
+    """Draw the effect of each source position, one column per task.
+
+    Args:
+        influence: Rows of influence.csv of one configuration.
+        length: Source length.
+    """
+    here = influence[influence["length"] == length]
+    tasks = sorted(here["task"].unique())
+    models = style.styles_for(here["model"].unique())
+    frame = Frame(
+        title=f"How much each source position moves the answer, length {length}",
+        columns=tasks,
+        legends=[list(models.values())],
+        xlabel="source item",
+        caption="From above: what the output that is a copy of the source item loses when that "
+        "item is replaced by another symbol; what all lose on average; slope of their margins; "
+        "norm of the derivative of the final state, after and before training. Teacher-forced; "
+        f"line, mean of {counted(here['seed'].nunique(), 'seed')}; thin lines, each; band, 95 % "
+        "t-interval.",
+        left_inches=0.75,
+    )
+    figure, axes = empty_figure(frame, rows=len(PANELS))
+    for panel, row in zip(PANELS, axes, strict=True):
+        is_here = (here["measure"] == panel.measure) & (here["parameters"] == panel.parameters)
+        for task, axis in zip(tasks, row, strict=True):
+            if panel.is_logarithmic:
+                axis.set_yscale("log")
+            _draw_panel(axis, here[is_here & (here["task"] == task)], panel)
+        row[0].set_ylabel(panel.label)
+    return figure
+
+
+def _draw_panel(axis: Axes, rows: pd.DataFrame, panel: Effect) -> None:
+    known = rows.dropna(subset=panel.column)
+    if panel.is_logarithmic:
+        known = known[known[panel.column] > 0]
+    if known.empty:
+        say_empty(axis)
+        return
+    # The statistics and marks are those of curves over the length; here positions take its place.
+    table = known.assign(value=known[panel.column], status=OK, length=known["source_item"])
+    for order, (model, look) in enumerate(style.styles_for(table["model"].unique()).items()):
+        lines = table[table["model"] == model]
+        place = f"{panel.measure}-{panel.parameters}-{panel.column}/{rows['task'].iloc[0]}/{model}"
+        for seed, line in lines.groupby("seed"):
+            draw_seed(axis, *points(line, "value"), look, place=f"{place}/{seed}")
+        mean = mean_over_seeds(lines, "value", ["model", "length"])
+        draw_band(axis, mean, look, place=place)
+        draw_mean(
+            axis,
+            *points(mean, "mean"),
+            look,
+            place=place,
+            order=order,
+            is_complete=(mean["n"] >= lines["seed"].nunique()).to_numpy(),
+        )

@@ -1,0 +1,58 @@
+"""The figures of what probes found by length: how answers go wrong, where attention looks."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.curves import Curves, curves_of
+from reports.drawing import Panel, draw_curves
+from results.records import SHARED_COLUMNS
+
+GAP = Panel("teacher_forcing_gap", "teacher-forced less\nfree-running accuracy", (), False)
+EDIT_SHARE = Panel("edit_share", "wrong items that\nare no slip", ())
+ALIGNED = Panel("aligned_fraction", "largest weight at\nthe true position", ())
+NEAR = Panel("near_fraction", "... or next to it", ())
+BEST_OFFSET = Panel("best_offset_fraction", "largest weight at\nthe best offset", ())
+ENTROPY = Panel("weight_entropy_bits", "entropy of the\nweights (bits)", (), False)
+
+
+def joined(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a probe found beside the settings of their rows of accuracy.csv."""
+    names = [name for name in accuracy.columns if name not in found.columns]
+    both = found.merge(accuracy[[*SHARED_COLUMNS, *names]], on=list(SHARED_COLUMNS), how="inner")
+    return both.astype({name: accuracy[name].dtype for name in SHARED_COLUMNS})
+
+
+def error_curves(errors: pd.DataFrame) -> Curves:
+    """Turn errors.csv, joined with its settings, into curves."""
+    share = errors["edit_distance_items"] / errors["wrong_items"].where(errors["wrong_items"] > 0)
+    return curves_of(errors.assign(edit_share=share), scores=(GAP.score, EDIT_SHARE.score))
+
+
+def errors_figure(curves: Curves) -> Figure:
+    """Draw what derailing costs, and how much of the wrong items is not a mere slip."""
+    return draw_curves(
+        curves,
+        (GAP, EDIT_SHARE),
+        title="How answers go wrong, by sequence length",
+        explanation="Above: what a model loses when it reads its own answers instead of the true "
+        "items. Below: edit distance of answer and target, as a share of the items that differ; "
+        "an answer that slips by one place and goes on rightly has few edits and many wrong items.",
+    )
+
+
+def alignment_curves(alignment: pd.DataFrame) -> Curves:
+    """Turn alignment.csv, joined with its settings, into curves."""
+    panels = (ALIGNED, NEAR, BEST_OFFSET, ENTROPY)
+    return curves_of(alignment, scores=[panel.score for panel in panels])
+
+
+def alignment_figure(curves: Curves) -> Figure:
+    """Draw where attention looks, held against where the target items come from."""
+    return draw_curves(
+        curves,
+        (ALIGNED, NEAR, BEST_OFFSET, ENTROPY),
+        title="Where attention looks, by sequence length",
+        explanation="Share of output items whose largest weight is at a source position that holds "
+        "the item; or at most one position off; or at the one offset that fits best. A memory "
+        "knows its neighbours, so the best offset need not be 0. Teacher-forced.",
+    )
