@@ -19,6 +19,7 @@ from bench.options import (
     read_lengths,
     read_models,
     read_names,
+    read_test_lengths,
 )
 from bench.plan import Block, Settings
 from bench.presets import PRESETS, Part, Preset
@@ -120,7 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="X",
         help="up to length 30, lower above; for calibration, the same for every model",
     )
-    add("--test-lengths", metavar="RANGE", help="also test every stage at these lengths")
+    add("--test-lengths", metavar="RANGE", help="also test every stage at these, or x1.5")
     add_place_options(parser)
     add("--jobs", metavar="N", help="model runs at a time (default: physical cores; 1 on cuda)")
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
@@ -148,15 +149,15 @@ def _settings(
     first_seed = read_integer("--first-seed", given.first_seed, at_most=10**9)
     budget = preset.budget if given.budget is None else read_integer("--budget", given.budget)
     config = read_config(given, symbols=2, hidden=part.hidden, encoder=part.encoder)
+    test_lengths, test_factors = read_test_lengths("--test-lengths", given.test_lengths)
     return Settings(
         lengths=read_lengths(
             "--lengths", preset.lengths if given.lengths is None else given.lengths
         ),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         protocol=read_choice("--protocol", given.protocol, PROTOCOLS),
-        test_lengths=()
-        if given.test_lengths is None
-        else read_lengths("--test-lengths", given.test_lengths),
+        test_lengths=test_lengths,
+        test_factors=test_factors,
         symbols=_symbols(given.symbols, part, tasks),
         cell=config.cell,
         hidden=config.hidden,

@@ -107,9 +107,10 @@ def findings(subject: Subject, *, measures_influence: bool, keeps_maps: bool) ->
         measures_influence: Whether to measure influence too, which takes longest.
         keeps_maps: Whether to keep the maps from output to source, which come with influence.
     """
+    tables = error_tables(subject)
+    # Only now: whoever answers the test sequences leaves the model in training mode.
     for _, model in subject.models():
         model.eval()
-    tables = error_tables(subject)
     weights = _weights(subject)
     agreement = None
     if measures_influence:
@@ -215,11 +216,9 @@ def map_rows(subject: Subject, effects: Sequence[Effects], weights: Tensor | Non
         maps.append(Effects(TRAINED, ATTENTION, weights, *map(torch.arange, weights.shape[1:])))
     truth = subject.task.align(subject.batch.source)
     maps.append(Effects(TRAINED, TRUTH, truth, *map(torch.arange, truth.shape[1:])))
-    shown = {
-        position
-        for size in subject.batch.target.shape[1:]
-        for position in spread_positions(size, most=MOST_POSITIONS).tolist()
-    }
+    shown_outputs, shown_sources = (
+        spread_positions(size, most=MOST_POSITIONS).tolist() for size in truth.shape[1:]
+    )
     rows = []
     for each in maps:
         mean = each.values.double().mean(dim=0)
@@ -229,11 +228,11 @@ def map_rows(subject: Subject, effects: Sequence[Effects], weights: Tensor | Non
                 measure=each.measure,
                 output_item=output + 1,
                 source_item=source + 1,
-                value=mean[i, j].item(),
+                value=float(f"{mean[i, j].item():.4g}"),  # More digits would be bytes, not facts.
             )
             for i, output in enumerate(each.outputs.tolist())
             for j, source in enumerate(each.sources.tolist())
-            if output in shown and source in shown
+            if output in shown_outputs and source in shown_sources
         ]
     return rows
 

@@ -7,9 +7,11 @@ LONGEST_LENGTH = 100_000
 MOST_LENGTHS = 1_000
 MOST_UNSTEPPED_LENGTHS = 20
 LADDER_STEP = 10
+LARGEST_FACTOR = 100
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})(?::([0-9]{1,9}))?")
+_FACTOR = re.compile(r"x[0-9]{1,3}(\.[0-9]{1,6})?")
 _HINT = "write 10..200, 10..200:5 or 10,20,50"
 
 
@@ -30,6 +32,30 @@ def parse_lengths(text: str) -> tuple[int, ...]:
         if len(lengths) > MOST_LENGTHS:
             raise ValueError(f"{text!r} has more than {MOST_LENGTHS} lengths; use a larger step")
     return tuple(sorted(lengths))
+
+
+def parse_test_lengths(text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Read lengths to test at: as `parse_lengths`, and `x1.5` for 1.5 times the length trained.
+
+    Returns:
+        The lengths, and the factors, each in rising order.
+
+    Raises:
+        ValueError: If a part is neither a length nor a factor.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    factors = sorted({_factor(part) for part in parts if part.startswith("x")})
+    others = [part for part in parts if not part.startswith("x")]
+    return parse_lengths(",".join(others)) if others else (), tuple(factors)
+
+
+def _factor(part: str) -> float:
+    if not _FACTOR.fullmatch(part) or not 0 < float(part[1:]) <= LARGEST_FACTOR:
+        raise ValueError(
+            f"{part!r} is not a factor; write x1.5 for 1.5 times the length trained, "
+            f"at most x{LARGEST_FACTOR}"
+        )
+    return float(part[1:])
 
 
 def _parse_part(part: str) -> Sequence[int]:

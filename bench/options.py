@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bench.lengths import parse_lengths
+from bench.lengths import parse_lengths, parse_test_lengths
 from models import entry_from_reference, load_models
 from models.config import CELLS, ENCODERS, ModelConfig
 from models.entry import ModelEntry
@@ -77,6 +77,20 @@ def read_lengths(argument: str, text: str) -> tuple[int, ...]:
     """
     try:
         return parse_lengths(text)
+    except ValueError as error:
+        raise UsageError(f"{argument}: {error}") from None
+
+
+def read_test_lengths(argument: str, text: str | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return lengths to test at, and factors of the length trained; none where nothing is given.
+
+    Raises:
+        UsageError: If a part is neither.
+    """
+    if text is None:
+        return (), ()
+    try:
+        return parse_test_lengths(text)
     except ValueError as error:
         raise UsageError(f"{argument}: {error}") from None
 

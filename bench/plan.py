@@ -6,6 +6,7 @@ and hosts are not in it. Imports no torch.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ class Settings:
         protocol: A name of `PROTOCOLS`.
         lengths: Source lengths asked for, rising.
         test_lengths: Further lengths at which every finished stage is tested.
+        test_factors: The same, as multiples of the length that the stage trained on.
         seeds: The seeds; each is a replication of the whole matrix.
         symbols: Alphabet size by task name; a task that is not in it has its default.
         cell: Recurrent cell.
@@ -46,6 +48,7 @@ class Settings:
     seeds: tuple[int, ...]
     protocol: str = "curriculum"
     test_lengths: tuple[int, ...] = ()
+    test_factors: tuple[float, ...] = ()
     symbols: Mapping[str, int] = field(default_factory=dict)
     cell: str = "lstm"
     hidden: int = 64
@@ -96,6 +99,7 @@ class ModelRun:
         protocol: Name of the protocol.
         trajectory: Lengths of each stage.
         test_lengths: Further lengths at which every stage is tested.
+        test_factors: The same, as multiples of its train_length.
         config: Sizes and choices of the model.
         device: `cpu` or `cuda`.
         recipe: Training recipe.
@@ -115,6 +119,7 @@ class ModelRun:
     recipe: Recipe
     task_version: int
     model_version: int
+    test_factors: tuple[float, ...] = ()
 
     @property
     def config_id(self) -> str:
@@ -153,10 +158,15 @@ class ModelRun:
             yield Stage(
                 stage_id=digest({"run": self.run_id, "path": path}),
                 lengths=lengths,
-                test_lengths=tuple(sorted({*lengths, *self.test_lengths})),
+                test_lengths=self._tested_at(lengths),
                 budget_updates=self.recipe.budget_updates(lengths),
                 is_first=index == 0,
             )
+
+    def _tested_at(self, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        # Rounded first: 1.1 * 10 is a little more than 11.
+        multiples = (math.ceil(round(factor * max(lengths), 6)) for factor in self.test_factors)
+        return tuple(sorted({*lengths, *self.test_lengths, *multiples}))
 
     def planned_rows(self) -> Iterator[AccuracyRow]:
         """Yield the row of every record that this run will leave, without scores."""
@@ -209,6 +219,7 @@ class ModelRun:
         content = json.loads(text)
         content["trajectory"] = tuple(tuple(lengths) for lengths in content["trajectory"])
         content["test_lengths"] = tuple(content["test_lengths"])
+        content["test_factors"] = tuple(content["test_factors"])
         content["config"] = ModelConfig(**content["config"])
         content["recipe"] = Recipe(**content["recipe"])
         return cls(**content)
@@ -251,6 +262,7 @@ def plan_matrix(
             protocol=settings.protocol,
             trajectory=trajectory,
             test_lengths=settings.test_lengths,
+            test_factors=settings.test_factors,
             config=ModelConfig(
                 symbols=settings.symbols.get(task.name, task.default_symbols),
                 hidden=settings.hidden,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,8 +54,8 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
         caption="From above: what the output that is a copy of the source item loses when that "
         "item is replaced by another symbol; what all lose on average; slope of their margins; "
         "norm of the derivative of the final state, after and before training. Teacher-forced; "
-        f"line, mean of {counted(here['seed'].nunique(), 'seed')}; thin lines, each; band, 95 % "
-        "t-interval.",
+        f"line, mean of {counted(here['seed'].nunique(), 'seed')}, of their logarithms where the "
+        "axis is logarithmic; thin lines, each; band, 95 % t-interval.",
         left_inches=0.75,
     )
     figure, axes = empty_figure(frame, rows=len(PANELS))
@@ -77,12 +78,17 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, panel: Effect) -> None:
         return
     # The statistics and marks are those of curves over the length; here positions take its place.
     table = known.assign(value=known[panel.column], status=OK, length=known["source_item"])
+    table = table.assign(logarithm=np.log(table["value"])) if panel.is_logarithmic else table
     for order, (model, look) in enumerate(style.styles_for(table["model"].unique()).items()):
         lines = table[table["model"] == model]
         place = f"{panel.measure}-{panel.parameters}-{panel.column}/{rows['task'].iloc[0]}/{model}"
         for seed, line in lines.groupby("seed"):
             draw_seed(axis, *points(line, "value"), look, place=f"{place}/{seed}")
-        mean = mean_over_seeds(lines, "value", ["model", "length"])
+        score = "logarithm" if panel.is_logarithmic else "value"
+        mean = mean_over_seeds(lines, score, ["model", "length"])
+        if panel.is_logarithmic:
+            ends = ["mean", "low", "high"]
+            mean[ends] = np.exp(mean[ends])
         draw_band(axis, mean, look, place=place)
         draw_mean(
             axis,

@@ -72,7 +72,7 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
     with np.errstate(divide="ignore", invalid="ignore"):
         half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * result["spread"] / np.sqrt(n)
     result["low"], result["high"] = result["mean"] - half, result["mean"] + half
-    if value.endswith("_accuracy") and value != "normalised_accuracy":
+    if value.endswith(("_accuracy", "_fraction")) and value != "normalised_accuracy":
         result[["low", "high"]] = result[["low", "high"]].clip(0.0, 1.0)
     return result[["mean", "low", "high", "n", "failed"]].reset_index()
 

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.lengths import LONGEST_LENGTH, MOST_LENGTHS, ladder, parse_lengths
+from bench.lengths import (
+    LONGEST_LENGTH,
+    MOST_LENGTHS,
+    ladder,
+    parse_lengths,
+    parse_test_lengths,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +54,26 @@ def test_bad_lengths_are_refused(text, message):
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         parse_lengths(text)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("10..30", ((10, 20, 30), ())),
+        ("x1.5", ((), (1.5,))),
+        ("x2, x1.25,40,x2.0", ((40,), (1.25, 2.0))),
+        ("x100,x0.5", ((), (0.5, 100.0))),
+    ],
+)
+def test_lengths_to_test_at_may_be_factors(text, read):
+    assert parse_test_lengths(text) == read
+
+
+@pytest.mark.parametrize("text", ["x", "x0", "x101", "x-1", "1.5", "x1.5.2", "x1e2", "xx2", "2x"])
+def test_bad_factors_are_refused(text):
+    with pytest.raises(ValueError, match="is not a (factor|length); write") as error:
+        parse_test_lengths(f"10,{text}")
+    assert repr(text) in str(error.value)
 
 
 @given(

@@ -98,7 +98,7 @@ def runs_of(*, tasks=("copy",), models=("rnn",), **options):
 def test_another_value_is_tried_for_every_field():
     """A field that is added later has to be added here, and so to the ids."""
     parts = {"config", "recipe"}
-    leaves_ids_alone = {"test_lengths"}
+    leaves_ids_alone = {"test_lengths", "test_factors"}
     assert set(OTHER_OF_RUN) | parts | leaves_ids_alone == {
         field.name for field in dataclasses.fields(ModelRun)
     }
@@ -369,6 +369,19 @@ def test_test_lengths_add_records_and_train_nothing(protocol):
         assert set(record_ids(before)) < set(record_ids(after))
         for stage in after.stages():
             assert stage.test_lengths == tuple(sorted({*stage.lengths, 7, 20, 33}))
+
+
+def test_test_factors_are_multiples_of_the_length_trained():
+    (plain,) = runs_of(lengths=(10, 25))
+    (tested,) = runs_of(lengths=(10, 25), test_factors=(1.1, 1.25, 2.0))
+    assert stage_ids(tested) == stage_ids(plain)
+    assert set(record_ids(plain)) < set(record_ids(tested))
+    assert [stage.test_lengths for stage in tested.stages()] == [
+        (10, 11, 13, 20),
+        (20, 22, 25, 40),
+        (25, 28, 32, 50),
+    ]
+    assert ModelRun.from_json(tested.to_json()) == tested
 
 
 def test_seed_is_the_outermost_loop_and_attention_comes_first():
