@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports import style
+from reports.capacity import capacity_of, has_sizes
+from reports.capacity_figure import capacity_figure
 from reports.captions import counted
 from reports.command import (
     NothingToReport,
@@ -41,6 +43,7 @@ from reports.curves import (
     require_one_configuration,
 )
 from reports.drawing import accuracy_figure, bits_figure, sequence_figure
+from reports.extrapolation import extrapolated, extrapolation_figure
 from reports.influence import influence_figure
 from reports.operations import COMPUTE_PROTOCOLS, compute_of
 from reports.probe_curves import (
@@ -118,6 +121,7 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
         if len(accuracy):
             chosen = rows_of_configurations(accuracy, config_ids)
             tables = {name: read_probes(folder, name) for name in PROBE_TABLES}
+            figures |= _capacity_figures(chosen)
             parts = split_by_training(chosen)
             if len(parts) > MOST_SETTINGS:
                 print(f"no figures by length: {len(parts)} settings; choose some with --config ID")
@@ -159,7 +163,15 @@ def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]
             print(line)
         figures |= {f"{name}{ending}": draw(curves) for name, draw in FIGURES.items()}
         figures |= _compute_figure(rows, protocol=protocol, suffix=ending)
+        beyond = extrapolated(rows)
+        if len(beyond):
+            figures[f"extrapolation{ending}"] = extrapolation_figure(beyond)
     return figures
+
+
+def _capacity_figures(accuracy: pd.DataFrame) -> dict[str, Figure]:
+    own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
+    return {"capacity": capacity_figure(capacity_of(own))} if has_sizes(own) else {}
 
 
 def _probe_figures(

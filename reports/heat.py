@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -29,6 +29,7 @@ class Grid:
         ylabel: Label of the vertical axis.
         value_label: What the colours stand for.
         limits: Values at the ends of the colours; the largest value by panel where None.
+        is_scattered: Whether cells stand alone, at any x and y, instead of side by side.
     """
 
     table: pd.DataFrame
@@ -38,6 +39,7 @@ class Grid:
     ylabel: str
     value_label: str
     limits: tuple[float, float] | None = (0.0, 1.0)
+    is_scattered: bool = False
 
 
 def draw_grid(
@@ -66,7 +68,8 @@ def draw_grid(
     for row, panels in zip(grid.rows, axes, strict=True):
         for column, axis in zip(grid.columns, panels, strict=True):
             here = (grid.table["row"] == row) & (grid.table["column"] == column)
-            drawn = _draw_panel(axis, grid.table[here], limits=grid.limits)
+            draw = _draw_squares if grid.is_scattered else _draw_panel
+            drawn = draw(axis, grid.table[here], limits=grid.limits)
             mesh = drawn or mesh
             decorate(axis, row, column)
             axis.grid(visible=False)
@@ -78,13 +81,13 @@ def draw_grid(
 
 def _draw_panel(
     axis: Axes, cells: pd.DataFrame, *, limits: tuple[float, float] | None
-) -> QuadMesh | None:
+) -> ScalarMappable | None:
     known = cells.dropna(subset="value")
     if known.empty:
         say_empty(axis)
         return None
     table = known.pivot_table(index="y", columns="x", values="value", aggfunc="first")
-    low, high = limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
+    low, high = _ends(known, limits)
     mesh = axis.pcolormesh(
         _edges(table.columns.to_numpy(dtype=float)),
         _edges(table.index.to_numpy(dtype=float)),
@@ -94,9 +97,40 @@ def _draw_panel(
         vmax=high,
         rasterized=True,
     )
-    axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
-    axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    _set_ticks(axis)
     return mesh
+
+
+def _draw_squares(
+    axis: Axes, cells: pd.DataFrame, *, limits: tuple[float, float] | None
+) -> ScalarMappable | None:
+    known = cells.dropna(subset="value")
+    if known.empty:
+        say_empty(axis)
+        return None
+    low, high = _ends(known, limits)
+    squares = axis.scatter(
+        known["x"],
+        known["y"],
+        c=known["value"],
+        cmap=COLOURS,
+        vmin=low,
+        vmax=high,
+        marker="s",
+        s=16,
+        linewidths=0,
+    )
+    _set_ticks(axis)
+    return squares
+
+
+def _ends(known: pd.DataFrame, limits: tuple[float, float] | None) -> tuple[float, float]:
+    return limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
+
+
+def _set_ticks(axis: Axes) -> None:
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
@@ -108,7 +142,7 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[first], between, [last]])
 
 
-def _draw_scale(figure: Figure, mesh: QuadMesh, last: Axes, *, label: str) -> None:
+def _draw_scale(figure: Figure, mesh: ScalarMappable, last: Axes, *, label: str) -> None:
     place = last.get_position()
     width = figure.get_figwidth()
     axis = figure.add_axes((place.x1 + 0.09 / width, place.y0, 0.09 / width, place.height))

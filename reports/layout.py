@@ -66,8 +66,14 @@ class Frame:
     right_inches: float = RIGHT_INCHES
 
 
-def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
+def empty_figure(
+    frame: Frame, *, rows: int, is_shared: bool = True
+) -> tuple[Figure, list[list[Axes]]]:
     """Lay out a figure in inches, so that panels have one size whatever stands around them.
+
+    Args:
+        rows: Rows of panels.
+        is_shared: Whether panels share the horizontal axis, and those of a row the vertical one.
 
     Returns:
         The figure and its empty axes, by row, then column.
@@ -90,15 +96,15 @@ def empty_figure(frame: Frame, *, rows: int) -> tuple[Figure, list[list[Axes]]]:
     axes = figure.subplots(
         rows,
         len(frame.columns),
-        sharex=True,
-        sharey="row",
+        sharex=is_shared,
+        sharey="row" if is_shared else False,
         squeeze=False,
         gridspec_kw={
             "left": frame.left_inches / width,
             "right": 1 - frame.right_inches / width,
             "bottom": below / height,
             "top": 1 - above / height,
-            "wspace": 0.11,
+            "wspace": 0.11 if is_shared else 0.34,
             "hspace": ROW_GAP_INCHES / style.PANEL_HEIGHT_INCHES,
         },
     )

@@ -71,7 +71,7 @@ def test_lengths_to_test_at_may_be_factors(text, read):
 
 @pytest.mark.parametrize("text", ["x", "x0", "x101", "x-1", "1.5", "x1.5.2", "x1e2", "xx2", "2x"])
 def test_bad_factors_are_refused(text):
-    with pytest.raises(ValueError, match="is not a (factor|length); write") as error:
+    with pytest.raises(ValueError, match=r"is not a (factor|length); write") as error:
         parse_test_lengths(f"10,{text}")
     assert repr(text) in str(error.value)
 

@@ -1,0 +1,58 @@
+"""The figure of extrapolation: trained up to one length, tested at another."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.captions import counted
+from reports.curves import MIXED_PROTOCOL
+from reports.heat import Grid, draw_grid
+from results.schema import OK
+
+
+def extrapolated(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by length trained and tested, if any was tested beyond what it trained on."""
+    rows = accuracy[(accuracy["status"] == OK) & (accuracy["protocol"] != MIXED_PROTOCOL)]
+    return rows if (rows["length"] > rows["train_length"]).any() else rows.iloc[:0]
+
+
+def extrapolation_figure(rows: pd.DataFrame) -> Figure:
+    """Draw token accuracy by the length trained and the length tested.
+
+    Args:
+        rows: What `extrapolated` returned, of one configuration.
+    """
+    models = style.styles_for(rows["model"].unique())
+    place = ["task", "model", "train_length", "length"]
+    means = rows.groupby(place)["token_accuracy"].mean().reset_index()
+    grid = Grid(
+        table=means.rename(
+            columns={
+                "task": "row",
+                "model": "column",
+                "length": "x",
+                "train_length": "y",
+                "token_accuracy": "value",
+            }
+        ),
+        rows=sorted(rows["task"].unique()),
+        columns=list(models),
+        column_labels=[look.label for look in models.values()],
+        ylabel="trained up to",
+        value_label="share answered right",
+        is_scattered=True,
+    )
+
+    def draw_own_length(axis: Axes, task: str, model: str) -> None:
+        ends = [int(rows["train_length"].min()), int(rows["train_length"].max())]
+        axis.plot(ends, ends, color=style.NOTE_COLOUR, linewidth=0.6, zorder=0.5)
+
+    return draw_grid(
+        grid,
+        title="Trained up to one length, tested at another",
+        xlabel="tested at (items)",
+        caption="Free-running token accuracy, mean of "
+        f"{counted(rows['seed'].nunique(), 'seed')}. On the line: tested at the length trained for.",
+        decorate=draw_own_length,
+    )
