@@ -18,7 +18,8 @@ from tasks.task import Task
 
 TEST_SEQUENCES = 1024
 STORED_SAMPLES = 4
-_CHUNK_SEQUENCES = 128  # Keeps a chunk's tensors near the caches.
+MOST_CHUNK_SEQUENCES = 128
+_CHUNK_NUMBERS = 2**21
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,25 @@ class Answers:
     cross_entropy_bits: float
 
 
+def chunk_sequences(length: int, *, hidden: int) -> int:
+    """Return how many sequences to answer at a time.
+
+    Decoding reads the whole memory of a chunk at every item, so it has to stay near the caches.
+    """
+    return max(1, min(MOST_CHUNK_SEQUENCES, _CHUNK_NUMBERS // (length * hidden)))
+
+
 @torch.no_grad()
 def answer_test_sequences(
-    model: nn.Module, task: Task, *, length: int, symbols: int, seed: int
+    model: nn.Module,
+    task: Task,
+    *,
+    length: int,
+    symbols: int,
+    seed: int,
+    chunk_size: int = MOST_CHUNK_SEQUENCES,
 ) -> Answers:
-    """Let a model answer the test sequences of one length."""
+    """Let a model answer the test sequences of one length, so many at a time."""
     model.eval()
     device = next(model.parameters()).device
     batch = sample_batch(
@@ -56,8 +71,8 @@ def answer_test_sequences(
         split="test",
     ).to(device)
     answers, forced_correct, nats = [], [], 0.0
-    for start in range(0, TEST_SEQUENCES, _CHUNK_SEQUENCES):
-        chunk = slice(start, start + _CHUNK_SEQUENCES)
+    for start in range(0, TEST_SEQUENCES, chunk_size):
+        chunk = slice(start, start + chunk_size)
         target = batch.target[chunk]
         logits = model(batch.source[chunk], batch.target_in[chunk])
         nats += item_loss(logits, target, reduction="sum").item()

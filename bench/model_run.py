@@ -20,7 +20,13 @@ import torch
 
 from bench.building import build_model
 from bench.checkpoints import Checkpoints
-from bench.evaluate import STORED_SAMPLES, Answers, answer_test_sequences, score
+from bench.evaluate import (
+    STORED_SAMPLES,
+    Answers,
+    answer_test_sequences,
+    chunk_sequences,
+    score,
+)
 from bench.failures import summary_of
 from bench.plan import ModelRun, Stage
 from bench.provenance import provenance
@@ -134,7 +140,12 @@ class _Execution:
         model, symbols = self.trajectory.model, self.run.config.symbols
         began = time.perf_counter()
         answers = answer_test_sequences(
-            model, self.task, length=length, symbols=symbols, seed=self.run.seed
+            model,
+            self.task,
+            length=length,
+            symbols=symbols,
+            seed=self.run.seed,
+            chunk_size=chunk_sequences(length, hidden=self.run.config.hidden),
         )
         scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
         row = replace(

@@ -9,8 +9,14 @@ from broken_models import Noisy
 from torch import nn
 from torch.nn import functional
 
-from bench import evaluate
-from bench.evaluate import TEST_SEQUENCES, Answers, answer_test_sequences, score
+from bench.evaluate import (
+    MOST_CHUNK_SEQUENCES,
+    TEST_SEQUENCES,
+    Answers,
+    answer_test_sequences,
+    chunk_sequences,
+    score,
+)
 from bench.seeding import seeded_initialisation, stream
 from bench.train import validate
 from models import MODELS
@@ -82,8 +88,10 @@ class HalfAnswering(Oracle):
         return answer
 
 
-def scores_of(model, task, *, entry=ENTRY, length=LENGTH, symbols=SYMBOLS, seed=1):
-    answers = answer_test_sequences(model, task, length=length, symbols=symbols, seed=seed)
+def scores_of(model, task, *, entry=ENTRY, length=LENGTH, symbols=SYMBOLS, seed=1, **options):
+    answers = answer_test_sequences(
+        model, task, length=length, symbols=symbols, seed=seed, **options
+    )
     return score(answers, task, entry, length=length, symbols=symbols)
 
 
@@ -343,13 +351,18 @@ def test_evaluation_changes_neither_the_model_nor_a_global_generator():
 
 
 @pytest.mark.parametrize("size", [1000, 1024, 96])
-def test_size_of_the_chunks_changes_no_score(size, monkeypatch):
+def test_size_of_the_chunks_changes_no_score(size):
     model = untrained("rnn")
     expected = scores_of(model, TASKS["sort"])
-    monkeypatch.setattr(evaluate, "_CHUNK_SEQUENCES", size)
-    chunked = scores_of(model, TASKS["sort"])
+    chunked = scores_of(model, TASKS["sort"], chunk_size=size)
     assert chunked.pop("causal_ceiling_accuracy") is expected.pop("causal_ceiling_accuracy") is None
     assert chunked == pytest.approx(expected, rel=1e-5)
+
+
+def test_chunks_are_as_large_as_the_caches_take():
+    assert chunk_sequences(200, hidden=64) == MOST_CHUNK_SEQUENCES
+    assert 64 <= chunk_sequences(200, hidden=128) < MOST_CHUNK_SEQUENCES
+    assert chunk_sequences(100_000, hidden=1024) == 1
 
 
 def noisy():
