@@ -20,11 +20,13 @@ def alignment_columns(weights: Weights, truth: Weights) -> dict[str, float | int
     is_near = is_true.clone()
     is_near[..., 1:] |= is_true[..., :-1]
     is_near[..., :-1] |= is_true[..., 1:]
-    looks_at = weights.argmax(dim=-1, keepdim=True)
-    offset, fraction = _best_offset(_offsets(looks_at.squeeze(-1), is_true))
+    # Equal weights share the place of the largest, or uniform attention would look anywhere.
+    is_largest = weights == weights.amax(dim=-1, keepdim=True)
+    largest = is_largest / is_largest.sum(dim=-1, keepdim=True)
+    offset, fraction = _best_offset(_offsets(weights.argmax(dim=-1), is_true))
     return {
-        "aligned_fraction": _mean(is_true.gather(-1, looks_at)),
-        "near_fraction": _mean(is_near.gather(-1, looks_at)),
+        "aligned_fraction": _mass(largest, is_true),
+        "near_fraction": _mass(largest, is_near),
         "best_offset_items": offset,
         "best_offset_fraction": fraction,
         "aligned_mass": _mass(weights, is_true),
@@ -44,15 +46,16 @@ def occlusion_agreement(
 
     Args:
         occluded: The source positions that were occluded; target items that look elsewhere do
-            not count.
+            not count, and one that nothing hurts agrees with nothing.
 
     Returns:
         The share; None where no target item looks at an occluded position.
     """
     looks_at = weights.argmax(dim=-1)
-    hurts_at = occluded[effects.argmax(dim=-1)]
+    worst = effects.max(dim=-1)
+    agrees = (looks_at == occluded[worst.indices]) & (worst.values > 0)
     counts = torch.isin(looks_at, occluded)
-    return _mean((looks_at == hurts_at)[counts]) if counts.any() else None
+    return _mean(agrees[counts]) if counts.any() else None
 
 
 def _offsets(looks_at: Int[Tensor, "batch target"], is_true: Tensor) -> Int[Tensor, "batch target"]:

@@ -1,7 +1,7 @@
 """How answers are wrong: by position, by first error, and by edit distance."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from bench.evaluate import Answers
@@ -34,7 +34,7 @@ def position_columns(answers: Answers) -> dict[str, list[float]]:
     }
 
 
-def _means(values: Float[Tensor, "batch target"]) -> list[float]:
+def _means(values: Shaped[Tensor, "batch target"]) -> list[float]:
     means: list[float] = values.double().mean(dim=0).tolist()
     return means
 

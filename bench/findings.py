@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.alignment import alignment_columns, occlusion_agreement
 from bench.anatomy import error_columns, position_columns
-from bench.evaluate import answer_test_sequences
+from bench.evaluate import answer_test_sequences, chunk_sequences
 from bench.influence import (
     context_norms,
     margin_gradients,
@@ -134,7 +134,12 @@ def error_tables(subject: Subject) -> Tables:
     """Return how the answers to all test sequences are wrong."""
     row, stage = subject.row, stage_columns(subject.row)
     answers = answer_test_sequences(
-        subject.trained, subject.task, length=row.length, symbols=row.symbols, seed=row.seed
+        subject.trained,
+        subject.task,
+        length=row.length,
+        symbols=row.symbols,
+        seed=row.seed,
+        chunk_size=chunk_sequences(row.length, hidden=row.hidden),
     )
     columns = position_columns(answers)
     positions = [

@@ -20,7 +20,8 @@ def spread_positions(length: int, *, most: int) -> Positions:
     """Return at most so many positions, evenly spread, the same from either end."""
     if length <= most:
         return torch.arange(length)
-    left = [round(index * (length - 1) / (most - 1)) for index in range((most + 1) // 2)]
+    pairs = most // 2
+    left = [round(index * (length - 1) / (2 * pairs - 1)) for index in range(pairs)]
     return torch.tensor(sorted({*left, *(length - 1 - position for position in left)}))
 
 
@@ -119,7 +120,8 @@ def _embedded(model: nn.Module, source: Int[Tensor, "batch source"]) -> Iterator
 
     def collect(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         (items,) = inputs
-        if torch.equal(items[:, : source.shape[1]], source):
+        # A table of positions may be looked up with one row for the whole batch.
+        if items.dim() == 2 and torch.equal(items[:, : source.shape[1]], source):
             found.append(output)
 
     tables = [each for each in model.modules() if isinstance(each, nn.Embedding)]

@@ -26,6 +26,7 @@ from models import entry_from_reference, load_models
 from results.columns import one_line, to_json
 from results.csv_files import INFLUENCE
 from results.errors import ResultsError
+from results.outcomes import csv_order
 from results.probes import ProbeStore
 from results.schema import AccuracyRow
 from results.store import Store, open_store
@@ -75,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _probe(root: Path, *, lengths: Sequence[int], jobs: int) -> int:
     store = open_store(root, create=False)
-    rows = [row for row in _recorded(store) if _require_versions(row)]
+    rows = sorted(_recorded(store), key=csv_order)
+    for row in rows:
+        _require_versions(row)
     if not rows:
         raise ResultsError(f"{root}: no finished stage to probe: run python -m bench.run first")
     if not (root / "checkpoints").is_dir():
@@ -99,7 +102,7 @@ def _probe(root: Path, *, lengths: Sequence[int], jobs: int) -> int:
         without_checkpoint, failed = _carry_out(root, missing, jobs=jobs)
     finally:
         probes.compile(row.record_id for row in rows)
-    for notice in probes.notices:
+    for notice in (*store.take_notices(), *probes.notices):
         print(notice, file=sys.stderr)
     return _conclude(root, done=rows, without_checkpoint=without_checkpoint, failed=failed)
 
@@ -111,7 +114,7 @@ def _recorded(store: Store) -> Iterable[AccuracyRow]:
             yield record.row
 
 
-def _require_versions(row: AccuracyRow) -> bool:
+def _require_versions(row: AccuracyRow) -> None:
     """Refuse what was trained by other code than is here.
 
     Raises:
@@ -131,7 +134,6 @@ def _require_versions(row: AccuracyRow) -> bool:
                 f"--results: {row.task}, {row.model} were trained with {name} {there}, "
                 f"here it is {here}; train them again"
             )
-    return True
 
 
 def _first_seeds(rows: Iterable[AccuracyRow]) -> dict[tuple[str, str, str], int]:
@@ -151,24 +153,26 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], *, jobs: int) -> tuple[in
     """Probe what is missing; return how many have no checkpoint, and which runs failed."""
     orders = _orders(root, missing)
     engine = LocalEngine(out=root, jobs=jobs)
-    without_checkpoint, failed = 0, []
+    answered: dict[str, list[bool]] = {order.name: [] for order in orders}
+    failed = []
     bar = tqdm(
         total=len(missing), file=sys.stderr, desc="probing", unit="record", disable=not missing
     )
     with bar:
 
         def on_event(order: Order, event: dict[str, Any]) -> None:
-            nonlocal without_checkpoint
-            without_checkpoint += not event["has_checkpoint"]
+            answered[order.name].append(event["has_checkpoint"])
             bar.update()
 
         try:
             for end in engine.execute(orders, on_event=on_event):
-                if end.exit_code != 0:
+                # A model may end its process as if all were well.
+                is_whole = len(answered[end.order.name]) == len(end.order.message["records"])
+                if end.exit_code != 0 or not is_whole:
                     failed.append(end.order.name)
         finally:
             engine.stop()
-    return without_checkpoint, failed
+    return sum(has.count(False) for has in answered.values()), failed
 
 
 def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:

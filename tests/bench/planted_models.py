@@ -1,0 +1,156 @@
+"""Models whose inner working is known, since it was put there: what a probe has to find."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models.attention import DotAttention, UniformAttention
+from models.config import ModelConfig
+from models.encoder import Encoder
+from models.rnn import AlignedRnn
+from models.seq2seq import Seq2Seq
+
+
+class ItemEncoder(nn.Module):
+    """The memory at a position holds the item there and nothing else; no state passes."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(
+            torch.eye(config.symbols, config.hidden), freeze=False
+        )
+
+    def forward(self, source):
+        memory = self.embedding(source)
+        state = 0 * memory.sum(dim=1)[None]
+        return memory, (state, state)
+
+
+class GivenAttention(UniformAttention):
+    """Looks where it is told to; the rest of the model is as it was."""
+
+    def forward(self, query, keys, memory):
+        return torch.bmm(self.weights, memory), self.weights
+
+
+class Planted(Seq2Seq):
+    """A real encoder-decoder whose attention is the task's alignment.
+
+    Args:
+        shift: How many places to the right of it the attention looks.
+    """
+
+    def __init__(self, config: ModelConfig, *, task, shift: int = 0) -> None:
+        super().__init__(config, build_attention=GivenAttention)
+        self.task, self.shift = task, shift
+
+    def look(self, source):
+        weights = self.task.align(source).to(self.decoder.output.weight.dtype)
+        self.decoder.attention.weights = weights.roll(self.shift, dims=-1)
+
+    def forward(self, source, target_in):
+        self.look(source)
+        return super().forward(source, target_in)
+
+    def attention_weights(self, source, target_in):
+        self.look(source)
+        return super().attention_weights(source, target_in)
+
+
+class Copying(Planted):
+    """Answers with the item that it looks at: parameters set by hand, as training would."""
+
+    def __init__(self, config: ModelConfig, *, task, shift: int = 0) -> None:
+        super().__init__(config, task=task, shift=shift)
+        self.encoder = ItemEncoder(config)
+        with torch.no_grad():
+            self.decoder.combine.weight.zero_()
+            self.decoder.combine.bias.zero_()
+            self.decoder.combine.weight[:, config.hidden :] = 2 * torch.eye(config.hidden)
+            self.decoder.output.weight.copy_(5 * torch.eye(config.symbols, config.hidden))
+            self.decoder.output.bias.zero_()
+
+
+class HalfBlindEncoder(nn.Module):
+    """Sees one symbol at each position of the first half of its source, whatever stands there."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, source):
+        half = source.shape[1] // 2
+        return self.inner(torch.cat((torch.zeros_like(source[:, :half]), source[:, half:]), dim=1))
+
+
+class CutEncoder(Encoder):
+    """Of its final state all but the first numbers are zero.
+
+    Args:
+        numbers: How many are left of each vector, h and c.
+    """
+
+    def __init__(self, config: ModelConfig, *, numbers: int) -> None:
+        super().__init__(config)
+        self.numbers = numbers
+
+    def forward(self, source):
+        memory, state = super().forward(source)
+        left = torch.arange(state[0].shape[-1]) < self.numbers
+        return memory, tuple(part * left for part in state)
+
+
+def half_blind_dot(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq+dot` that ignores the first half of its source."""
+    model = Seq2Seq(config, build_attention=DotAttention)
+    model.encoder = HalfBlindEncoder(model.encoder)
+    return model
+
+
+class LooksAhead(AlignedRnn):
+    """Claims to answer after x_1..x_t, and takes a little of all the source."""
+
+    def forward(self, source, target_in):
+        later = self.embedding(source).sum(dim=(1, 2), keepdim=True)
+        logits = super().forward(source, target_in)
+        return logits + 0.1 * later * torch.arange(logits.shape[-1])
+
+
+class WithPlaces(nn.Module):
+    """Adds a vector for each place to that of its item, looked up once for the whole batch."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.places = nn.Embedding(100, config.hidden)
+        self.items = nn.Embedding(config.symbols, config.hidden)
+        self.output = nn.Linear(config.hidden, config.symbols)
+
+    def embed(self, source):
+        return self.places(torch.arange(source.shape[1])) + self.items(source)
+
+    def forward(self, source, target_in):
+        return self.output(torch.tanh(self.embed(source)))
+
+
+class WithTwoTables(WithPlaces):
+    """The same, with a second table of items that begins with zeros."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.more = nn.Embedding(config.symbols, config.hidden)
+        nn.init.zeros_(self.more.weight)
+
+    def embed(self, source):
+        return super().embed(source) + self.more(source)
+
+
+class WithoutTable(nn.Module):
+    """Reads its source without an `Embedding`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.symbols = config.symbols
+        self.output = nn.Linear(config.symbols, config.symbols)
+
+    def forward(self, source, target_in):
+        return self.output(functional.one_hot(source, self.symbols).float())
