@@ -53,6 +53,6 @@ def extrapolation_figure(rows: pd.DataFrame) -> Figure:
         title="Trained up to one length, tested at another",
         xlabel="tested at (items)",
         caption="Free-running token accuracy, mean of "
-        f"{counted(rows['seed'].nunique(), 'seed')}. On the line: tested at the length trained for.",
+        f"{counted(rows['seed'].nunique(), 'seed')}. The line: tested at the length trained for.",
         decorate=draw_own_length,
     )
