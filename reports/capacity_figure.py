@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from reports.capacity import Capacity, in_order
 from reports.captions import counted, model_settings
 from reports.layout import Frame, empty_figure
-from reports.marks import draw_band, draw_mean, points
+from reports.marks import draw_band, draw_mean, points, say_empty
 from reports.style import DASH_DOT, DASHED, DOTTED, SOLID, Dash, LineStyle
 
 COLOURS = ("#9AD1F5", "#00417F", "#18A07F", "#E69F00", "#B5420A")
@@ -58,6 +58,7 @@ def _looks(capacity: Capacity) -> Mapping[tuple[int, int], LineStyle]:
         )
         for size in hidden
         for alphabet in symbols
+        if not _of(capacity.bits, hidden=size, symbols=alphabet).empty
     }
 
 
@@ -72,8 +73,6 @@ def _draw_bits(
 ) -> None:
     for order, ((hidden, symbols), look) in enumerate(looks.items()):
         line = _of(capacity.bits, hidden=hidden, symbols=symbols)
-        if line.empty:
-            continue
         place = f"{y}/{hidden}/{symbols}"
         if y == "mean":
             draw_band(axis, line, look, place=place, x=x)
@@ -85,10 +84,14 @@ def _draw_bits(
             order=order,
             is_complete=(line["n"] >= capacity.seeds).to_numpy(),
         )
-    top = float(capacity.bits[y].max()) * 1.15
+    values = capacity.bits[y].dropna()
+    if values.empty:
+        say_empty(axis)
+        return
+    top = float(values.max()) * 1.15
     axis.plot([0, top], [0, top], color=TARGET.colour, linewidth=TARGET.width, zorder=1.5)
     axis.set_xlim(left=0)
-    axis.set_ylim(0, top)
+    axis.set_ylim(min(0.0, float(values.min()) * 1.15), top)
     axis.set_xlabel(xlabel)
 
 
@@ -128,10 +131,11 @@ def _caption(capacity: Capacity) -> str:
         capacity.cell, hidden=int(capacity.bits["hidden"].max()), encoder=capacity.encoder
     )
     settings = settings.replace(f"state {int(capacity.bits['hidden'].max())}, ", "")
+    interval = ", and 95 % t-interval on the left" if capacity.seeds > 1 else ""
     return (
         "Seq2Seq without attention. Bits carried: entropy of the target less the cross-entropy of "
         "the model, a lower bound on what gets through at this budget of training, not a capacity. "
         f"L50: length at which half of the bits get through. Task: {capacity.task}. {settings}. "
         f"Up to {capacity.budget_updates:,} updates per stage. n = "
-        f"{counted(capacity.seeds, 'seed')}: mean, and 95 % t-interval on the left.{missing}"
+        f"{counted(capacity.seeds, 'seed')}: mean{interval}.{missing}"
     )

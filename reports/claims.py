@@ -149,6 +149,7 @@ def lines_of(measure: Measure, evidence: Evidence) -> list[Line]:
                 rows["effect"].to_list(),
                 threshold=measure.threshold,
                 is_at_least=measure.is_at_least,
+                bounds=int(rows["is_bound"].sum()) if "is_bound" in rows else 0,
             ),
         )
         for task, rows in table.groupby("task")
@@ -172,7 +173,7 @@ def _as_text(claim: str, text: str, verdict: str, lines: Sequence[Line]) -> str:
     for measure in dict.fromkeys(line.measure for line in lines):
         of_measure = [line for line in lines if line.measure == measure]
         parts.append(f"  {measure} ({of_measure[0].threshold})")
-        parts += [f"    {line.task:<16} {_told(line):<40} {line.verdict}" for line in of_measure]
+        parts += [f"    {line.task:<16} {_told(line):<48} {line.verdict}" for line in of_measure]
     return "\n".join(parts)
 
 
@@ -191,12 +192,16 @@ def _told(line: Line) -> str:
     found = line.finding
     if found is None:
         return line.command
-    unknown = f", {found.unknown} cannot be told" if found.unknown else ""
-    if not found.n:
-        return f"n = 0{unknown}"
-    has_interval = not math.isnan(found.low)
-    interval = f"{found.low:.2f} to {found.high:.2f}" if has_interval else "no interval"
-    return f"{found.effect:.2f} ({interval}), n = {found.n}{unknown}"
+    notes = [f"n = {found.n}"]
+    if found.bounds:
+        notes.append(f"{found.bounds} of them bounds")
+    elif found.n:
+        has_interval = not math.isnan(found.low)
+        notes.insert(0, f"{found.low:.2f} to {found.high:.2f}" if has_interval else "no interval")
+    if found.unknown:
+        notes.append(f"{found.unknown} cannot be told")
+    effect = f"{found.effect:.2f}" if found.n else NO_VALUE
+    return f"{effect} ({', '.join(notes)})"
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ def draw_grid(
         legends=[],
         xlabel=xlabel,
         caption=caption,
+        left_inches=0.75,
         right_inches=0.62,
     )
     figure, axes = empty_figure(frame, rows=len(grid.rows))

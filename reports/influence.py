@@ -1,5 +1,6 @@
 """The figure of influence: how much each source position moves the answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from reports import style
 from reports.captions import counted
 from reports.layout import Frame, empty_figure
 from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.style import LineStyle
 from results.probe_schema import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
 from results.schema import OK
 from results.summary import mean_over_seeds
@@ -46,6 +48,7 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
     here = influence[influence["length"] == length]
     tasks = sorted(here["task"].unique())
     models = style.styles_for(here["model"].unique())
+    seeds = here["seed"].nunique()
     frame = Frame(
         title=f"How much each source position moves the answer, length {length}",
         columns=tasks,
@@ -54,8 +57,8 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
         caption="From above: what the output that is a copy of the source item loses when that "
         "item is replaced by another symbol; what all lose on average; slope of their margins; "
         "norm of the derivative of the final state, after and before training. Teacher-forced; "
-        f"line, mean of {counted(here['seed'].nunique(), 'seed')}, of their logarithms where the "
-        "axis is logarithmic; thin lines, each; band, 95 % t-interval.",
+        f"line, mean of {counted(seeds, 'seed')}, of their logarithms where the "
+        f"axis is logarithmic; thin lines, each{'; band, 95 % t-interval' if seeds > 1 else ''}.",
         left_inches=0.75,
     )
     figure, axes = empty_figure(frame, rows=len(PANELS))
@@ -64,12 +67,14 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
         for task, axis in zip(tasks, row, strict=True):
             if panel.is_logarithmic:
                 axis.set_yscale("log")
-            _draw_panel(axis, here[is_here & (here["task"] == task)], panel)
+            _draw_panel(axis, here[is_here & (here["task"] == task)], panel, models)
         row[0].set_ylabel(panel.label)
     return figure
 
 
-def _draw_panel(axis: Axes, rows: pd.DataFrame, panel: Effect) -> None:
+def _draw_panel(
+    axis: Axes, rows: pd.DataFrame, panel: Effect, models: Mapping[str, LineStyle]
+) -> None:
     known = rows.dropna(subset=panel.column)
     if panel.is_logarithmic:
         known = known[known[panel.column] > 0]
@@ -79,8 +84,10 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, panel: Effect) -> None:
     # The statistics and marks are those of curves over the length; here positions take its place.
     table = known.assign(value=known[panel.column], status=OK, length=known["source_item"])
     table = table.assign(logarithm=np.log(table["value"])) if panel.is_logarithmic else table
-    for order, (model, look) in enumerate(style.styles_for(table["model"].unique()).items()):
+    for order, (model, look) in enumerate(models.items()):
         lines = table[table["model"] == model]
+        if lines.empty:
+            continue
         place = f"{panel.measure}-{panel.parameters}-{panel.column}/{rows['task'].iloc[0]}/{model}"
         for seed, line in lines.groupby("seed"):
             draw_seed(axis, *points(line, "value"), look, place=f"{place}/{seed}")

@@ -7,12 +7,12 @@ from reports.curves import Curves, curves_of
 from reports.drawing import Panel, draw_curves
 from results.records import SHARED_COLUMNS
 
-GAP = Panel("teacher_forcing_gap", "teacher-forced less\nfree-running accuracy", (), False)
+GAP = Panel("teacher_forcing_gap", "gap in token accuracy", (), False)
 EDIT_SHARE = Panel("edit_share", "wrong items that\nare no slip", ())
 ALIGNED = Panel("aligned_fraction", "largest weight at\nthe true position", ())
 NEAR = Panel("near_fraction", "... or next to it", ())
 BEST_OFFSET = Panel("best_offset_fraction", "largest weight at\nthe best offset", ())
-ENTROPY = Panel("weight_entropy_bits", "entropy of the\nweights (bits)", (), False)
+ENTROPY = Panel("weight_entropy_bits", "weight entropy (bits)", (), False)
 
 
 def joined(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

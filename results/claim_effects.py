@@ -19,6 +19,8 @@ PLAIN, UNIFORM, ALIGNED = "seq2seq", "seq2seq+uniform", "rnn-aligned"
 ATTENTION = ("seq2seq+dot", "seq2seq+additive")
 SOLVED_ACCURACY = 0.9
 LEAST_GAP = 0.1
+BOTH = "copy and reverse"
+_COLUMNS = ["task", "seed", "effect"]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,32 @@ class Evidence:
 Effects = Callable[[Evidence], pd.DataFrame]
 
 
-def _table(rows: Sequence[tuple[Any, Any, float]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["task", "seed", "effect"])
+def _table(
+    rows: Sequence[tuple[Any, Any, float]], evidence: Evidence, *models: str, encoder: str = "bi"
+) -> pd.DataFrame:
+    """Return the effects, and NaN for each seed whose rows of these models yield none.
+
+    A seed that failed has rows that say so; one that was not begun has none, and is left out.
+    """
+    accuracy = evidence.accuracy
+    begun = accuracy[(accuracy["encoder"] == encoder) & accuracy["model"].isin(models)]
+    counts = begun.groupby(["task", "seed"])["model"].nunique()
+    known = {(task, seed) for task, seed, _ in rows}
+    missing = [
+        (*names, math.nan)  # type: ignore[misc]
+        for names, count in counts.items()
+        if count == len(models) and names not in known
+    ]
+    return pd.DataFrame([*rows, *missing], columns=_COLUMNS)
+
+
+def _not_measured() -> pd.DataFrame:
+    return pd.DataFrame(columns=_COLUMNS)
 
 
 def _curve_rows(evidence: Evidence, *models: str, encoder: str = "bi") -> pd.DataFrame:
     frame = evidence.accuracy
-    is_wanted = frame["model"].isin(models) & (frame["encoder"] == encoder)
-    rows = frame[is_wanted & (frame["status"] == OK)]
+    rows = frame[frame["model"].isin(models) & (frame["encoder"] == encoder)]
     room = 1 - rows["constant_accuracy"]
     return rows.assign(
         carried_share=rows["carried_bits"] / rows["target_bits"],
@@ -58,48 +78,79 @@ def _curve_rows(evidence: Evidence, *models: str, encoder: str = "bi") -> pd.Dat
 
 
 def _wide(evidence: Evidence, score: str, *models: str) -> pd.DataFrame:
-    """Return a score by (task, seed, length), one column for each model; only complete rows."""
-    rows = _curve_rows(evidence, *models).dropna(subset=score)
-    table = rows.pivot(index=["task", "seed", "length"], columns="model", values=score)
-    return table.reindex(columns=list(models)).dropna().sort_index()
+    """Return a score by (task, seed, length), one column for each model.
+
+    Lengths that all of the models have a row of; NaN where it did not finish.
+    """
+    rows = _curve_rows(evidence, *models)
+    point = ["task", "seed", "length"]
+    table = rows.assign(score=rows[score].where(rows["status"] == OK))
+    is_begun = table.groupby(point)["model"].transform("nunique") == len(models)
+    wide = table[is_begun].pivot(index=point, columns="model", values="score")
+    return wide.reindex(columns=list(models)).sort_index()
 
 
 def length_ratio(score: str, model: str, *, decisive: float) -> Effects:
     """Return how many times longer a sequence attention holds by half than `seq2seq` does.
 
-    Where attention holds to the longest length, the ratio is a lower bound, and says nothing where
-    it is below `decisive`. Nor can it be told where `seq2seq` holds to the longest length too, or
-    either curve does not fall.
+    A curve that does not cross one half within the lengths measured bounds the ratio on one side.
+    The bound stands for the ratio where it settles on which side of `decisive` the ratio is, and
+    is marked in the column is_bound; else the ratio cannot be told.
     """
 
-    def ratio(each: "pd.Series[Any]") -> float:
-        kinds, lengths = each["kind"], each["length"]
-        if kinds[PLAIN] in (ABOVE, NOT_IDENTIFIED) or kinds[model] in (BELOW, NOT_IDENTIFIED):
-            return math.nan
-        found = float(lengths[model] / lengths[PLAIN])
-        is_bound = kinds[model] == ABOVE or kinds[PLAIN] == BELOW
-        return math.nan if is_bound and found < decisive else found
+    def ratio(ends: tuple[float, float], plain: tuple[float, float]) -> tuple[float, bool]:
+        least = ends[0] / plain[1]
+        most = ends[1] / plain[0] if plain[0] > 0 else math.inf
+        if least == most or least >= decisive:
+            return least, least != most
+        return (most, True) if most < decisive else (math.nan, False)
 
     def effects(evidence: Evidence) -> pd.DataFrame:
-        rows = _curve_rows(evidence, PLAIN, model)
-        found = crossings(rows, score, ["task", "model"])
-        if {PLAIN, model} - {*found["model"]}:
-            return _table([])
-        curves = found.pivot(index=["task", "seed"], columns="model", values=["kind", "length"])
-        both = curves.dropna(subset=[("kind", PLAIN), ("kind", model)])
-        return _table([(*names, ratio(each)) for names, each in both.iterrows()])  # type: ignore[misc]
+        found = crossings(_curve_rows(evidence, PLAIN, model), score, ["task", "model"])
+        ranges = {
+            (task, seed, name): _range(kind, length)
+            for task, name, seed, kind, length in found.itertuples(index=False)
+        }
+        ratios = {
+            (task, seed): ratio(ends, ranges[task, seed, PLAIN])
+            for (task, seed, name), ends in ranges.items()
+            if name == model and (task, seed, PLAIN) in ranges
+        }
+        rows = [(*names, value) for names, (value, _) in ratios.items()]
+        table = _table(rows, evidence, PLAIN, model)
+        names = zip(table["task"], table["seed"], strict=True)
+        return table.assign(is_bound=[ratios.get(each, (math.nan, False))[1] for each in names])
 
     return effects
+
+
+def _range(kind: str, length: float) -> tuple[float, float]:
+    """Return between which lengths a curve crosses."""
+    ends = {ABOVE: (length, math.inf), BELOW: (0.0, length), NOT_IDENTIFIED: (0.0, math.inf)}
+    return ends.get(kind, (length, length))
 
 
 def early_effects(evidence: Evidence) -> pd.DataFrame:
     """Return the largest effect of an input on an earlier output of `rnn-aligned`."""
     rows = evidence.influence
     if rows.empty:
-        return _table([])
-    rows = rows[(rows["model"] == ALIGNED) & (rows["measure"] != CONTEXT)]
-    largest = rows.groupby(["task", "seed"])["largest_early_effect"].max()
-    return largest.rename("effect").reset_index()
+        return _not_measured()
+    is_wanted = (rows["model"] == ALIGNED) & (rows["measure"] != CONTEXT)
+    largest = rows[is_wanted].groupby(["task", "seed"])["largest_early_effect"].max()
+    return _table(_items(largest), evidence, ALIGNED)
+
+
+def above_ceiling(evidence: Evidence) -> pd.DataFrame:
+    """Return how far `rnn-aligned` is above its causal ceiling, at most, in standard errors."""
+    rows = _curve_rows(evidence, ALIGNED)
+    rows = rows[(rows["status"] == OK) & rows["causal_ceiling_accuracy"].notna()]
+    ceiling = rows["causal_ceiling_accuracy"]
+    items = (rows["test_sequences"] * rows["length"]).astype("float64")
+    # Where the ceiling is 1 nothing can be above it, and nothing is left to chance.
+    excess = (rows["token_accuracy"] - ceiling) / np.sqrt(ceiling * (1 - ceiling) / items)
+    each = rows.assign(excess=excess.where(ceiling < 1, 0.0))
+    most = each.groupby(["task", "seed"])["excess"].max()
+    return _table(_items(most), evidence, ALIGNED)
 
 
 def accuracy_gap(*, where: str) -> Effects:
@@ -112,13 +163,12 @@ def accuracy_gap(*, where: str) -> Effects:
 
     def effects(evidence: Evidence) -> pd.DataFrame:
         table = _wide(evidence, "token_accuracy", PLAIN, ALIGNED)
-        rows = []
-        for (task, seed), group in table.groupby(level=["task", "seed"]):
-            if where == "solved":
-                group = group[group[PLAIN] >= SOLVED_ACCURACY]
-            gap = group[PLAIN] - group[ALIGNED]
-            rows.append((task, seed, gap.iloc[-1] if len(gap) else math.nan))
-        return _table(rows)
+        if table.empty:
+            return _not_measured()
+        gaps = table[PLAIN] - table[ALIGNED]
+        if where == "solved":
+            gaps = gaps[table[PLAIN] >= SOLVED_ACCURACY]
+        return _table(_items(_at_longest(gaps)), evidence, PLAIN, ALIGNED)
 
     return effects
 
@@ -134,9 +184,7 @@ def recency(encoder: str) -> Effects:
 
     def effects(evidence: Evidence) -> pd.DataFrame:
         rows = _influence_of(evidence, PLAIN, encoder=encoder, measure=OCCLUSION)
-        if rows.empty:
-            return _table([])
-        found = []
+        slopes = {}
         for seed, group in rows.groupby("seed"):
             length = int(group["length"].max())
             at_length = group[group["length"] == length]
@@ -144,9 +192,15 @@ def recency(encoder: str) -> Effects:
                 task: each.set_index("source_item")["aligned_effect"]
                 for task, each in at_length.groupby("task")
             }
-            if {"copy", "reverse"} <= {*by_task}:
-                found.append(("copy and reverse", seed, _slope(by_task, length=length)))
-        return _table(found)
+            has_both = {"copy", "reverse"} <= {*by_task}
+            slopes[seed] = _slope(by_task, length=length) if has_both else math.nan
+        if not {"copy", "reverse"} <= {*rows["task"]}:
+            return _not_measured()
+        plain = _curve_rows(evidence, PLAIN, encoder=encoder)
+        both = plain[plain["task"].isin(["copy", "reverse"])].groupby("seed")["task"].nunique() == 2
+        missing = dict.fromkeys(both.index[both], math.nan)
+        found = sorted((missing | slopes).items())
+        return pd.DataFrame([(BOTH, *item) for item in found], columns=_COLUMNS)
 
     return effects
 
@@ -176,7 +230,7 @@ def context_ratio(encoder: str) -> Effects:
             late = at_length[at_length["source_item"] > 0.75 * length]["effect"].mean()
             early = at_length[at_length["source_item"] <= 0.25 * length]["effect"].mean()
             found.append((task, seed, late / early if early > 0 else math.nan))
-        return _table(found)
+        return _table(found, evidence, PLAIN, encoder=encoder) if found else _not_measured()
 
     return effects
 
@@ -196,11 +250,11 @@ def alignment_at_longest(column: str, model: str) -> Effects:
     def effects(evidence: Evidence) -> pd.DataFrame:
         rows = evidence.alignment
         if rows.empty:
-            return _table([])
+            return _not_measured()
         is_wanted = (rows["model"] == model) & (rows["encoder"] == "bi") & rows[column].notna()
         rows = rows[is_wanted].sort_values("length")
         last = rows.groupby(["task", "seed"])[column].last()
-        return last.rename("effect").reset_index()
+        return _table(_items(last), evidence, model)
 
     return effects
 
@@ -214,12 +268,19 @@ def uniform_share(score: str) -> Effects:
 
     def effects(evidence: Evidence) -> pd.DataFrame:
         table = _wide(evidence, score, PLAIN, UNIFORM, dot)
-        rows = []
-        for (task, seed), group in table.groupby(level=["task", "seed"]):
-            last = group.iloc[-1]
-            gain = last[dot] - last[PLAIN]
-            share = (last[UNIFORM] - last[PLAIN]) / gain if gain >= LEAST_GAP else math.nan
-            rows.append((task, seed, share))
-        return _table(rows)
+        if table.empty:
+            return _not_measured()
+        gain = table[dot] - table[PLAIN]
+        share = (table[UNIFORM] - table[PLAIN]) / gain.where(gain >= LEAST_GAP)
+        return _table(_items(_at_longest(share)), evidence, PLAIN, UNIFORM, dot)
 
     return effects
+
+
+def _at_longest(values: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the value of each (task, seed) at the longest length that it has, even if NaN."""
+    return values.groupby(level=["task", "seed"]).agg(lambda group: group.iloc[-1])
+
+
+def _items(values: "pd.Series[float]") -> list[tuple[Any, Any, float]]:
+    return [(*names, value) for names, value in values.items()]  # type: ignore[misc]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from results.claim_effects import (
     ATTENTION,
     Effects,
+    above_ceiling,
     accuracy_gap,
     alignment_at_longest,
     context_ratio,
@@ -76,6 +77,13 @@ MEASURES: tuple[Measure, ...] = (
         is_at_least=False,
         effects=early_effects,
         command=PROBE_COMMAND,
+    ),
+    Measure(
+        claim="C2",
+        name="accuracy of rnn-aligned above its causal ceiling, at most, in standard errors",
+        threshold=3.0,
+        is_at_least=False,
+        effects=above_ceiling,
     ),
     Measure(
         claim="C2",

@@ -27,6 +27,7 @@ class Finding:
         low: Lower end of its 95 % t-interval; NaN below two seeds.
         high: Upper end.
         n: Seeds whose effect is known.
+        bounds: How many of them are known by a bound only; then there is no interval.
         unknown: Seeds whose effect cannot be told.
         verdict: SUPPORTED, REFUTED or INCONCLUSIVE.
     """
@@ -35,11 +36,14 @@ class Finding:
     low: float
     high: float
     n: int
+    bounds: int
     unknown: int
     verdict: str
 
 
-def judge(effects: Sequence[float], *, threshold: float, is_at_least: bool) -> Finding:
+def judge(
+    effects: Sequence[float], *, threshold: float, is_at_least: bool, bounds: int = 0
+) -> Finding:
     """Hold the effects of the seeds against a threshold.
 
     SUPPORTED where every seed, of at least three, lies beyond the threshold, REFUTED where every
@@ -50,15 +54,17 @@ def judge(effects: Sequence[float], *, threshold: float, is_at_least: bool) -> F
         effects: One per seed; NaN where it cannot be told.
         threshold: Where the claim begins to hold.
         is_at_least: Whether the claim holds from the threshold upwards, or downwards.
+        bounds: How many effects are bounds, on the side of the threshold where they lie.
     """
     values = np.asarray(effects, dtype=float)
     known = values[~np.isnan(values)]
-    low, high = _interval(known)
+    low, high = (math.nan, math.nan) if bounds else _interval(known)
     return Finding(
         effect=float(known.mean()) if len(known) else math.nan,
         low=low,
         high=high,
         n=len(known),
+        bounds=bounds,
         unknown=len(values) - len(known),
         verdict=_verdict(values, threshold=threshold, is_at_least=is_at_least),
     )

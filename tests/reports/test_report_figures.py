@@ -215,7 +215,12 @@ def test_every_protocol_has_figures_of_its_own(
     assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert names == {
-        f"{name}{suffix}" for name in ("carried_bits", "compute") for suffix in ("", "-independent")
+        "extrapolation",
+        *(
+            f"{name}{suffix}"
+            for name in ("carried_bits", "compute")
+            for suffix in ("", "-independent")
+        ),
     }
     said = lines(capsys.readouterr().out)
     assert (
@@ -230,20 +235,36 @@ def two_settings() -> list[Any]:
 
 
 @QUICK
-def test_two_settings_are_refused_and_one_can_be_chosen(
+def test_two_settings_have_figures_of_their_own_and_one_can_be_chosen(
     folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = folder_of(two_settings())
     out = tmp_path / "out"
+    assert main(["--results", str(folder), "--out", str(out)]) == 0
+    names = {path.stem for path in out.glob("carried_bits*")}
+    assert names == {"carried_bits-hidden-64", "carried_bits-hidden-128"}
+    chosen = tmp_path / "chosen"
+    assert main(["--results", str(folder), "--out", str(chosen), "--config", "wide"]) == 0
+    assert {path.stem for path in chosen.glob("carried_bits*")} == {"carried_bits"}
+    capsys.readouterr()
+    assert main(["--results", str(folder), "--out", str(out), "--config", "other"]) == 2
+    assert "no row has 'other'; there are: cur016, wide" in capsys.readouterr().err
+
+
+@QUICK
+def test_what_differs_in_no_recorded_setting_is_refused(
+    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(
+        [*accuracy_rows(**ONE_TASK), *accuracy_rows(**ONE_TASK, config_id="same", recipe_version=9)]
+    )
+    out = tmp_path / "out"
     assert main(["--results", str(folder), "--out", str(out)]) == 2
     error = capsys.readouterr().err
     assert "--config ID" in error
-    assert "wide" in error
+    assert "recipe_version" in error
     assert len(lines(error)) == 1
     assert not out.exists()
-    assert main(["--results", str(folder), "--out", str(out), "--config", "wide"]) == 0
-    assert main(["--results", str(folder), "--out", str(out), "--config", "other"]) == 2
-    assert "no row has 'other'; there are: cur016, wide" in capsys.readouterr().err
 
 
 def test_the_default_folder_is_the_one_beside_the_package() -> None:
