@@ -54,7 +54,7 @@ from reports.probe_curves import (
     joined,
 )
 from reports.probe_maps import map_figure, map_lengths, positions_figure
-from reports.settings import split_by_training
+from reports.settings import split_by_all_but_size, split_by_training
 from reports.throughput import memory_figure, throughput_figure
 from results.atomic import replace_file
 from results.csv_files import (
@@ -171,7 +171,11 @@ def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]
 
 def _capacity_figures(accuracy: pd.DataFrame) -> dict[str, Figure]:
     own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
-    return {"capacity": capacity_figure(capacity_of(own))} if has_sizes(own) else {}
+    return {
+        f"capacity{suffix}": capacity_figure(capacity_of(rows))
+        for suffix, rows in split_by_all_but_size(own).items()
+        if has_sizes(rows)
+    }
 
 
 def _probe_figures(

@@ -20,11 +20,13 @@ def split(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     differing = [name for name in names if frame[name].nunique(dropna=False) > 1]
     if not differing:
         return {"": frame}
-    groups = frame.groupby(differing, dropna=False)
-    return {
-        "".join(_slug(name, value) for name, value in zip(differing, values, strict=True)): rows
-        for values, rows in groups
-    }
+    parts: dict[str, pd.DataFrame] = {}
+    for values, rows in frame.groupby(differing, dropna=False):
+        suffix = "".join(_slug(name, each) for name, each in zip(differing, values, strict=True))
+        # Names may differ in signs that no file name has.
+        alike = sum(known.startswith(suffix) for known in parts)
+        parts[f"{suffix}-{alike + 1}" if suffix in parts else suffix] = rows
+    return parts
 
 
 def split_by_training(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -36,6 +38,12 @@ def split_by_training(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     has_one_alphabet = bool((alphabets <= 1).all())
     names = [name for name in SETTING_COLUMNS if name != "symbols" or not has_one_alphabet]
     return split(frame, names)
+
+
+def split_by_all_but_size(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of accuracy.csv of each setting but the sizes of state and alphabet."""
+    sizes = ("hidden", "embedding", "symbols")
+    return split(frame, [name for name in SETTING_COLUMNS if name not in sizes])
 
 
 def _slug(name: str, value: Any) -> str:

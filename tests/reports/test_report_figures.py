@@ -16,6 +16,7 @@ from synthetic import (
     throughput_rows,
     write_folder,
 )
+from synthetic_probes import write_probed_folder
 
 from reports import figures, style
 from reports.curves import curves_of
@@ -249,6 +250,61 @@ def test_two_settings_have_figures_of_their_own_and_one_can_be_chosen(
     capsys.readouterr()
     assert main(["--results", str(folder), "--out", str(out), "--config", "other"]) == 2
     assert "no row has 'other'; there are: cur016, wide" in capsys.readouterr().err
+
+
+def drawn(folder: Path, out: Path) -> set[str]:
+    assert main(["--results", str(folder), "--out", str(out)]) == 0
+    return {path.stem for path in out.glob("*.svg")}
+
+
+@QUICK
+def test_what_was_probed_is_drawn(tmp_path: Path) -> None:
+    rows = accuracy_rows(
+        tasks=("copy",), models=("seq2seq", "seq2seq+dot"), seeds=(0, 1), lengths=(10, 20)
+    )
+    probed = {"errors", "positions", "alignment", "influence"}
+    plain = drawn(write_folder(tmp_path / "plain", rows), tmp_path / "plain_figures")
+    assert not plain & probed
+    names = drawn(write_probed_folder(tmp_path / "probed", rows), tmp_path / "figures")
+    assert probed <= names
+    assert {name.split("_")[1] for name in names if name.startswith("map_")} == {
+        "attention",
+        "occlusion",
+        "gradient",
+    }
+
+
+@QUICK
+def test_many_sizes_have_the_figure_of_capacity_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = [(hidden, symbols) for hidden in (32, 64) for symbols in (4, 16)]
+    rows = [
+        row
+        for hidden, symbols in sizes
+        for row in accuracy_rows(
+            tasks=("copy",),
+            models=("seq2seq",),
+            seeds=(1,),
+            lengths=(10, 20),
+            hidden=hidden,
+            symbols=symbols,
+            config_id=f"h{hidden}v{symbols}",
+        )
+    ]
+    folder = write_folder(tmp_path / "results", rows)
+    assert drawn(folder, tmp_path / "figures") == {"capacity"}
+    assert "no figures by length: 4 settings; choose some with --config ID" in lines(
+        capsys.readouterr().out
+    )
+    uni = [
+        dataclasses.replace(
+            row, encoder="uni", config_id=f"u{row.config_id}", record_id=f"u{index}"
+        )
+        for index, row in enumerate(rows)
+    ]
+    both = write_folder(tmp_path / "both", [*rows, *uni])
+    assert drawn(both, tmp_path / "both_figures") == {"capacity-bi", "capacity-uni"}
 
 
 @QUICK

@@ -95,7 +95,6 @@ def test_a_suffix_suits_a_file_name() -> None:
     assert set(split(frame, ["device_name"])) == {"-a-b-r-3-1-ghz", "-other"}
 
 
-@pytest.mark.xfail(reason="one suffix for both: the later rows replace the earlier", strict=True)
 def test_names_that_differ_in_their_signs_alone_keep_their_rows() -> None:
     frame = frame_of(rows()).assign(device_name=["chip-1", "chip 1"] * 4)
     check_keeps_every_row(split(frame, ["device_name"]), frame)
