@@ -75,8 +75,8 @@ class AlignmentRow(ProbeRow):
     best_offset_fraction: float = column(
         "fraction", "Share of output items whose largest weight is at that offset."
     )
-    aligned_mass: float = column("fraction", "Mean weight on the true source positions.")
-    near_mass: float = column("fraction", "Mean weight at most one position off.")
+    aligned_mass: float = column("weight", "Mean weight on the true source positions.")
+    near_mass: float = column("weight", "Mean weight at most one position off.")
     weight_entropy_bits: float = column("bits", "Mean entropy of the weights of an output item.")
     occlusion_agreement_fraction: float | None = optional(
         "fraction",
