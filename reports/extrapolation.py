@@ -1,5 +1,7 @@
 """The figure of extrapolation: trained up to one length, tested at another."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 from reports import style
 from reports.captions import counted
 from reports.curves import MIXED_PROTOCOL
-from reports.heat import Grid, draw_grid
+from reports.heat import accuracy_grid, draw_grid
 from results.schema import OK
 
 
@@ -23,33 +25,14 @@ def extrapolation_figure(rows: pd.DataFrame) -> Figure:
     Args:
         rows: What `extrapolated` returned, of one configuration.
     """
-    models = style.styles_for(rows["model"].unique())
-    place = ["task", "model", "train_length", "length"]
-    means = rows.groupby(place)["token_accuracy"].mean().reset_index()
-    grid = Grid(
-        table=means.rename(
-            columns={
-                "task": "row",
-                "model": "column",
-                "length": "x",
-                "train_length": "y",
-                "token_accuracy": "value",
-            }
-        ),
-        rows=sorted(rows["task"].unique()),
-        columns=list(models),
-        column_labels=[look.label for look in models.values()],
-        ylabel="trained up to",
-        value_label="share answered right",
-        is_scattered=True,
-    )
+    grid = accuracy_grid(rows, x="length", y="train_length", ylabel="trained up to")
 
     def draw_own_length(axis: Axes, task: str, model: str) -> None:
         ends = [int(rows["train_length"].min()), int(rows["train_length"].max())]
         axis.plot(ends, ends, color=style.NOTE_COLOUR, linewidth=0.6, zorder=0.5)
 
     return draw_grid(
-        grid,
+        replace(grid, is_scattered=True),
         title="Trained up to one length, tested at another",
         xlabel="tested at (items)",
         caption="Free-running token accuracy, mean of "

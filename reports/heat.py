@@ -42,6 +42,27 @@ class Grid:
     is_scattered: bool = False
 
 
+def accuracy_grid(rows: pd.DataFrame, *, x: str, y: str, ylabel: str) -> Grid:
+    """Return free-running token accuracy, mean over seeds, one panel per task and model.
+
+    Args:
+        rows: Rows of one configuration.
+        x: Column of the horizontal axis.
+        y: Column of the vertical axis.
+    """
+    models = style.styles_for(rows["model"].unique())
+    means = rows.groupby(["task", "model", x, y])["token_accuracy"].mean().reset_index()
+    names = {"task": "row", "model": "column", x: "x", y: "y", "token_accuracy": "value"}
+    return Grid(
+        table=means.rename(columns=names),
+        rows=sorted(rows["task"].unique()),
+        columns=list(models),
+        column_labels=[look.label for look in models.values()],
+        ylabel=ylabel,
+        value_label="share answered right",
+    )
+
+
 def draw_grid(
     grid: Grid,
     *,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.captions import counted
-from reports.heat import Grid, draw_grid
+from reports.heat import Grid, accuracy_grid, draw_grid
 from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION, TRUTH
 
 MAP_TITLES = {
@@ -31,25 +31,7 @@ def positions_figure(positions: pd.DataFrame) -> Figure:
     Args:
         positions: Rows of positions.csv of one configuration, at the lengths trained for.
     """
-    models = style.styles_for(positions["model"].unique())
-    place = ["task", "model", "output_item", "length"]
-    means = positions.groupby(place)["token_accuracy"].mean().reset_index()
-    grid = Grid(
-        table=means.rename(
-            columns={
-                "task": "row",
-                "model": "column",
-                "output_item": "x",
-                "length": "y",
-                "token_accuracy": "value",
-            }
-        ),
-        rows=sorted(positions["task"].unique()),
-        columns=list(models),
-        column_labels=[look.label for look in models.values()],
-        ylabel="length",
-        value_label="share answered right",
-    )
+    grid = accuracy_grid(positions, x="output_item", y="length", ylabel="length")
     return draw_grid(
         grid,
         title="Which items are answered right, by position and length",

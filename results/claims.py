@@ -25,6 +25,7 @@ SCORES = {
 }
 TRAIN_COMMAND = "python -m bench.run --preset claims"
 PROBE_COMMAND = "python -m bench.probe"
+LEAST_LENGTH_RATIO = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C1",
             name=f"L50 of {model} / L50 of seq2seq: {words}",
-            threshold=2.0,
+            threshold=LEAST_LENGTH_RATIO,
             is_at_least=True,
-            effects=length_ratio(score, model, decisive=2.0),
+            effects=length_ratio(score, model, decisive=LEAST_LENGTH_RATIO),
         )
         for score, words in SCORES.items()
         for model in ATTENTION

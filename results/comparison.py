@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from results.intervals import CONFIDENCE
 from results.pairing import ACCURACY_GROUP, THROUGHPUT_KEY
 from results.schema import NOISY, OK
-from results.summary import CONFIDENCE, mean_over_seeds
+from results.summary import mean_over_seeds
 
 BETTER, WORSE, SAME = "better", "worse", "no difference seen"
 ONE_SEED, NO_SPREAD = "no verdict, one seed", "no verdict, no spread"

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize
 
 from results.errors import ResultsError
+from results.intervals import mean_interval
 from results.schema import OK
-from results.summary import CONFIDENCE, check_groups
+from results.summary import check_groups
 
 AT, ABOVE, BELOW, NOT_IDENTIFIED = "at", "above", "below", "not_identified"
 KINDS = (AT, ABOVE, BELOW, NOT_IDENTIFIED)
@@ -107,17 +108,7 @@ def mean_crossing(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     found = []
     for group, rows in table.groupby(list(by), dropna=False):
         counts = [int((rows["kind"] == kind).sum()) for kind in (ABOVE, BELOW, NOT_IDENTIFIED)]
-        ends = (math.nan,) * 3 if any(counts) else _geometric_mean(rows["length"].to_numpy())
+        logs = [] if any(counts) else np.log(rows["length"].to_numpy(dtype=float))
+        ends = (math.exp(end) for end in mean_interval(logs))
         found.append((*group, *ends, len(rows), *counts))
     return pd.DataFrame(found, columns=columns)
-
-
-def _geometric_mean(lengths: np.ndarray) -> tuple[float, float, float]:
-    """Return the geometric mean and the ends of its interval."""
-    logs, n = np.log(lengths), len(lengths)
-    mean = float(logs.mean())
-    if n < 2:
-        return math.exp(mean), math.nan, math.nan
-    error = float(logs.std(ddof=1)) / math.sqrt(n)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from results.intervals import CONFIDENCE
 from results.schema import OK
-from results.summary import CONFIDENCE, check_groups
+from results.summary import check_groups
 
 LONG_SHARE = 0.25
 FEWEST_LENGTHS = 3

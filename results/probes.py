@@ -38,17 +38,15 @@ class ProbeRecord:
         unknown = [name for name in self.tables if name not in csv_files.PROBE_TABLES]
         if unknown:
             raise ResultsError(f"tables: {', '.join(unknown)}: not the table of a probe")
-        stages = {tuple(_stage(row).values()) for rows in self.tables.values() for row in rows}
+        stages = {
+            tuple(stage_columns(row).values()) for rows in self.tables.values() for row in rows
+        }
         if len(stages) != 1:
             raise ResultsError(f"tables: rows of one stage are needed, not of {len(stages)}")
 
 
-def stage_columns(row: AccuracyRow) -> dict[str, Any]:
+def stage_columns(row: AccuracyRow | ProbeRow) -> dict[str, Any]:
     """Return the columns that every row of a probe shares with its row of accuracy.csv."""
-    return {name: getattr(row, name) for name in SHARED_COLUMNS}
-
-
-def _stage(row: ProbeRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in SHARED_COLUMNS}
 
 
@@ -120,7 +118,7 @@ def _render(record: ProbeRecord) -> bytes:
         {
             "record_id": record.record_id,
             "version": record.version,
-            "stage": _stage(first),
+            "stage": stage_columns(first),
             "tables": tables,
         }
     )

@@ -6,14 +6,11 @@ Seeds are the unit: every group must hold at most one row per seed.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from results.errors import ResultsError
+from results.intervals import t_half_width, wilson_interval
 from results.schema import OK, SETTING_COLUMNS, VERSION_COLUMNS
-
-CONFIDENCE = 0.95
 
 
 def one_configuration(frame: pd.DataFrame) -> None:
@@ -68,9 +65,7 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
         n=("_value", "count"),
         failed=("_failed", "sum"),
     )
-    n = result["n"].to_numpy(dtype="float64")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * result["spread"] / np.sqrt(n)
+    half = t_half_width(result["spread"], result["n"])
     result["low"], result["high"] = result["mean"] - half, result["mean"] + half
     if value.endswith(("_accuracy", "_fraction")) and value != "normalised_accuracy":
         result[["low", "high"]] = result[["low", "high"]].clip(0.0, 1.0)
@@ -102,23 +97,6 @@ def solved_fraction(
         result["solved"].to_numpy(), result["n"].to_numpy()
     )
     return result[["fraction", "low", "high", "solved", "n"]].reset_index()
-
-
-def wilson_interval(solved: Any, n: Any) -> tuple[Any, Any]:
-    """Return the ends of the 95 % Wilson score interval, without continuity correction.
-
-    Args:
-        solved: Number of successes; a number or an array.
-        n: Number of trials, at least 1.
-
-    Source: Wilson 1927; method 3 of Newcombe 1998, Statistics in Medicine 17, 857-872.
-    """
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
-    share = solved / n
-    middle = share + z**2 / (2 * n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    scale = 1 + z**2 / n
-    return np.clip((middle - half) / scale, 0.0, 1.0), np.clip((middle + half) / scale, 0.0, 1.0)
 
 
 def check_groups(frame: pd.DataFrame, value: str, by: Sequence[str], *, unit: str) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from results.summary import CONFIDENCE
+from results.intervals import mean_interval
 
 SUPPORTED, REFUTED, INCONCLUSIVE, NOT_MEASURED = (
     "SUPPORTED",
@@ -58,11 +57,11 @@ def judge(
     """
     values = np.asarray(effects, dtype=float)
     known = values[~np.isnan(values)]
-    low, high = (math.nan, math.nan) if bounds else _interval(known)
+    effect, low, high = mean_interval(known)
     return Finding(
-        effect=float(known.mean()) if len(known) else math.nan,
-        low=low,
-        high=high,
+        effect=effect,
+        low=math.nan if bounds else low,
+        high=math.nan if bounds else high,
         n=len(known),
         bounds=bounds,
         unknown=len(values) - len(known),
@@ -88,12 +87,3 @@ def overall(verdicts: Sequence[str]) -> str:
     if not measured:
         return NOT_MEASURED
     return measured.pop() if len(measured) == 1 else INCONCLUSIVE
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    """Return the ends of the t-interval of the mean."""
-    n = len(values)
-    if n < 2 or not np.isfinite(values).all():
-        return math.nan, math.nan
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)
-    return float(values.mean() - half), float(values.mean() + half)

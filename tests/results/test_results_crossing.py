@@ -330,15 +330,15 @@ def test_the_mean_crossing_agrees_with_scipy() -> None:
 @pytest.mark.parametrize(
     ("part", "broken"),
     [
-        ("CONFIDENCE", 0.9),
-        ("stats.t.ppf", lambda q, freedom: stats.norm.ppf(q)),
-        ("_geometric_mean", lambda lengths: (float(np.mean(lengths)), 1.0, 2.0)),
+        ("intervals.CONFIDENCE", 0.9),
+        ("intervals.stats.t.ppf", lambda q, freedom: stats.norm.ppf(q)),
+        ("crossing.mean_interval", lambda logs: (float(np.mean(logs)), 1.0, 2.0)),
     ],
 )
 def test_the_comparison_of_means_rejects(
     part: str, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"results.crossing.{part}", broken)
+    monkeypatch.setattr(f"results.{part}", broken)
     with pytest.raises(AssertionError):
         check_mean_against_scipy()
 
@@ -426,14 +426,14 @@ def test_the_mean_crossing_is_unbiased_and_its_interval_covers(n: int, half_leng
 @pytest.mark.parametrize(
     ("part", "broken"),
     [
-        ("crossing", first_below),
-        ("CONFIDENCE", 0.7),
-        ("CONFIDENCE", 0.999),
-        ("stats.t.ppf", lambda q, freedom: stats.norm.ppf(q)),
+        ("crossing.crossing", first_below),
+        ("intervals.CONFIDENCE", 0.7),
+        ("intervals.CONFIDENCE", 0.999),
+        ("intervals.stats.t.ppf", lambda q, freedom: stats.norm.ppf(q)),
     ],
 )
 def test_the_simulation_rejects(part: str, broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"results.crossing.{part}", broken)
+    monkeypatch.setattr(f"results.{part}", broken)
     with pytest.raises(AssertionError):
         check_simulation(3, half_length=25.0)
 

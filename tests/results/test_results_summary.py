@@ -8,11 +8,12 @@ import pytest
 from result_rows import accuracy_row, failed
 from scipy import stats
 
-from results import summary
+from results import intervals
 from results.columns import to_json
 from results.errors import ResultsError
+from results.intervals import wilson_interval
 from results.schema import AccuracyRow
-from results.summary import mean_over_seeds, one_configuration, solved_fraction, wilson_interval
+from results.summary import mean_over_seeds, one_configuration, solved_fraction
 
 BY = ["model", "length"]
 Interval = Callable[[Any, Any], tuple[Any, Any]]
@@ -75,7 +76,9 @@ def test_t_interval_covers_as_often_as_it_says(n: int) -> None:
 
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_coverage_check_rejects_a_normal_interval(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary.stats.t, "ppf", lambda q, freedom: stats.norm.ppf(q) + 0 * freedom)
+    monkeypatch.setattr(
+        intervals.stats.t, "ppf", lambda q, freedom: stats.norm.ppf(q) + 0 * freedom
+    )
     with pytest.raises(AssertionError):
         check_coverage(mean_over_seeds, n)
 
