@@ -12,6 +12,7 @@ from reports import style
 from reports.captions import counted
 from reports.layout import Frame, empty_figure
 from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.scales import write_plainly
 from reports.style import LineStyle
 from results.probe_schema import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
 from results.schema import OK
@@ -68,6 +69,8 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
             if panel.is_logarithmic:
                 axis.set_yscale("log")
             _draw_panel(axis, here[is_here & (here["task"] == task)], panel, models)
+        if panel.is_logarithmic:
+            write_plainly(row[0].yaxis)
         row[0].set_ylabel(panel.label)
     return figure
 

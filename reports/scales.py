@@ -5,13 +5,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axis import Axis
-from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    FixedLocator,
+    FuncFormatter,
+    NullFormatter,
+    NullLocator,
+)
 
 STEPS = (1.0, 2.0, 5.0)
 MOST_TICKS = 10
 MOST_TICKS_WITH_TEXT = 6
 MOST_BYTE_TICKS = 8
 ROOM = 1.08
+NARROW_RATIO = 100.0
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -46,6 +53,19 @@ def put_ticks(axis: Axis, ticks: Sequence[float], *, text: Callable[[float], str
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, place: text(value)))
     axis.set_minor_locator(NullLocator())
+
+
+def write_plainly(axis: Axis) -> None:
+    """Write 1, 2 and 5 of every decade beside a logarithmic axis of less than two, else decades."""
+    low, high = axis.get_view_interval()
+    is_narrow = high / low < NARROW_RATIO
+
+    def text(value: float, place: int | None) -> str:
+        return f"{value:g}" if f"{value:.6e}"[0] in "125" else ""
+
+    if is_narrow:
+        axis.set_major_formatter(FuncFormatter(text))
+    axis.set_minor_formatter(FuncFormatter(text) if is_narrow else NullFormatter())
 
 
 def ends_of(ticks: Sequence[float]) -> tuple[float, float]:

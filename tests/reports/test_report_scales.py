@@ -1,7 +1,16 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from reports.scales import byte_ticks, bytes_text, decimal_ticks, ends_of, number_text, number_texts
+from reports.scales import (
+    byte_ticks,
+    bytes_text,
+    decimal_ticks,
+    ends_of,
+    number_text,
+    number_texts,
+    write_plainly,
+)
 
 MIB = 2.0**20
 
@@ -73,3 +82,21 @@ def test_many_ticks_side_by_side_are_named_at_decades_alone() -> None:
     assert [number_texts(few)(tick) for tick in few] == ["100G", "200G", "500G", "1T"]
     assert [number_texts(many)(tick) for tick in many] == ["", "100G", "", "", "1T", "", ""]
     assert number_text(50.0) == "50"
+
+
+@pytest.mark.parametrize(
+    ("ends", "texts"),
+    [((0.3, 4.0), {"0.5", "1", "2"}), ((0.001, 2.0), {"$\\mathdefault{10^{-2}}$"})],
+)
+def test_a_logarithmic_axis_is_written_in_few_characters(
+    ends: tuple[float, float], texts: set[str]
+) -> None:
+    figure, axes = plt.subplots()
+    axes.set_yscale("log")
+    axes.set_ylim(*ends)
+    write_plainly(axes.yaxis)
+    figure.canvas.draw()
+    written = {label.get_text() for label in axes.yaxis.get_ticklabels(which="both")} - {""}
+    plt.close(figure)
+    assert texts <= written
+    assert not any("times" in text for text in written)
