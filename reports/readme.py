@@ -15,7 +15,7 @@ from reports.curves import own_length_rows, protocols_of, require_one_configurat
 from results.atomic import replace_file
 from results.errors import ResultsError
 from results.schema import OK
-from results.summary import mean_over_seeds
+from results.summary import interquartile_means, mean_over_seeds
 from results.tables import REFERENCE, read_accuracy
 
 README = Path(__file__).parent.parent / "README.md"
@@ -24,6 +24,10 @@ LENGTHS = (10, 50, 100, 200)
 STALE = 1
 POINT = ["task", "model", "length"]
 NOTHING = "–"
+OVER_TASKS = (
+    "**Over all tasks**: token accuracy from the best constant answer (0) to all right (1), "
+    "interquartile mean over tasks and seeds"
+)
 
 
 @dataclass(frozen=True)
@@ -136,15 +140,14 @@ def tables(frame: pd.DataFrame) -> str:
         )
         for table in TABLES:
             parts += [f"**{table.heading}**", _markdown(own, table)]
+        if own["task"].nunique() > 1:
+            parts += [OVER_TASKS, _over_tasks(own)]
     return "\n\n".join(parts)
 
 
 def _markdown(rows: pd.DataFrame, table: Table) -> str:
-    lengths = [length for length in LENGTHS if (rows["length"] == length).any()]
-    lines = [
-        f"| task | model | {' | '.join(f'length {length}' for length in lengths)} |",
-        f"|---|---|{'---:|' * len(lengths)}",
-    ]
+    lengths = _lengths(rows)
+    lines = _head(["task", "model"], lengths)
     cells = _cells(rows[rows["length"].isin(lengths)], table)
     for task, of_task in rows.groupby("task"):
         for model, look in style.styles_for(of_task["model"].unique()).items():
@@ -155,6 +158,27 @@ def _markdown(rows: pd.DataFrame, table: Table) -> str:
             line = [_number(known.get(length), table, mark="*") for length in lengths]
             lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(line)} |")
     return "\n".join(lines)
+
+
+def _over_tasks(rows: pd.DataFrame) -> str:
+    lengths = _lengths(rows)
+    lines = _head(["model"], lengths)
+    summary = interquartile_means(rows, "normalised_accuracy", ["model", "length"])
+    means = summary.dropna(subset="mean").set_index(["model", "length"])["mean"]
+    for model, look in style.styles_for(rows["model"].unique()).items():
+        known = (means.get((model, length)) for length in lengths)
+        texts = [NOTHING if mean is None else f"{mean:.3f}" for mean in known]
+        lines.append(f"| {look.label} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _lengths(rows: pd.DataFrame) -> list[int]:
+    return [length for length in LENGTHS if (rows["length"] == length).any()]
+
+
+def _head(names: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    titles = [*names, *(f"length {length}" for length in lengths)]
+    return [f"| {' | '.join(titles)} |", f"|{'---|' * len(names)}{'---:|' * len(lengths)}"]
 
 
 def _cells(rows: pd.DataFrame, table: Table) -> dict[tuple[Any, ...], str]:

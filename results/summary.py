@@ -3,10 +3,13 @@
 Seeds are the unit: every group must hold at most one row per seed.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from results.errors import ResultsError
 from results.intervals import t_half_width, wilson_interval
@@ -70,6 +73,43 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
     if value.endswith(("_accuracy", "_fraction")) and value != "normalised_accuracy":
         result[["low", "high"]] = result[["low", "high"]].clip(0.0, 1.0)
     return result[["mean", "low", "high", "n", "failed"]].reset_index()
+
+
+def interquartile_means(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+    """Average a column over tasks and seeds together, without the lowest and highest quarter.
+
+    It has no interval: that of a few seeds would promise too much.
+
+    Args:
+        value: Column to average; rows that are not ok, or have no value, count nowhere.
+        by: Columns that name a group, such as model and length; without task and seed.
+
+    Returns:
+        The columns of `by`, then mean; n, the rows averaged over, those cut off included; failed,
+        the rows that are not ok.
+
+    Raises:
+        ResultsError: A column is absent, or a task has several rows of one seed in a group.
+
+    Source: Agarwal et al. 2021, arXiv:2108.13264.
+    """
+    check_groups(frame, value, [*by, "task"], unit="seed")
+    is_ok = frame["status"] == OK
+    table = frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
+    result = table.groupby(list(by), dropna=False).agg(
+        mean=("_value", lambda values: interquartile_mean(values.dropna().to_numpy())),
+        n=("_value", "count"),
+        failed=("_failed", "sum"),
+    )
+    return result.reset_index()
+
+
+def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:
+    """Return the mean without the lowest and the highest quarter of the values; NaN without one.
+
+    A quarter is rounded down to whole values, so three are averaged as they are.
+    """
+    return float(stats.trim_mean(values, 0.25)) if len(values) else math.nan
 
 
 def solved_fraction(

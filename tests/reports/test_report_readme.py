@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_cells_hold_the_mean_and_the_range_of_the_seeds() -> None:
     assert "length 60" not in text
     assert "length 200" not in text
     assert "3 seeds: mean (lowest–highest seed)" in text
+
+
+def test_models_are_averaged_over_tasks_and_seeds() -> None:
+    rows = [replace(row, normalised_accuracy=row.token_accuracy) for row in accuracy_rows(**ROWS)]
+    frame = frame_of(rows)
+    text = tables(frame)
+    of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
+    values = sorted(of_model["normalised_accuracy"])
+    assert len(values) == 6
+    (line,) = (line for line in text.splitlines() if line.startswith("| Seq2Seq |"))
+    assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
+    rows = accuracy_rows(**(ROWS | {"tasks": ("copy",)}))
+    assert "Over all tasks" not in tables(frame_of(rows))
 
 
 def row_of(text: str, task: str, model: str) -> str:

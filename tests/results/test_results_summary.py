@@ -8,12 +8,18 @@ import pytest
 from result_rows import accuracy_row, failed
 from scipy import stats
 
-from results import intervals
+from results import intervals, summary
 from results.columns import to_json
 from results.errors import ResultsError
 from results.intervals import wilson_interval
 from results.schema import AccuracyRow
-from results.summary import mean_over_seeds, one_configuration, solved_fraction
+from results.summary import (
+    interquartile_mean,
+    interquartile_means,
+    mean_over_seeds,
+    one_configuration,
+    solved_fraction,
+)
 
 BY = ["model", "length"]
 Interval = Callable[[Any, Any], tuple[Any, Any]]
@@ -245,3 +251,50 @@ def test_configurations_that_differ_in_a_version_or_nothing_known_are_named() ->
         one_configuration(table(rows))
     with pytest.raises(ResultsError, match=r"c1 \(no recorded setting differs\)"):
         one_configuration(table([accuracy_row(), accuracy_row(config_id="c1")]))
+
+
+def check_interquartile_mean(average: Callable[[Sequence[float]], float]) -> None:
+    # The vectors of rliable's own tests, runs by tasks, taken together.
+    assert average([1, 2, 2, 2, 1, 1, 2, 1]) == pytest.approx(1.5)
+    assert average([1, 1, 2, 2, 3, 3]) == pytest.approx(2.0)
+    # By hand: nine values lose two at each end, three lose none.
+    assert average([100, 1, 2, 3, 4, 5, 6, 7, -100]) == pytest.approx(4.0)
+    assert average([1, 2, 6]) == pytest.approx(3.0)
+
+
+def test_interquartile_mean_agrees_with_published_vectors() -> None:
+    check_interquartile_mean(interquartile_mean)
+    assert math.isnan(interquartile_mean([]))
+
+
+@pytest.mark.parametrize(
+    "broken", [np.mean, np.median, lambda values: stats.trim_mean(values, 0.1)]
+)
+def test_another_average_is_rejected(broken: Callable[[Any], float]) -> None:
+    with pytest.raises(AssertionError):
+        check_interquartile_mean(broken)
+
+
+def check_over_tasks() -> None:
+    rows = [
+        *seeds([0.1, 0.5, 0.9], task="copy"),
+        *seeds([0.2, 0.6, None], task="reverse"),
+        *seeds([0.3, 0.7, 0.8], task="sort"),
+    ]
+    (row,) = interquartile_means(table(rows), "token_accuracy", BY).to_dict("records")
+    # Eight values: the two lowest and the two highest are cut off.
+    assert row["mean"] == pytest.approx((0.3 + 0.5 + 0.6 + 0.7) / 4)
+    assert (row["n"], row["failed"]) == (8, 1)
+
+
+def test_interquartile_means_are_over_tasks_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_over_tasks()
+    monkeypatch.setattr(summary, "interquartile_mean", np.mean)
+    with pytest.raises(AssertionError):
+        check_over_tasks()
+
+
+def test_interquartile_means_need_one_row_of_each_seed() -> None:
+    rows = [*seeds([0.1, 0.2], task="copy"), *seeds([0.3], task="copy")]
+    with pytest.raises(ResultsError, match="several rows of one seed"):
+        interquartile_means(table(rows), "token_accuracy", BY)
