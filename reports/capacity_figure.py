@@ -127,10 +127,7 @@ def _caption(capacity: Capacity) -> str:
         if bounded
         else ""
     )
-    settings = model_settings(
-        capacity.cell, hidden=int(capacity.bits["hidden"].max()), encoder=capacity.encoder
-    )
-    settings = settings.replace(f"state {int(capacity.bits['hidden'].max())}, ", "")
+    settings = model_settings(capacity.cell, encoder=capacity.encoder)
     interval = ", and 95 % t-interval on the left" if capacity.seeds > 1 else ""
     return (
         "Seq2Seq without attention. Bits carried: entropy of the target less the cross-entropy of "

@@ -75,10 +75,11 @@ def unfinished_rows(count: int, *, rows: int) -> str:
     return f"{count:,} of {counted(rows, 'row')} did not finish: no point stands for them."
 
 
-def model_settings(cell: str, *, hidden: int, encoder: str) -> str:
-    """Return what the models have in common, in words."""
+def model_settings(cell: str, *, encoder: str, hidden: int | None = None) -> str:
+    """Return what the models have in common, in words; without the state where sizes differ."""
     name = cell.upper() if cell in ("lstm", "gru") else cell
-    return f"Cell: {name}, state {hidden}, {ENCODERS.get(encoder, encoder)} encoder"
+    state = "" if hidden is None else f"state {hidden}, "
+    return f"Cell: {name}, {state}{ENCODERS.get(encoder, encoder)} encoder"
 
 
 def counted(count: int, noun: str) -> str:

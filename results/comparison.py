@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from results.intervals import CONFIDENCE
+from results.intervals import CONFIDENCE, t_quantile
 from results.pairing import ACCURACY_GROUP, THROUGHPUT_KEY
 from results.schema import NOISY, OK
 from results.summary import mean_over_seeds
@@ -84,7 +83,7 @@ def time_ratios(pairs: pd.DataFrame, *, tolerance: float) -> pd.DataFrame:
         errors[side] = _MEDIAN_ERROR_PER_IQR * iqr / table[side] / np.sqrt(rounds[side])
         is_noisy[side] = (pairs[f"noise_{side}"].fillna("") == NOISY).to_numpy(dtype=bool)
     # Student's quantile, because the spread is estimated: the normal one covers 89 % at 7 rounds.
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, np.minimum(rounds["a"], rounds["b"]) - 1)
+    quantile = t_quantile(np.minimum(rounds["a"], rounds["b"]) - 1)
     half = quantile * np.hypot(errors["a"], errors["b"])
     half = half.where(half.between(0, np.inf, inclusive="neither"))
     log_ratio = np.log(table["b"]) - np.log(table["a"])

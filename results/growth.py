@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from results.intervals import CONFIDENCE
+from results.intervals import t_quantile
 from results.schema import OK
 from results.summary import check_groups
 
@@ -67,5 +66,5 @@ def _power(lengths: np.ndarray, costs: np.ndarray) -> tuple[float, float, float]
     exponent = float(x @ y / (x @ x))
     residual = y - exponent * x
     error = math.sqrt(residual @ residual / (n - 2) / (x @ x))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 2)) * error
+    half = float(t_quantile(n - 2)) * error
     return exponent, exponent - half, exponent + half

@@ -10,6 +10,15 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
+def t_quantile(freedom: Any) -> Any:
+    """Return how many standard errors half a t-interval is wide.
+
+    Args:
+        freedom: Degrees of freedom; a number or an array, NaN below one.
+    """
+    return stats.t.ppf((1 + CONFIDENCE) / 2, freedom)
+
+
 def t_half_width(spread: Any, n: Any) -> Any:
     """Return half the width of the t-interval of a mean; NaN below two values.
 
@@ -19,7 +28,7 @@ def t_half_width(spread: Any, n: Any) -> Any:
     """
     n = np.asarray(n, dtype="float64")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * spread / np.sqrt(n)
+        return t_quantile(n - 1) * spread / np.sqrt(n)
 
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:

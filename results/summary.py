@@ -59,9 +59,7 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
         ResultsError: A column is absent, or a group holds several rows of one seed.
     """
     check_groups(frame, value, by, unit="seed")
-    is_ok = frame["status"] == OK
-    table = frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
-    groups = table.groupby(list(by), dropna=False)
+    groups = _values(frame, value).groupby(list(by), dropna=False)
     result = groups.agg(
         mean=("_value", "mean"),
         spread=("_value", "std"),
@@ -73,6 +71,12 @@ def mean_over_seeds(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.Da
     if value.endswith(("_accuracy", "_fraction")) and value != "normalised_accuracy":
         result[["low", "high"]] = result[["low", "high"]].clip(0.0, 1.0)
     return result[["mean", "low", "high", "n", "failed"]].reset_index()
+
+
+def _values(frame: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Add the value of the rows that are ok, and which are not."""
+    is_ok = frame["status"] == OK
+    return frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
 
 
 def interquartile_means(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
@@ -94,12 +98,14 @@ def interquartile_means(frame: pd.DataFrame, value: str, by: Sequence[str]) -> p
     Source: Agarwal et al. 2021, arXiv:2108.13264.
     """
     check_groups(frame, value, [*by, "task"], unit="seed")
-    is_ok = frame["status"] == OK
-    table = frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
-    result = table.groupby(list(by), dropna=False).agg(
-        mean=("_value", lambda values: interquartile_mean(values.dropna().to_numpy())),
-        n=("_value", "count"),
-        failed=("_failed", "sum"),
+    result = (
+        _values(frame, value)
+        .groupby(list(by), dropna=False)
+        .agg(
+            mean=("_value", lambda values: interquartile_mean(values.dropna().to_numpy())),
+            n=("_value", "count"),
+            failed=("_failed", "sum"),
+        )
     )
     return result.reset_index()
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results import growth as module
 from results.errors import ResultsError
 from results.growth import growth, shortest_fitted_length
 
@@ -62,8 +61,8 @@ def check_against_scipy(fit: Growth) -> None:
 
 def test_the_fit_agrees_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     check_against_scipy(growth)
-    for name, value in (("LONG_SHARE", 0.0), ("CONFIDENCE", 0.9)):
-        monkeypatch.setattr(module, name, value)
+    for name, value in (("growth.LONG_SHARE", 0.0), ("intervals.CONFIDENCE", 0.9)):
+        monkeypatch.setattr(f"results.{name}", value)
         with pytest.raises(AssertionError):
             check_against_scipy(growth)
         monkeypatch.undo()
@@ -91,7 +90,7 @@ def test_the_interval_covers_as_often_as_it_says(lengths: Sequence[int]) -> None
 def test_an_interval_that_ignores_how_few_they_are_is_found(
     lengths: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.stats.t, "ppf", lambda q, freedom: stats.norm.ppf(q))
+    monkeypatch.setattr(stats.t, "ppf", lambda q, freedom: stats.norm.ppf(q))
     with pytest.raises(AssertionError):
         check_coverage(lengths)
 
