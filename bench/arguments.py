@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.limits import Limits
 from bench.options import (
     Parser,
     UsageError,
@@ -25,11 +27,15 @@ from bench.plan import Block, Settings
 from bench.presets import PRESETS, Part, Preset
 from bench.protocols import PROTOCOLS
 from bench.recipe import Recipe
+from bench.shards import Shard, parse_shard
 from tasks import Task, load_tasks
 
 MOST_SEEDS = 1000
 MOST_SYMBOLS = 65_536
 MOST_JOBS = 1024
+MOST_RETRIES = 100
+LOCAL, DASK = ENGINES = ("local", "dask")
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -40,16 +46,27 @@ class Request:
         blocks: What is trained; lengths, seeds, protocol, recipe and device are the same in all.
         out: Results folder.
         jobs: Model runs at a time.
-        measures_throughput: Whether throughput is measured at the end.
+        engine: `local` or `dask`.
+        scheduler: Address of a Dask scheduler; None for a cluster on this machine.
+        shard: Which part of the plan; None for all of it.
+        limits: How much a model run may take.
+        measures_throughput: Whether throughput is measured at the end: by a local engine, of the
+            whole plan.
         is_dry_run: Whether only to say what would be done.
+        is_json: Whether to say it as JSON.
         retries_failed: Whether failed runs are tried again.
     """
 
     blocks: tuple[Block, ...]
     out: Path
     jobs: int
+    engine: str
+    scheduler: str | None
+    shard: Shard | None
+    limits: Limits
     measures_throughput: bool
     is_dry_run: bool
+    is_json: bool
     retries_failed: bool
 
 
@@ -65,12 +82,24 @@ def parse_request(arguments: Sequence[str]) -> Request:
         blocks = tuple(_block(given, preset, part) for part in preset.parts)
     except ValueError as error:  # A registry refuses a plug-in.
         raise UsageError(str(error)) from None
+    if given.json and not given.dry_run:
+        raise UsageError("--json: only says what --dry-run says; give both")
+    engine, scheduler = _engine(given.engine)
+    shard = None if given.shard is None else _shard(given.shard)
+    is_whole_and_here = engine == "local" and shard is None
     return Request(
         blocks=blocks,
         out=read_folder("--out", given.out),
         jobs=_jobs(given.jobs, device=given.device),
-        measures_throughput=preset.measures_throughput and not given.no_throughput,
+        engine=engine,
+        scheduler=scheduler,
+        shard=shard,
+        limits=_limits(given),
+        measures_throughput=(
+            preset.measures_throughput and not given.no_throughput and is_whole_and_here
+        ),
         is_dry_run=given.dry_run,
+        is_json=given.json,
         retries_failed=given.retry_failed,
     )
 
@@ -124,8 +153,22 @@ def build_parser() -> argparse.ArgumentParser:
     add("--test-lengths", metavar="RANGE", help="also test every stage at these, or x1.5")
     add_place_options(parser)
     add("--jobs", metavar="N", help="model runs at a time (default: physical cores; 1 on cuda)")
+    add(
+        "--engine",
+        default=LOCAL,
+        metavar="NAME",
+        help="local, dask (workers on this machine) or dask=tcp://HOST:PORT",
+    )
+    add("--shard", metavar="I/N", help="only part I of N; array or array/N in an array of jobs")
+    add("--retries", metavar="N", help="times that a killed model run is tried again (default: 1)")
+    add(
+        "--time-limit",
+        metavar="SECONDS",
+        help="of a model run (default: an hour, or 20 times the estimate)",
+    )
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
+    add("--json", action="store_true", help="with --dry-run: as JSON, with every model run")
     add("--retry-failed", action="store_true", help="try the failed model runs again")
     return parser
 
@@ -184,6 +227,38 @@ def _jobs(text: str | None, *, device: str) -> int:
     if text is not None:
         return read_integer("--jobs", text, at_most=MOST_JOBS)
     return 1 if device == "cuda" else physical_cores()
+
+
+def _engine(text: str) -> tuple[str, str | None]:
+    """Return the engine's name, and the address of its scheduler if one is given."""
+    name, separator, address = text.partition("=")
+    read_choice("--engine", name, ENGINES)
+    if not separator:
+        return name, None
+    if name != DASK or not _ADDRESS.fullmatch(address):
+        raise UsageError(f"--engine: must be local, dask or dask=tcp://HOST:PORT, got {text!r}")
+    return name, address
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise UsageError(f"--shard: {error}") from None
+
+
+def _limits(given: argparse.Namespace) -> Limits:
+    limits = Limits()
+    if given.retries is not None:
+        retries = (
+            0
+            if given.retries == "0"
+            else read_integer("--retries", given.retries, at_most=MOST_RETRIES)
+        )
+        limits = replace(limits, retries=retries)
+    if given.time_limit is not None:
+        limits = replace(limits, seconds=float(read_integer("--time-limit", given.time_limit)))
+    return limits
 
 
 def _tasks(names: Sequence[str]) -> tuple[Task, ...]:

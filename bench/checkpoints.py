@@ -28,7 +28,7 @@ class Checkpoints:
 
     def save(self, stage_id: str, trajectory: Trajectory, outcome: StageOutcome) -> None:
         """Write both files of a stage; each is whole or absent."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         _write(self._optimizer_path(stage_id), trajectory.optimizer.state_dict())
         _write(
             self._weights_path(stage_id),

@@ -11,13 +11,19 @@ import signal
 import sys
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
+_SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel to end this process when its parent ends (Linux only)."""
+    """Ask the kernel to end this process when its parent ends (Linux only).
+
+    It also adopts what its own children leave behind, so that its parent finds all of it.
+    """
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_CHILD_SUBREAPER, 1)
+    prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(1)  # It ended before it could be asked for.
 

@@ -13,7 +13,8 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.arguments import physical_cores
-from bench.engine import LocalEngine, Order
+from bench.children import Order
+from bench.engine import LocalEngine
 from bench.options import (
     Parser,
     UsageError,
@@ -26,8 +27,9 @@ from models import entry_from_reference, load_models
 from results.columns import one_line, to_json
 from results.csv_files import INFLUENCE
 from results.errors import ResultsError
+from results.locks import locked
 from results.outcomes import csv_order
-from results.probes import ProbeStore
+from results.probes import PROBES, ProbeStore
 from results.schema import AccuracyRow
 from results.store import Store, open_store
 from tasks import SAMPLER_VERSION, load_tasks
@@ -86,6 +88,15 @@ def _probe(root: Path, *, lengths: Sequence[int], jobs: int) -> int:
             f"{root}: no checkpoints, which probes read; only the folder that bench.run wrote "
             "has them"
         )
+    with locked(root, PROBES) as is_held:
+        if not is_held:
+            raise ResultsError(f"{root}: another bench.probe is at work here; wait for its end")
+        return _probe_rows(root, store, rows, lengths=lengths, jobs=jobs)
+
+
+def _probe_rows(
+    root: Path, store: Store, rows: Sequence[AccuracyRow], *, lengths: Sequence[int], jobs: int
+) -> int:
     probes = ProbeStore(root, version=PROBE_VERSION)
     first_seeds = _first_seeds(rows)
     wanted = [
@@ -152,7 +163,7 @@ def _is_done(probes: ProbeStore, wanted: _Wanted) -> bool:
 def _carry_out(root: Path, missing: Sequence[_Wanted], *, jobs: int) -> tuple[int, list[str]]:
     """Probe what is missing; return how many have no checkpoint, and which runs failed."""
     orders = _orders(root, missing)
-    engine = LocalEngine(out=root, jobs=jobs)
+    engine = LocalEngine(jobs=jobs)
     answered: dict[str, list[bool]] = {order.name: [] for order in orders}
     failed = []
     bar = tqdm(
@@ -161,8 +172,9 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], *, jobs: int) -> tuple[in
     with bar:
 
         def on_event(order: Order, event: dict[str, Any]) -> None:
-            answered[order.name].append(event["has_checkpoint"])
-            bar.update()
+            if "record" in event:
+                answered[order.name].append(event["has_checkpoint"])
+                bar.update()
 
         try:
             for end in engine.execute(orders, on_event=on_event):
@@ -195,6 +207,7 @@ def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
                     for each in listed
                 ],
             },
+            out=str(root),
             time_limit_seconds=_SECONDS_PER_RECORD * len(listed),
         )
         for run_id, listed in runs.items()

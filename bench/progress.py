@@ -72,6 +72,11 @@ class Progress:
                     if event["record"] in map(stage.record_id, stage.test_lengths):
                         self._move(stage, self._work[stage.stage_id])
 
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        with self._lock:
+            self._bar.write(text, file=sys.stderr)
+
     def finish_run(self, run: ModelRun) -> None:
         """Count all of a run's stages as over."""
         with self._lock:

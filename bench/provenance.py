@@ -6,8 +6,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
 _SOURCE_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -19,13 +17,19 @@ def provenance(device: str, *, threads: int) -> dict[str, str | int | None]:
         threads: Threads of arithmetic.
     """
     return {
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else processor_name(),
+        "device_name": _cuda_name() if device == "cuda" else processor_name(),
         "threads": threads,
         "torch_version": version("torch"),
         "python_version": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}",
         "commit": source_commit(),
     }
+
+
+def _cuda_name() -> str:
+    import torch  # Whoever computes has it loaded; a log or a plan does without.
+
+    return torch.cuda.get_device_name()
 
 
 @cache

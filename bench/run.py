@@ -5,36 +5,35 @@ What is done already is not done again. Imports no torch: model runs execute in 
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 
-from bench.arguments import Request, parse_request
-from bench.engine import ChildEnd, LocalEngine, Order
-from bench.estimate import matrix_seconds, stage_seconds
+from bench.arguments import DASK, Request, parse_request
+from bench.engine import Engine, LocalEngine
 from bench.matrix import Matrix
 from bench.options import UsageError
-from bench.plan import Block, ModelRun, plan_blocks
-from bench.progress import Progress, describe_seconds
+from bench.plan import ModelRun, plan_blocks
+from bench.plan_text import plan_as_json, plan_as_text, request_as_json
+from bench.progress import Progress
+from bench.run_log import RunLog, write_run_file
+from bench.runner import Runner
+from bench.shards import shard_of
 from bench.summary_table import summary_table
 from bench.throughput import measure_missing, measurement_of
 from results.columns import one_line
 from results.errors import ResultsError
-from results.schema import FAILING_STATUSES, NOT_REACHED, OK, AccuracyRow
-from results.store import LEFT, Store, open_store
+from results.ladders import trained_otherwise
+from results.store import Store, open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
-_LEAST_TIME_LIMIT_SECONDS = 3600.0
-_TIME_LIMIT_FACTOR = 20.0
 
 
 class Stopped(BaseException):
     """A signal asked the command to end."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(signal_number)
+        super().__init__(signal.Signals(signal_number).name)
         self.exit_code = 128 + signal_number
 
 
@@ -51,153 +50,107 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(request: Request) -> int:
+    if request.is_dry_run:
+        return _dry_run(request)
+    with _signals_raise(), _engine_of(request) as engine:
+        store = open_store(request.out, create=True)
+        matrix, to_do = _plan(request, store)
+        print(plan_as_text(request, matrix, to_do))
+        store.extend_plan(row for run in matrix.runs for row in run.planned_rows())
+        with RunLog(request.out) as log:
+            if to_do:
+                write_run_file(request.out, request_as_json(request, matrix))
+                log.write(f"started: {len(to_do)} of {len(matrix.runs)} model runs to do")
+            _complete(request, store, matrix, to_do, engine=engine, log=log)
+        for notice in store.take_notices():
+            print(notice, file=sys.stderr)
+    return _conclude(request, store, matrix.runs)
+
+
+def _dry_run(request: Request) -> int:
+    matrix, to_do = _plan(request, open_store(request.out, create=False))
+    as_written = plan_as_json if request.is_json else plan_as_text
+    print(as_written(request, matrix, to_do))
+    return EXIT_DONE
+
+
+def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
+    """Return the plan against what the folder has, and the runs to do."""
     runs = plan_blocks(request.blocks)
-    store = open_store(request.out, create=not request.is_dry_run)
+    if request.shard is not None:
+        runs = shard_of(runs, request.shard)
     _require_one_ladder(request, store, runs)
     matrix = Matrix.of(runs, store)
-    to_do = matrix.runs_to_do(retries_failed=request.retries_failed)
-    _print_plan(request, matrix, to_do)
-    if request.is_dry_run:
-        return EXIT_DONE
-    store.extend_plan(row for run in runs for row in run.planned_rows())
-    with _signals_raise():
+    return matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
+
+
+def _complete(
+    request: Request,
+    store: Store,
+    matrix: Matrix,
+    to_do: Sequence[ModelRun],
+    *,
+    engine: Engine,
+    log: RunLog,
+) -> None:
+    """Do all that is left, and leave CSVs that have it, also where a signal ends it."""
+    try:
+        if to_do:
+            with Progress(matrix.unfinished_stages(to_do)) as progress:
+                runner = Runner(store, engine=engine, log=log, limits=request.limits)
+                runner.carry_out(matrix, to_do, progress=progress)
+        store.compile()
+        if request.measures_throughput:
+            for block in request.blocks:
+                measure_missing(measurement_of(block), store)
+    except Stopped:
+        engine.stop()  # Whose children may be about to leave another record.
+        store.compile()
+        print(
+            f"Stopped. Everything finished is kept in {request.out}; "
+            "the same command goes on from there.",
+            file=sys.stderr,
+        )
+        raise
+
+
+@contextmanager
+def _engine_of(request: Request) -> Iterator[Engine]:
+    """Open the engine asked for; a cluster that cannot serve is refused before anything is written.
+
+    Raises:
+        UsageError: The engine is not installed, or cannot serve the request.
+    """
+    engine: Engine
+    if request.engine == DASK:
         try:
-            if to_do:
-                _carry_out(request, store, matrix, to_do)
-            store.compile()
-            if request.measures_throughput:
-                for block in request.blocks:
-                    measure_missing(measurement_of(block), store)
-        except Stopped:
-            store.compile()
-            print(
-                f"Stopped. Everything finished is kept in {request.out}; "
-                "the same command goes on from there.",
-                file=sys.stderr,
-            )
-            raise
-    for notice in store.take_notices():
-        print(notice, file=sys.stderr)
-    return _conclude(request, store, runs)
+            from bench.cluster import DaskEngine  # Dask is there only where it was asked for.
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"--engine: dask needs {error.name}; pip install '.[cluster]' brings it"
+            ) from None
+        device = request.blocks[0].settings.device
+        engine = DaskEngine(request.scheduler, jobs=request.jobs, device=device, out=request.out)
+    else:
+        engine = LocalEngine(jobs=request.jobs)
+    try:
+        yield engine
+    finally:
+        engine.stop()
 
 
 def _require_one_ladder(request: Request, store: Store, runs: Sequence[ModelRun]) -> None:
-    """Refuse to put two trainings of one length into one curve: other rungs before it differ.
+    """Refuse to put two trainings of one length into one curve.
 
     Raises:
-        UsageError: If the folder has this length of this model at the end of another path.
+        UsageError: If the folder has a length of a model at the end of another path of lengths.
     """
-    stages = {_point(row): row.stage_id for row in store.plan()}
-    for run in runs:
-        for row in run.planned_rows():
-            if stages.get(_point(row), row.stage_id) != row.stage_id:
-                raise UsageError(
-                    f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
-                    f"{row.model} after other lengths than these; choose another --out"
-                )
-
-
-def _point(row: AccuracyRow) -> tuple[str, str, str, int, int, int]:
-    train_length = 0 if row.protocol == "mixed" else row.train_length
-    return (row.task, row.model, row.config_id, row.seed, train_length, row.length)
-
-
-def _carry_out(request: Request, store: Store, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
-    runs = {run.run_id: run for run in to_do}
-    orders = [_order(run, out=request.out, attempt=matrix.attempt(run)) for run in to_do]
-    engine = LocalEngine(out=request.out, jobs=request.jobs)
-    with Progress(matrix.unfinished_stages(to_do)) as progress:
-
-        def on_event(order: Order, event: Mapping[str, object]) -> None:
-            progress.take(runs[order.name], event)
-            if "record" in event:
-                store.compile()
-
-        try:
-            for end in engine.execute(orders, on_event=on_event):
-                run = runs[end.order.name]
-                _record_child_end(store, run, end)
-                progress.finish_run(run)
-        finally:
-            engine.stop()
-
-
-def _order(run: ModelRun, *, out: Path, attempt: int) -> Order:
-    seconds = sum(stage_seconds(run, stage) for stage in run.stages())
-    return Order(
-        name=run.run_id,
-        module="bench.model_run",
-        message={"run": run.to_json(), "out": str(out), "attempt": attempt},
-        time_limit_seconds=max(_LEAST_TIME_LIMIT_SECONDS, _TIME_LIMIT_FACTOR * seconds),
-    )
-
-
-def _record_child_end(store: Store, run: ModelRun, end: ChildEnd) -> None:
-    """Leave a row for a child that ended without a record or a failure of its own."""
-    attempt = end.order.message["attempt"]
-    failures = store.failures()
-    for row in run.planned_rows():
-        if store.read_record(row.record_id) is not None:
-            continue
-        failure = failures.get(row.record_id)
-        if failure is not None and failure.attempts == attempt:
-            return  # The child said itself what stopped it.
-        status, error = _end_in_words(end)
-        store.write_failure(replace(row, status=status, attempts=attempt, error=error))
-        return
-
-
-def _end_in_words(end: ChildEnd) -> tuple[str, str]:
-    if end.is_timed_out:
-        return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"
-    if end.exit_code < 0:
-        return "killed", f"killed by {_signal_name(-end.exit_code)}"
-    without = " without a record" if end.exit_code == 0 else ""
-    log = f"logs/{end.order.name}.log"
-    return "failed", f"exit status {end.exit_code}{without}; see {log}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # A real-time signal has no name.
-        return f"signal {number}"
-
-
-def _print_plan(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
-    for block in request.blocks:
-        print(_describe(block))
-    records = [matrix.status(stage.record_id(length)) for _, stage, length in matrix.records()]
-    done = records.count(OK)
-    failed = sum(status in FAILING_STATUSES for status in records)
-    print(
-        f"Records: {len(records)} in {len(matrix.runs)} model runs; {done} done, {failed} failed,"
-        f" {records.count(NOT_REACHED)} not reached, {records.count(LEFT)} left in {request.out}"
-    )
-    if to_do:
-        seconds = matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.jobs)
-        print(
-            f"To do: {len(to_do)} model runs, {request.jobs} at a time;"
-            f" at most about {describe_seconds(seconds)} if every stage takes its whole budget"
+    row = trained_otherwise(store.plan(), (row for run in runs for row in run.planned_rows()))
+    if row is not None:
+        raise UsageError(
+            f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
+            f"{row.model} after other lengths than these; choose another --out"
         )
-    elif failed:
-        print("To do: nothing but what failed; --retry-failed tries that again")
-    else:
-        print("To do: no training, all of it is done")
-
-
-def _describe(block: Block) -> str:
-    settings = block.settings
-    lengths, sizes = settings.lengths, sorted({*settings.symbols.values()})
-    alphabet = f" alphabet {', '.join(map(str, sizes))}," if sizes else ""
-    return (
-        f"Matrix: {', '.join(task.name for task in block.tasks)}"
-        f" x {', '.join(entry.name for entry in block.models)}"
-        f" x {len(settings.seeds)} {_plural('seed', len(settings.seeds))};"
-        f" {len(lengths)} {_plural('length', len(lengths))}"
-        f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}"
-        f" {settings.cell} {settings.hidden}, encoder {settings.encoder}, {settings.device}"
-    )
 
 
 def _conclude(request: Request, store: Store, runs: Sequence[ModelRun]) -> int:
@@ -224,10 +177,6 @@ def _conclude(request: Request, store: Store, runs: Sequence[ModelRun]) -> int:
             file=sys.stderr,
         )
     return EXIT_FAILED
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 @contextmanager

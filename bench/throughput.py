@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.engine import child_events
+from bench.children import child_events
 from bench.measurement import Cell, Measurement
 from bench.options import (
     Parser,
@@ -37,6 +37,8 @@ from models.entry import ModelEntry
 from results.columns import from_json, one_line
 from results.csv_files import THROUGHPUT, read_rows
 from results.errors import ResultsError
+from results.locks import THROUGHPUT as THROUGHPUT_LOCK
+from results.locks import locked
 from results.schema import FAILING_STATUSES, PHASES, ThroughputRow
 from results.store import Store, open_store
 
@@ -172,9 +174,17 @@ def measure_missing(measurement: Measurement, store: Store, *, is_anew: bool = F
         ResultsError: If the measuring process fails, or the disk refuses.
     """
     done = set() if is_anew else {_cell(row) for row in _rows_of(measurement, store)}
-    missing = tuple(cell for cell in measurement.cells if cell not in done)
-    if not missing:
+    if done.issuperset(measurement.cells):
         return
+    with locked(store.root, THROUGHPUT_LOCK, wait_seconds=-1):
+        if not is_anew:  # Whoever had the lock may have measured some of them.
+            done = {_cell(row) for row in _rows_of(measurement, store)}
+        missing = tuple(cell for cell in measurement.cells if cell not in done)
+        if missing:
+            _measure(measurement, missing, store)
+
+
+def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) -> None:
     models = {cell.model for cell in missing}
     builders = {name: path for name, path in measurement.builders.items() if name in models}
     order = asdict(replace(measurement, cells=missing, builders=builders))

@@ -1,18 +1,9 @@
-"""Files that are replaced whole or not at all, and a lock for whoever reads before writing."""
+"""Files that are replaced whole or not at all."""
 
 import contextlib
 import os
 import secrets
-import time
-from collections.abc import Iterator
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there the last writer wins
-    fcntl = None  # type: ignore[assignment]
-
-LOCK_WAIT_SECONDS = 10.0
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -43,34 +34,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Keep other processes and threads out of this folder's `exclusive` blocks.
-
-    The lock is on the folder itself: it leaves no file and ends with its process. Where the file
-    system has none, or a stopped process holds it for long, the block runs without it.
-    """
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        _wait_for_lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _wait_for_lock(descriptor: int) -> None:
-    give_up_at = time.monotonic() + LOCK_WAIT_SECONDS
-    while time.monotonic() < give_up_at:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.005)
-        except OSError:
-            return
-        else:
-            return

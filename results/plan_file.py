@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from results.atomic import exclusive, replace_file
+from results.atomic import replace_file
 from results.errors import ResultsError
+from results.locks import exclusive
 from results.records import parse_plan, render_plan
 from results.rejected import State, file_state, set_aside
 from results.schema import NOT_REACHED, AccuracyRow
@@ -41,7 +42,8 @@ class PlanFile:
         """Return the planned rows, oldest first; none where there is no plan.
 
         Raises:
-            ResultsError: The plan cannot be read, or is of another schema version.
+            ResultsError: The plan cannot be read, is of another schema version, or was removed
+                since it was read.
         """
         try:
             state = file_state(self._path)
@@ -49,6 +51,8 @@ class PlanFile:
                 return self._parsed[1]
             content = self._path.read_bytes()
         except FileNotFoundError:
+            if self._parsed is not None:
+                raise ResultsError(f"{self._path}: is gone; it was there before") from None
             return ()
         except OSError as error:
             raise ResultsError(f"{self._path}: cannot be read: {error.strerror or error}") from None
@@ -77,7 +81,9 @@ class PlanFile:
             known = {row.record_id for row in present}
             new = [row for record_id, row in wanted.items() if record_id not in known]
             if new:
-                replace_file(self._path, render_plan((*present, *new)))
+                rows = (*present, *new)
+                replace_file(self._path, render_plan(rows))
+                self._parsed = (file_state(self._path), rows)
 
     def _replace_damaged(self, state: State, *, reason: str) -> tuple[AccuracyRow, ...]:
         rows = self._recover()

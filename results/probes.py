@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from results import csv_files
-from results.atomic import exclusive
 from results.columns import from_json
 from results.errors import ResultsError
 from results.layout import columns_of
+from results.locks import exclusive
 from results.probe_schema import ProbeRow
 from results.record_folder import RecordFolder
 from results.records import SHARED_COLUMNS

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from results import csv_files
-from results.atomic import exclusive
 from results.errors import ResultsError
+from results.locks import exclusive
 from results.outcomes import csv_order, outcomes
 from results.plan_file import PLAN, PlanFile
 from results.record_folder import RecordFolder

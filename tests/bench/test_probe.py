@@ -18,7 +18,8 @@ from bench_command import ROOT, accuracy_rows, files, snapshot
 from result_rows import accuracy_row, filled_store
 
 from bench import probe
-from bench.engine import ChildEnd, LocalEngine
+from bench.children import ChildEnd
+from bench.engine import LocalEngine
 from bench.model_run import execute
 from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
@@ -101,7 +102,7 @@ def command(folder, *arguments, lengths="4"):
 class HereEngine:
     """Carries out orders in this process, since a child takes seconds to start."""
 
-    def __init__(self, *, out, jobs):
+    def __init__(self, *, jobs):
         self.jobs = jobs
 
     def execute(self, orders, *, on_event):
@@ -112,7 +113,7 @@ class HereEngine:
                 events.seek(0)
                 for line in events:
                     on_event(order, json.loads(line))
-            yield ChildEnd(order, code, is_timed_out=False)
+            yield ChildEnd(order, code)
 
     def stop(self):
         pass
@@ -199,7 +200,7 @@ def test_errors_of_another_model_are_rejected(probed):
 def check_only_adds(before, after):
     """What was trained and scored stands untouched; only probes, logs and tables are new."""
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    new = {"probes", "logs", "checksums.json", *PROBE_TABLES}
+    new = {"probes", "locks", "logs", "checksums.json", *PROBE_TABLES}
     assert {path.parts[0] for path in changed} <= new
 
 

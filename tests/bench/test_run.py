@@ -65,15 +65,18 @@ def test_run_leaves_no_other_file_than_it_says(finished):
         "accuracy.csv",
         "checkpoints",
         "checksums.json",
+        "locks",
         "logs",
         "plan.json",
         "records",
+        "run.json",
         "samples.csv",
     ]
     assert len(files(finished / "records", "*")) == 4
     assert len(weights(finished)) == 4
     assert len(files(finished / "checkpoints", "*.optimizer.pt")) == 2
-    assert all(path.stat().st_size == 0 for path in (finished / "logs").iterdir())
+    written = [path.name for path in (finished / "logs").iterdir() if path.stat().st_size]
+    assert written == ["run.log"]
 
 
 def processor_seconds_of_children():
@@ -99,7 +102,8 @@ def test_import_of_torch_is_seen(copied, without_torch):
     status, _, errors = run(copied, *arguments, before=[without_torch])
     assert status == 1
     assert "failed: exit status 1; see logs/" in errors
-    (log,) = [path for path in (copied / "logs").iterdir() if path.stat().st_size]
+    logs = [path for path in (copied / "logs").iterdir() if path.stat().st_size]
+    (log,) = [path for path in logs if path.name != "run.log"]
     assert "torch is imported" in log.read_text(encoding="utf-8")
 
 

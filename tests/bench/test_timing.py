@@ -8,7 +8,7 @@ import torch
 from broken_models import REPAIRED
 
 from bench import timing
-from bench.engine import child_events
+from bench.children import child_events
 from bench.measurement import Cell, Measurement
 from bench.timing import measure, noise_of
 from models import MODELS

@@ -14,7 +14,7 @@ import pytest
 from result_rows import accuracy_row, failed, filled_store, run_rows, sample_of, throughput_row
 
 import results
-from results import atomic, csv_files
+from results import atomic, csv_files, locks
 from results import store as store_module
 from results.checksums import CHECKSUMS, checksum, load_versions, write_versions
 from results.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows, render_csv
@@ -284,9 +284,9 @@ def test_two_compilers_check_rejects_no_lock(
 def test_a_held_lock_delays_but_does_not_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic, "LOCK_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(locks, "LOCK_WAIT_SECONDS", 0.05)
     store = filled_store(tmp_path, run_rows("a"))
-    with atomic.exclusive(tmp_path):
+    with locks.exclusive(tmp_path):
         store.compile()
     assert len(read_rows(tmp_path, ACCURACY)) == 2
 
