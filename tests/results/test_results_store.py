@@ -299,7 +299,7 @@ def test_a_removed_folder_is_named(tmp_path: Path) -> None:
     store = filled_store(tmp_path / "gone", run_rows("a"))
     shutil.rmtree(tmp_path / "gone")
     for write in (store.compile, lambda: store.write_record(accuracy_row())):
-        with pytest.raises(ResultsError, match="gone: cannot be written: No such file"):
+        with pytest.raises(ResultsError, match=r"gone.*: cannot be .*: No such file"):
             write()
     assert store.statuses() == {}
 
