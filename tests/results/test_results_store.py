@@ -301,7 +301,8 @@ def test_a_removed_folder_is_named(tmp_path: Path) -> None:
     for write in (store.compile, lambda: store.write_record(accuracy_row())):
         with pytest.raises(ResultsError, match=r"gone.*: cannot be .*: No such file"):
             write()
-    assert store.statuses() == {}
+    with pytest.raises(ResultsError, match=r"plan\.json: is gone; it was there before"):
+        store.statuses()
 
 
 def test_any_path_will_do(tmp_path: Path) -> None:
