@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bench import run
 from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request, physical_cores
 from bench.options import UsageError
 from bench.presets import PRESETS
+from bench.shards import Shard
 from models import MODELS
 from tasks import TASKS
 
@@ -126,8 +128,11 @@ def test_unknown_names_are_refused_with_what_may_be_meant(arguments, message):
 NUMBERS = ["0", "-1", "1.0", "1e3", "ten", " 3", "3 ", "+3", "١", "99999999999999999999", "0x1"]
 
 
+INTEGERS = ["--seeds", "--first-seed", "--hidden", "--budget", "--jobs", "--time-limit"]
+
+
 @pytest.mark.parametrize("text", NUMBERS)
-@pytest.mark.parametrize("argument", ["--seeds", "--first-seed", "--hidden", "--budget", "--jobs"])
+@pytest.mark.parametrize("argument", INTEGERS)
 def test_bad_numbers_are_refused(argument, text):
     # With `=`, or argparse would take `-1` for an option.
     assert_refused([f"{argument}={text}"], f"{argument}: must be a whole number from 1 to")
@@ -138,7 +143,9 @@ def test_empty_number_is_refused(argument):
     assert_refused([argument, ""], f"{argument}: must be a whole number from 1 to")
 
 
-@pytest.mark.parametrize(("argument", "most"), [("--seeds", MOST_SEEDS), ("--jobs", 1024)])
+@pytest.mark.parametrize(
+    ("argument", "most"), [("--seeds", MOST_SEEDS), ("--jobs", 1024), ("--retries", 100)]
+)
 def test_largest_number_is_allowed_and_the_next_is_not(argument, most):
     parse_request([argument, str(most)])
     assert_refused([argument, str(most + 1)], f"from 1 to {most}, got '{most + 1}'")
@@ -225,6 +232,32 @@ def test_what_is_no_option_is_refused(arguments, message):
     assert_refused(arguments, message)
 
 
+EXECUTION = [
+    (["--engine", "dusk"], "--engine: 'dusk' is unknown; did you mean 'dask'? known: local, dask"),
+    (["--engine", ""], "--engine: '' is unknown"),
+    (["--engine", "dask="], "--engine: must be local, dask or dask=tcp://HOST:PORT, got 'dask='"),
+    (["--engine", "dask=host:8786"], "must be local, dask or dask=tcp://HOST:PORT"),
+    (["--engine", "dask=tcp://host"], "must be local, dask or dask=tcp://HOST:PORT"),
+    (["--engine", "dask=tcp://a b:1"], "must be local, dask or dask=tcp://HOST:PORT"),
+    (["--engine", "local=tcp://host:1"], "must be local, dask or dask=tcp://HOST:PORT"),
+    (["--shard", "0/3"], "--shard: the shard must be from 1 to 3, got 0/3"),
+    (["--shard", "3"], "--shard: must be I/N as 2/8, array or array/N, got '3'"),
+    (["--retries=-1"], "--retries: must be a whole number from 1 to 100, got '-1'"),
+    (["--json"], "--json: only says what --dry-run says; give both"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), EXECUTION, ids=lambda value: str(value)[:40])
+def test_bad_ways_to_carry_out_are_refused(arguments, message):
+    assert_refused(arguments, message)
+
+
+def test_cluster_without_dask_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "bench.cluster", raising=False)
+    assert_refused(["--engine", "dask"], "--engine: dask needs distributed; pip install")
+
+
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
 @pytest.mark.parametrize("out", ["file", "file/below", "file/below/further"])
 def test_out_that_is_or_lies_below_a_file_is_refused(empty_folder, out, dry):
@@ -267,8 +300,24 @@ def test_nothing_given_is_the_default_matrix():
     assert request.out == Path("results")
     assert request.jobs == physical_cores() >= 1
     assert request.measures_throughput
+    assert (request.engine, request.scheduler, request.shard) == ("local", None, None)
+    assert (request.limits.retries, request.limits.seconds) == (1, None)
     assert not request.is_dry_run
     assert not request.retries_failed
+
+
+def test_ways_to_carry_out_are_read():
+    request = parse_request(
+        ["--engine", "dask=tcp://host:8786", "--retries", "0", "--time-limit", "90"]
+    )
+    assert (request.engine, request.scheduler) == ("dask", "tcp://host:8786")
+    assert (request.limits.retries, request.limits.seconds) == (0, 90.0)
+    assert parse_request(["--shard", "2/3"]).shard == Shard(2, 3)
+
+
+@pytest.mark.parametrize("elsewhere", [["--engine", "dask"], ["--shard", "1/2"]])
+def test_throughput_is_measured_only_here_and_of_the_whole_plan(elsewhere):
+    assert not parse_request(elsewhere).measures_throughput
 
 
 FLAGS = {
@@ -427,6 +476,10 @@ SMALL = {
     "--test-lengths": st.sampled_from(["3", "1..5", "5..1", "x"]),
     "--device": st.sampled_from(["cpu", "tpu"]),
     "--jobs": st.integers(-3, 2000).map(str),
+    "--engine": st.sampled_from(["local", "dask", "dask=tcp://127.0.0.1:1", "dask=", "slurm"]),
+    "--shard": st.sampled_from(["1/2", "2/2", "3/2", "array", "array/3", "1"]),
+    "--retries": st.integers(-2, 200).map(str),
+    "--time-limit": st.integers(-2, 10**7).map(str),
     "--out": st.sampled_from(["nowhere", "no where/at all", "한글 100%"]),
 }
 
@@ -440,7 +493,7 @@ def an_option():
 
     return st.one_of(
         st.sampled_from(sorted(SMALL)).flatmap(with_value),
-        st.sampled_from(["--no-throughput", "--retry-failed", "--dry-run", "--help"]).map(
+        st.sampled_from(["--no-throughput", "--retry-failed", "--dry-run", "--json", "--help"]).map(
             lambda name: [name]
         ),
         ONE_LINE.map(lambda text: [text]),

@@ -112,6 +112,6 @@ def test_shards_are_read(text, environment, shard):
     ],
 )
 def test_bad_shards_are_refused(text, environment, message):
-    with pytest.raises(ValueError, match="shard|must be|array") as refusal:
+    with pytest.raises(ValueError, match=r"shard|must be|array") as refusal:
         parse_shard(text, environment)
     assert message in str(refusal.value)

@@ -1,0 +1,218 @@
+"""A runner beside others: it waits for what they hold, takes over, and does nothing twice."""
+
+import threading
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from bench import runner
+from bench.children import ChildEnd
+from bench.limits import Limits
+from bench.matrix import Matrix
+from bench.plan import Settings, plan_matrix
+from bench.progress import Progress
+from bench.run_log import RunLog
+from bench.runner import Runner, is_needed
+from models import MODELS
+from results.locks import locked
+from results.schema import OK
+from results.store import open_store
+from tasks import TASKS
+
+
+def plan(folder, *, seeds=(1,), lengths=(2, 4)):
+    settings = Settings(lengths=lengths, seeds=seeds)
+    runs = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS["rnn"]])
+    store = open_store(folder, create=True)
+    store.extend_plan(row for run in runs for row in run.planned_rows())
+    return runs, store
+
+
+def finish(store, run):
+    for row in run.planned_rows():
+        store.write_record(replace(row, status=OK, attempts=1))
+
+
+def fail(store, run, status, *, attempts):
+    row = next(iter(run.planned_rows()))
+    store.write_failure(replace(row, status=status, attempts=attempts, error="it broke"))
+
+
+class ScriptedEngine:
+    """Ends orders as a script says: one round after the other, by the seed of the run."""
+
+    def __init__(self, *rounds):
+        self.rounds = list(rounds)
+        self.orders = []
+
+    def execute(self, orders, *, on_event):
+        script = self.rounds.pop(0)
+        self.orders.append([(order.name, order.message["attempt"]) for order in orders])
+        for order in orders:
+            yield script(order)
+
+    def stop(self):
+        pass
+
+
+def elsewhere(order):
+    return ChildEnd(order, None, is_elsewhere=True)
+
+
+def died(order):
+    return ChildEnd(order, -9)
+
+
+def carry_out(folder, engine, runs, store, *, retries=1):
+    matrix = Matrix.of(runs, store)
+    to_do = matrix.runs_to_do(retries_failed=False)
+    with RunLog(folder) as log, Progress(matrix.unfinished_stages(to_do)) as progress:
+        limits = Limits(retries=retries)
+        Runner(store, engine=engine, log=log, limits=limits).carry_out(
+            matrix, to_do, progress=progress
+        )
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
+
+
+def test_run_that_another_holds_is_asked_for_until_it_is_done(tmp_path, capsys):
+    (run,), store = plan(tmp_path)
+
+    def finished_meanwhile(order):
+        finish(store, run)
+        return ChildEnd(order, None)
+
+    engine = ScriptedEngine(elsewhere, elsewhere, finished_meanwhile)
+    carry_out(tmp_path, engine, (run,), store)
+    assert engine.orders == [[(run.run_id, 1)]] * 3
+    errors = capsys.readouterr().err
+    assert errors.count("Waiting for 1 model runs that another command carries out") == 1
+    assert "seed 1: 2 of 2 records after" in errors
+
+
+def test_run_that_fails_elsewhere_is_not_tried_again(tmp_path):
+    (run,), store = plan(tmp_path)
+
+    def failed_meanwhile(order):
+        fail(store, run, "diverged", attempts=1)
+        return elsewhere(order)
+
+    engine = ScriptedEngine(failed_meanwhile)
+    carry_out(tmp_path, engine, (run,), store)
+    assert len(engine.orders) == 1
+
+
+def test_run_that_is_killed_elsewhere_is_taken_over(tmp_path):
+    (run,), store = plan(tmp_path)
+
+    def killed_meanwhile(order):
+        fail(store, run, "killed", attempts=1)
+        return ChildEnd(order, None)
+
+    def done(order):
+        finish(store, run)
+        return ChildEnd(order, 0)
+
+    engine = ScriptedEngine(killed_meanwhile, done)
+    carry_out(tmp_path, engine, (run,), store)
+    assert engine.orders == [[(run.run_id, 1)], [(run.run_id, 2)]]
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_killed_run_is_tried_so_often_and_no_more(tmp_path, retries):
+    (run,), store = plan(tmp_path)
+    engine = ScriptedEngine(*[died] * 10)
+    carry_out(tmp_path, engine, (run,), store, retries=retries)
+    assert len(engine.orders) == retries + 1
+    (failure,) = store.failures().values()
+    assert (failure.status, failure.attempts) == ("killed", retries + 1)
+
+
+def test_retries_come_after_all_others_have_had_their_turn(tmp_path):
+    runs, store = plan(tmp_path, seeds=(1, 2, 3))
+    engine = ScriptedEngine(died, died)
+    carry_out(tmp_path, engine, runs, store)
+    ids = [run.run_id for run in runs]
+    assert engine.orders == [[(name, 1) for name in ids], [(name, 2) for name in ids]]
+
+
+def message_of(run, folder, *, attempt=1):
+    return {"run": run.to_json(), "out": str(folder), "attempt": attempt}
+
+
+def test_order_is_needed_until_its_records_are_there_or_it_was_tried_as_often(tmp_path):
+    (run,), store = plan(tmp_path)
+    assert is_needed(message_of(run, tmp_path))
+    fail(store, run, "killed", attempts=1)
+    assert not is_needed(message_of(run, tmp_path))
+    assert is_needed(message_of(run, tmp_path, attempt=2))
+    finish(store, run)
+    assert not is_needed(message_of(run, tmp_path, attempt=2))
+
+
+def test_damaged_record_is_needed_again(tmp_path):
+    (run,), store = plan(tmp_path)
+    finish(store, run)
+    path = next(iter((tmp_path / "records").iterdir()))
+    path.write_bytes(path.read_bytes()[:-9])
+    assert is_needed(message_of(run, tmp_path))
+    assert path.exists()
+
+
+def check_nothing_is_done_twice(folder, runners):
+    """Several runners on one folder; every order is carried out once, and all of them end."""
+    runs, _ = plan(folder, seeds=tuple(range(1, 9)))
+    done = Counter()
+
+    class Engine:
+        """Carries orders out in this thread, under their locks, as children do."""
+
+        def execute(self, orders, *, on_event):
+            for order in orders:
+                with locked(folder, order.name) as is_held:
+                    if not is_held:
+                        yield elsewhere(order)
+                    elif not is_needed(order.message):
+                        yield ChildEnd(order, None)
+                    else:
+                        done[order.name] += 1
+                        finish(open_store(folder, create=True), by_id[order.name])
+                        yield ChildEnd(order, 0)
+
+        def stop(self):
+            pass
+
+    by_id = {run.run_id: run for run in runs}
+    problems = []
+
+    def work():
+        try:
+            own = open_store(folder, create=True)
+            carry_out(folder, Engine(), runs, own)
+            assert {*own.statuses().values()} == {OK}
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(runners)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert done == Counter(dict.fromkeys(by_id, 1))
+
+
+@pytest.mark.parametrize("runners", [2, 4])
+def test_runners_share_the_work(tmp_path, runners):
+    check_nothing_is_done_twice(tmp_path, runners)
+
+
+def test_work_done_twice_is_found(tmp_path, monkeypatch):
+    """The twin: nobody looks whether an order is needed any more."""
+    monkeypatch.setitem(globals(), "is_needed", lambda message: True)
+    with pytest.raises(AssertionError, match="Counter"):
+        check_nothing_is_done_twice(tmp_path, 2)
