@@ -174,7 +174,7 @@ def _local_cluster(jobs: int, resources: Mapping[str, int]) -> LocalCluster:
         n_workers=jobs,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         memory_limit=None,  # What a model run may take is no business of the worker beside it.
         resources=dict(resources),
         silence_logs=logging.CRITICAL,
