@@ -1,13 +1,11 @@
 """The command line of `bench.run`, read into a request, with one clear line for each mistake."""
 
 import argparse
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.limits import Limits
+from bench.execution import Execution, add_execution_options, read_execution
 from bench.options import (
     Parser,
     UsageError,
@@ -27,15 +25,10 @@ from bench.plan import Block, Settings
 from bench.presets import PRESETS, Part, Preset
 from bench.protocols import PROTOCOLS
 from bench.recipe import Recipe
-from bench.shards import Shard, parse_shard
 from tasks import Task, load_tasks
 
 MOST_SEEDS = 1000
 MOST_SYMBOLS = 65_536
-MOST_JOBS = 1024
-MOST_RETRIES = 100
-LOCAL, DASK = ENGINES = ("local", "dask")
-_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -45,11 +38,7 @@ class Request:
     Attributes:
         blocks: What is trained; lengths, seeds, protocol, recipe and device are the same in all.
         out: Results folder.
-        jobs: Model runs at a time.
-        engine: `local` or `dask`.
-        scheduler: Address of a Dask scheduler; None for a cluster on this machine.
-        shard: Which part of the plan; None for all of it.
-        limits: How much a model run may take.
+        execution: Where and how they are trained.
         measures_throughput: Whether throughput is measured at the end: by a local engine, of the
             whole plan.
         is_dry_run: Whether only to say what would be done.
@@ -59,11 +48,7 @@ class Request:
 
     blocks: tuple[Block, ...]
     out: Path
-    jobs: int
-    engine: str
-    scheduler: str | None
-    shard: Shard | None
-    limits: Limits
+    execution: Execution
     measures_throughput: bool
     is_dry_run: bool
     is_json: bool
@@ -84,39 +69,18 @@ def parse_request(arguments: Sequence[str]) -> Request:
         raise UsageError(str(error)) from None
     if given.json and not given.dry_run:
         raise UsageError("--json: only says what --dry-run says; give both")
-    engine, scheduler = _engine(given.engine)
-    shard = None if given.shard is None else _shard(given.shard)
-    is_whole_and_here = engine == "local" and shard is None
+    execution = read_execution(given)
     return Request(
         blocks=blocks,
         out=read_folder("--out", given.out),
-        jobs=_jobs(given.jobs, device=given.device),
-        engine=engine,
-        scheduler=scheduler,
-        shard=shard,
-        limits=_limits(given),
+        execution=execution,
         measures_throughput=(
-            preset.measures_throughput and not given.no_throughput and is_whole_and_here
+            preset.measures_throughput and not given.no_throughput and execution.is_whole_and_here
         ),
         is_dry_run=given.dry_run,
         is_json=given.json,
         retries_failed=given.retry_failed,
     )
-
-
-def physical_cores() -> int:
-    """Return the processor cores this process may use, threads of one core counted once."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    if usable is None:
-        return os.cpu_count() or 1
-    siblings = set()
-    for processor in usable:
-        path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
-        try:
-            siblings.add(path.read_text(encoding="ascii"))
-        except OSError:
-            siblings.add(str(processor))
-    return len(siblings)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -152,20 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--test-lengths", metavar="RANGE", help="also test every stage at these, or x1.5")
     add_place_options(parser)
-    add("--jobs", metavar="N", help="model runs at a time (default: physical cores; 1 on cuda)")
-    add(
-        "--engine",
-        default=LOCAL,
-        metavar="NAME",
-        help="local, dask (workers on this machine) or dask=tcp://HOST:PORT",
-    )
-    add("--shard", metavar="I/N", help="only part I of N; array or array/N in an array of jobs")
-    add("--retries", metavar="N", help="times that a killed model run is tried again (default: 1)")
-    add(
-        "--time-limit",
-        metavar="SECONDS",
-        help="of a model run (default: an hour, or 20 times the estimate)",
-    )
+    add_execution_options(parser)
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
     add("--json", action="store_true", help="with --dry-run: as JSON, with every model run")
@@ -221,44 +172,6 @@ def _recipe(*, budget: int, learning_rate: str | None) -> Recipe:
         return Recipe(stage_budget_updates=budget, learning_rate=rate)
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def _jobs(text: str | None, *, device: str) -> int:
-    if text is not None:
-        return read_integer("--jobs", text, at_most=MOST_JOBS)
-    return 1 if device == "cuda" else physical_cores()
-
-
-def _engine(text: str) -> tuple[str, str | None]:
-    """Return the engine's name, and the address of its scheduler if one is given."""
-    name, separator, address = text.partition("=")
-    read_choice("--engine", name, ENGINES)
-    if not separator:
-        return name, None
-    if name != DASK or not _ADDRESS.fullmatch(address):
-        raise UsageError(f"--engine: must be local, dask or dask=tcp://HOST:PORT, got {text!r}")
-    return name, address
-
-
-def _shard(text: str) -> Shard:
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise UsageError(f"--shard: {error}") from None
-
-
-def _limits(given: argparse.Namespace) -> Limits:
-    limits = Limits()
-    if given.retries is not None:
-        retries = (
-            0
-            if given.retries == "0"
-            else read_integer("--retries", given.retries, at_most=MOST_RETRIES)
-        )
-        limits = replace(limits, retries=retries)
-    if given.time_limit is not None:
-        limits = replace(limits, seconds=float(read_integer("--time-limit", given.time_limit)))
-    return limits
 
 
 def _tasks(names: Sequence[str]) -> tuple[Task, ...]:

@@ -19,7 +19,7 @@ def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
     """Return a line for each block, one for the records, and one for what is to be done."""
     records = _records_by_status(matrix)
     failed = sum(records[status] for status in FAILING_STATUSES)
-    shard = "" if request.shard is None else f"shard {request.shard}: "
+    shard = "" if request.execution.shard is None else f"shard {request.execution.shard}: "
     lines = [_describe(block) for block in request.blocks]
     lines.append(
         f"Records: {shard}{records.total()} in {len(matrix.runs)} model runs; "
@@ -27,9 +27,9 @@ def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
         f" {records[NOT_REACHED]} not reached, {records[LEFT]} left in {request.out}"
     )
     if to_do:
-        seconds = matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.jobs)
+        seconds = matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.execution.jobs)
         lines.append(
-            f"To do: {len(to_do)} model runs, {request.jobs} at a time;"
+            f"To do: {len(to_do)} model runs, {request.execution.jobs} at a time;"
             f" at most about {describe_seconds(seconds)} if every stage takes its whole budget"
         )
     elif failed:
@@ -42,11 +42,14 @@ def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
 def plan_as_json(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> str:
     """Return the same, with every model run, as one JSON object."""
     waiting = {run.run_id for run in to_do}
+    seconds = matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.execution.jobs)
     content = {
         "request": request_as_json(request, matrix),
         "records": dict(_records_by_status(matrix)),
         "runs_to_do": len(to_do),
-        "seconds_at_most": matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.jobs),
+        "seconds_at_most": matrix_seconds(
+            matrix.unfinished_stages(to_do), jobs=request.execution.jobs
+        ),
         "runs": [_run_as_json(run, matrix, is_to_do=run.run_id in waiting) for run in matrix.runs],
     }
     return json.dumps(content, indent=2)
@@ -54,6 +57,7 @@ def plan_as_json(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
 
 def request_as_json(request: Request, matrix: Matrix) -> dict[str, Any]:
     """Return what was asked for, in plain values without a path."""
+    execution = request.execution
     return {
         "blocks": [
             {
@@ -63,10 +67,10 @@ def request_as_json(request: Request, matrix: Matrix) -> dict[str, Any]:
             }
             for block in request.blocks
         ],
-        "engine": request.engine,
-        "jobs": request.jobs,
-        "limits": asdict(request.limits),
-        "shard": None if request.shard is None else str(request.shard),
+        "engine": execution.engine,
+        "jobs": execution.jobs,
+        "limits": asdict(execution.limits),
+        "shard": None if execution.shard is None else str(execution.shard),
         "model_runs": len(matrix.runs),
         "records": _records_by_status(matrix).total(),
     }

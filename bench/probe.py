@@ -12,9 +12,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.arguments import physical_cores
 from bench.children import Order
 from bench.engine import LocalEngine
+from bench.execution import physical_cores
 from bench.options import (
     Parser,
     UsageError,

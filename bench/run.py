@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from bench.arguments import DASK, Request, parse_request
+from bench.arguments import Request, parse_request
 from bench.engine import Engine, LocalEngine
+from bench.execution import DASK
 from bench.matrix import Matrix
 from bench.options import UsageError
 from bench.plan import ModelRun, plan_blocks
@@ -77,8 +78,8 @@ def _dry_run(request: Request) -> int:
 def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
     """Return the plan against what the folder has, and the runs to do."""
     runs = plan_blocks(request.blocks)
-    if request.shard is not None:
-        runs = shard_of(runs, request.shard)
+    if request.execution.shard is not None:
+        runs = shard_of(runs, request.execution.shard)
     _require_one_ladder(request, store, runs)
     matrix = Matrix.of(runs, store)
     return matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
@@ -97,7 +98,7 @@ def _complete(
     try:
         if to_do:
             with Progress(matrix.unfinished_stages(to_do)) as progress:
-                runner = Runner(store, engine=engine, log=log, limits=request.limits)
+                runner = Runner(store, engine=engine, log=log, limits=request.execution.limits)
                 runner.carry_out(matrix, to_do, progress=progress)
         store.compile()
         if request.measures_throughput:
@@ -121,18 +122,23 @@ def _engine_of(request: Request) -> Iterator[Engine]:
     Raises:
         UsageError: The engine is not installed, or cannot serve the request.
     """
+    execution = request.execution
     engine: Engine
-    if request.engine == DASK:
+    if execution.engine == DASK:
         try:
             from bench.cluster import DaskEngine  # Dask is there only where it was asked for.
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"--engine: dask needs {error.name}; pip install '.[cluster]' brings it"
             ) from None
-        device = request.blocks[0].settings.device
-        engine = DaskEngine(request.scheduler, jobs=request.jobs, device=device, out=request.out)
+        engine = DaskEngine(
+            execution.scheduler,
+            jobs=execution.jobs,
+            device=request.blocks[0].settings.device,
+            out=request.out,
+        )
     else:
-        engine = LocalEngine(jobs=request.jobs)
+        engine = LocalEngine(jobs=execution.jobs)
     try:
         yield engine
     finally:

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench import run
-from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request, physical_cores
+from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request
+from bench.execution import physical_cores
 from bench.options import UsageError
 from bench.presets import PRESETS
 from bench.shards import Shard
@@ -298,10 +299,14 @@ def test_nothing_given_is_the_default_matrix():
         name for name, entry in MODELS.items() if entry.is_default
     ]
     assert request.out == Path("results")
-    assert request.jobs == physical_cores() >= 1
+    assert request.execution.jobs == physical_cores() >= 1
     assert request.measures_throughput
-    assert (request.engine, request.scheduler, request.shard) == ("local", None, None)
-    assert (request.limits.retries, request.limits.seconds) == (1, None)
+    assert (request.execution.engine, request.execution.scheduler, request.execution.shard) == (
+        "local",
+        None,
+        None,
+    )
+    assert (request.execution.limits.retries, request.execution.limits.seconds) == (1, None)
     assert not request.is_dry_run
     assert not request.retries_failed
 
@@ -310,9 +315,9 @@ def test_ways_to_carry_out_are_read():
     request = parse_request(
         ["--engine", "dask=tcp://host:8786", "--retries", "0", "--time-limit", "90"]
     )
-    assert (request.engine, request.scheduler) == ("dask", "tcp://host:8786")
-    assert (request.limits.retries, request.limits.seconds) == (0, 90.0)
-    assert parse_request(["--shard", "2/3"]).shard == Shard(2, 3)
+    assert (request.execution.engine, request.execution.scheduler) == ("dask", "tcp://host:8786")
+    assert (request.execution.limits.retries, request.execution.limits.seconds) == (0, 90.0)
+    assert parse_request(["--shard", "2/3"]).execution.shard == Shard(2, 3)
 
 
 @pytest.mark.parametrize("elsewhere", [["--engine", "dask"], ["--shard", "1/2"]])

@@ -55,7 +55,7 @@ def test_request_is_said_whole_and_without_a_path(tmp_path, capsys):
 def test_shard_is_all_that_is_planned(tmp_path, capsys):
     runs = plan_blocks(parse_request(SMALL).blocks)
     content = said(capsys, *SMALL, "--shard", "1/2", "--out", str(tmp_path))
-    expected = shard_of(runs, parse_request([*SMALL, "--shard", "1/2"]).shard)
+    expected = shard_of(runs, parse_request([*SMALL, "--shard", "1/2"]).execution.shard)
     assert [run["run_id"] for run in content["runs"]] == [run.run_id for run in expected]
     assert len(expected) == 2
 
