@@ -47,9 +47,7 @@ def plan_as_json(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
         "request": request_as_json(request, matrix),
         "records": dict(_records_by_status(matrix)),
         "runs_to_do": len(to_do),
-        "seconds_at_most": matrix_seconds(
-            matrix.unfinished_stages(to_do), jobs=request.execution.jobs
-        ),
+        "seconds_at_most": seconds,
         "runs": [_run_as_json(run, matrix, is_to_do=run.run_id in waiting) for run in matrix.runs],
     }
     return json.dumps(content, indent=2)

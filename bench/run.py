@@ -3,6 +3,7 @@
 What is done already is not done again. Imports no torch: model runs execute in child processes.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except Stopped as stopped:
         return stopped.exit_code
+    except BrokenPipeError:  # As by `--dry-run --json | head`: whoever reads has heard enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
 
 
 def _run(request: Request) -> int:
