@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.capacity import capacity_of, has_sizes
+from reports.capacity_caption import collapse_lines
 from reports.capacity_figure import capacity_figure
 from reports.captions import counted
 from reports.command import (
@@ -171,11 +172,14 @@ def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]
 
 def _capacity_figures(accuracy: pd.DataFrame) -> dict[str, Figure]:
     own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
-    return {
-        f"capacity{suffix}": capacity_figure(capacity_of(rows))
-        for suffix, rows in split_by_all_but_size(own).items()
-        if has_sizes(rows)
-    }
+    figures = {}
+    for suffix, rows in split_by_all_but_size(own).items():
+        if has_sizes(rows):
+            capacity = capacity_of(rows)
+            for line in collapse_lines(capacity.collapse):
+                print(f"capacity{suffix}: {line}")
+            figures[f"capacity{suffix}"] = capacity_figure(capacity)
+    return figures
 
 
 def _probe_figures(
