@@ -51,9 +51,10 @@ def draw_half(axis: Axes, half: pd.DataFrame, looks: Looks, *, seeds: int) -> No
     for row in bounds.to_dict("records"):
         axis.annotate(
             "",
-            xy=(row["hidden"], row["least"] * 1.14),
-            xytext=(row["hidden"], row["least"]),
-            arrowprops={"arrowstyle": "->", "color": NOTE_COLOUR, "linewidth": 0.8},
+            xy=(row["hidden"], row["least"]),
+            xytext=(0, 14),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "<-", "color": NOTE_COLOUR, "linewidth": 0.8},
         )
     axis.set_xlim(0, widest)
     axis.set_ylim(0, float(tops.max()) * 1.2)

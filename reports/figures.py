@@ -45,6 +45,7 @@ from reports.curves import (
 )
 from reports.drawing import accuracy_figure, bits_figure, sequence_figure
 from reports.extrapolation import extrapolated, extrapolation_figure
+from reports.extrapolation_curves import beyond_figure, beyond_of
 from reports.influence import influence_figure
 from reports.operations import COMPUTE_PROTOCOLS, compute_of
 from reports.probe_curves import (
@@ -167,6 +168,7 @@ def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]
         beyond = extrapolated(rows)
         if len(beyond):
             figures[f"extrapolation{ending}"] = extrapolation_figure(beyond)
+            figures[f"extrapolation_curves{ending}"] = beyond_figure(beyond_of(beyond))
     return figures
 
 

@@ -117,7 +117,7 @@ def test_nothing_is_extrapolated_to_find_the_half_length() -> None:
 def arrows_of(figure: Figure) -> list[tuple[float, float]]:
     """Return where the arrows of the last panel start."""
     found = [text for text in figure.axes[-1].texts if isinstance(text, Annotation)]
-    return [text.xyann for text in found]
+    return [text.xy for text in found]
 
 
 def test_a_seed_that_stays_above_one_half_makes_the_mean_a_bound() -> None:

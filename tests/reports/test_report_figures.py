@@ -217,6 +217,7 @@ def test_every_protocol_has_figures_of_its_own(
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert names == {
         "extrapolation",
+        "extrapolation_curves",
         *(
             f"{name}{suffix}"
             for name in ("carried_bits", "compute")
