@@ -1,78 +1,81 @@
 """The figure of capacity: bits by length, and on the scale of the state."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.capacity import Capacity, in_order
-from reports.captions import counted, model_settings
+from reports.capacity_caption import capacity_caption
+from reports.capacity_sizes import ONE_ITEM, TARGET, Looks, draw_by_state, draw_half, heights
 from reports.layout import Frame, empty_figure
 from reports.marks import draw_band, draw_mean, points, say_empty
-from reports.style import DASH_DOT, DASHED, DOTTED, SOLID, Dash, LineStyle
+from reports.style import DASH_DOT, DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
 
-COLOURS = ("#9AD1F5", "#00417F", "#18A07F", "#E69F00", "#B5420A")
+COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A")
 DASHES: tuple[Dash, ...] = (SOLID, DASHED, DASH_DOT, DOTTED)
 MARKERS = ("o", "s", "d", "v", "^")
-TARGET = LineStyle("all the information in the target", "#CFCFCF", SOLID, width=4.0)
+HALF = LineStyle("half of it", "#9A9A9A", DOTTED, width=1.0)
 
 
 def capacity_figure(capacity: Capacity) -> Figure:
-    """Draw carried bits against length, then both per number of the state, and L50."""
-    looks = _looks(capacity)
+    """Draw carried bits against those of the target and by size of the state, and L50."""
+    longest = int(capacity.bits["length"].max())
+    states = {
+        size: LineStyle(f"state {size}", COLOURS[place % len(COLOURS)], SOLID)
+        for place, size in enumerate(in_order(capacity.bits["hidden"]))
+    }
+    alphabets = {
+        size: LineStyle(
+            f"{size} symbols",
+            NOTE_COLOUR,
+            DASHES[place % len(DASHES)],
+            MARKERS[place % len(MARKERS)],
+        )
+        for place, size in enumerate(in_order(capacity.bits["symbols"]))
+    }
     frame = Frame(
         title="How many bits a state carries, by its size and that of the alphabet",
-        columns=["bits against all bits", "per number of the state", "half come through"],
-        legends=[list(looks.values()), [TARGET]],
+        columns=[
+            "bits against all bits",
+            "per number of the state",
+            f"bits at length {longest}",
+            "half get through",
+        ],
+        legends=[[*states.values(), *alphabets.values()], [TARGET, HALF, ONE_ITEM]],
         xlabel="",
-        caption=_caption(capacity),
+        caption=capacity_caption(capacity),
         left_inches=0.62,
     )
     figure, axes = empty_figure(frame, rows=1, is_shared=False)
-    (plain, scaled, half) = axes[0]
-    _draw_bits(plain, capacity, looks, x="target_bits", y="mean", xlabel="bits of the target")
+    (plain, scaled, by_state, half) = axes[0]
+    looks = {
+        (hidden, symbols): LineStyle("", look.colour, alphabet.dash, alphabet.marker)
+        for hidden, look in states.items()
+        for symbols, alphabet in alphabets.items()
+    }
+    _draw_bits(plain, capacity, looks, x="target_bits", y="mean")
+    plain.set_xlabel("bits of the target")
     plain.set_ylabel("bits carried")
-    _draw_bits(
-        scaled,
-        capacity,
-        looks,
-        x="target_per_number",
-        y="bits_per_number",
-        xlabel="bits of the target / numbers",
-    )
+    _draw_bits(scaled, capacity, looks, x="target_per_number", y="bits_per_number")
+    scaled.set_xlabel("bits of the target / numbers")
     scaled.set_ylabel("bits carried / numbers")
-    _draw_half(half, capacity, looks)
+    if capacity.collapse:
+        scaled.axvline(capacity.collapse.load, color=NOTE_COLOUR, linewidth=0.6, gid="load")
+    at_longest = capacity.bits[capacity.bits["length"] == longest]
+    draw_by_state(by_state, at_longest, looks, seeds=capacity.seeds)
+    draw_half(half, capacity.half, looks, seeds=capacity.seeds)
     return figure
 
 
-def _looks(capacity: Capacity) -> Mapping[tuple[int, int], LineStyle]:
-    hidden = in_order(capacity.bits["hidden"])
-    symbols = in_order(capacity.bits["symbols"])
-    return {
-        (size, alphabet): LineStyle(
-            f"state {size}, {alphabet} symbols",
-            COLOURS[hidden.index(size) % len(COLOURS)],
-            DASHES[symbols.index(alphabet) % len(DASHES)],
-            MARKERS[symbols.index(alphabet) % len(MARKERS)],
-        )
-        for size in hidden
-        for alphabet in symbols
-        if not _of(capacity.bits, hidden=size, symbols=alphabet).empty
-    }
-
-
-def _draw_bits(
-    axis: Axes,
-    capacity: Capacity,
-    looks: Mapping[tuple[int, int], LineStyle],
-    *,
-    x: str,
-    y: str,
-    xlabel: str,
-) -> None:
+def _draw_bits(axis: Axes, capacity: Capacity, looks: Looks, *, x: str, y: str) -> None:
+    values = capacity.bits[y].dropna()
+    if values.empty:
+        say_empty(axis)
+        return
     for order, ((hidden, symbols), look) in enumerate(looks.items()):
         line = _of(capacity.bits, hidden=hidden, symbols=symbols)
+        if line.empty:
+            continue
         place = f"{y}/{hidden}/{symbols}"
         if y == "mean":
             draw_band(axis, line, look, place=place, x=x)
@@ -84,55 +87,19 @@ def _draw_bits(
             order=order,
             is_complete=(line["n"] >= capacity.seeds).to_numpy(),
         )
-    values = capacity.bits[y].dropna()
-    if values.empty:
-        say_empty(axis)
-        return
-    top = float(values.max()) * 1.15
-    axis.plot([0, top], [0, top], color=TARGET.colour, linewidth=TARGET.width, zorder=1.5)
-    axis.set_xlim(left=0)
-    axis.set_ylim(min(0.0, float(values.min()) * 1.15), top)
-    axis.set_xlabel(xlabel)
-
-
-def _draw_half(axis: Axes, capacity: Capacity, looks: Mapping[tuple[int, int], LineStyle]) -> None:
-    for (hidden, symbols), look in looks.items():
-        row = _of(capacity.half, hidden=hidden, symbols=symbols).dropna(subset="length")
+    bottom, top = heights(values)
+    for share, look in ((1.0, TARGET), (0.5, HALF)):
         axis.plot(
-            row["numbers"],
-            row["half_bits"],
+            [0, top / share],
+            [0, top],
             color=look.colour,
-            marker=look.marker,
-            linestyle="None",
-            markersize=5,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            gid=f"half/{hidden}/{symbols}",
+            linestyle=look.dash,
+            linewidth=look.width,
+            zorder=1.5,
         )
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    axis.set_xlabel("numbers in the state")
-    axis.set_ylabel("bits of the target at L50")
+    axis.set_xlim(0, float(capacity.bits[x].max()) * 1.05)
+    axis.set_ylim(bottom, top)
 
 
 def _of(table: pd.DataFrame, *, hidden: int, symbols: int) -> pd.DataFrame:
     return table[(table["hidden"] == hidden) & (table["symbols"] == symbols)]
-
-
-def _caption(capacity: Capacity) -> str:
-    bounded = capacity.half[["above", "below", "not_identified"]].sum(axis=1).gt(0).sum()
-    missing = (
-        f" {counted(int(bounded), 'size')} without a point: in some seed the curve does not cross "
-        "one half within the lengths measured."
-        if bounded
-        else ""
-    )
-    settings = model_settings(capacity.cell, encoder=capacity.encoder)
-    interval = ", and 95 % t-interval on the left" if capacity.seeds > 1 else ""
-    return (
-        "Seq2Seq without attention. Bits carried: entropy of the target less the cross-entropy of "
-        "the model, a lower bound on what gets through at this budget of training, not a capacity. "
-        f"L50: length at which half of the bits get through. Task: {capacity.task}. {settings}. "
-        f"Up to {capacity.budget_updates:,} updates per stage. n = "
-        f"{counted(capacity.seeds, 'seed')}: mean{interval}.{missing}"
-    )

@@ -64,15 +64,18 @@ def rows_of_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd
     return frame[frame["config_id"].isin(config_ids)] if config_ids else frame
 
 
-def results_folder(folder: Path | None) -> Path:
+def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
     """Return the folder to read.
+
+    Args:
+        option: What named the folder at the command line.
 
     Raises:
         ResultsError: The folder given is none.
         NothingToReport: No results are there.
     """
     if folder is not None and not folder.is_dir():
-        raise ResultsError(f"--results: {folder} is not a folder")
+        raise ResultsError(f"{option}: {folder} is not a folder")
     try:
         return locate_results(folder)
     except ResultsError as error:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.capacity import capacity_of, has_sizes
+from reports.capacity_caption import collapse_lines
 from reports.capacity_figure import capacity_figure
 from reports.captions import counted
 from reports.command import (
@@ -44,6 +45,7 @@ from reports.curves import (
 )
 from reports.drawing import accuracy_figure, bits_figure, sequence_figure
 from reports.extrapolation import extrapolated, extrapolation_figure
+from reports.extrapolation_curves import beyond_figure, beyond_of
 from reports.influence import influence_figure
 from reports.operations import COMPUTE_PROTOCOLS, compute_of
 from reports.probe_curves import (
@@ -166,16 +168,20 @@ def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]
         beyond = extrapolated(rows)
         if len(beyond):
             figures[f"extrapolation{ending}"] = extrapolation_figure(beyond)
+            figures[f"extrapolation_curves{ending}"] = beyond_figure(beyond_of(beyond))
     return figures
 
 
 def _capacity_figures(accuracy: pd.DataFrame) -> dict[str, Figure]:
     own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
-    return {
-        f"capacity{suffix}": capacity_figure(capacity_of(rows))
-        for suffix, rows in split_by_all_but_size(own).items()
-        if has_sizes(rows)
-    }
+    figures = {}
+    for suffix, rows in split_by_all_but_size(own).items():
+        if has_sizes(rows):
+            capacity = capacity_of(rows)
+            for line in collapse_lines(capacity.collapse):
+                print(f"capacity{suffix}: {line}")
+            figures[f"capacity{suffix}"] = capacity_figure(capacity)
+    return figures
 
 
 def _probe_figures(

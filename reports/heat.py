@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from reports import style
 from reports.layout import Frame, empty_figure
 from reports.marks import say_empty
+from reports.scales import decimal_ticks, ends_of, put_ticks
 
 COLOURS = "viridis"
 
@@ -29,7 +30,8 @@ class Grid:
         ylabel: Label of the vertical axis.
         value_label: What the colours stand for.
         limits: Values at the ends of the colours; the largest value by panel where None.
-        is_scattered: Whether cells stand alone, at any x and y, instead of side by side.
+        is_scattered: Whether cells stand alone, at any x and y on logarithmic axes, instead of
+            side by side.
     """
 
     table: pd.DataFrame
@@ -93,6 +95,8 @@ def draw_grid(
             draw = _draw_squares if grid.is_scattered else _draw_panel
             drawn = draw(axis, grid.table[here], limits=grid.limits)
             mesh = drawn or mesh
+            if grid.is_scattered:
+                _set_logarithmic(axis, grid.table)
             decorate(axis, row, column)
             axis.grid(visible=False)
         panels[0].set_ylabel(f"{row}\n{grid.ylabel}")
@@ -142,8 +146,17 @@ def _draw_squares(
         s=16,
         linewidths=0,
     )
-    _set_ticks(axis)
     return squares
+
+
+def _set_logarithmic(axis: Axes, table: pd.DataFrame) -> None:
+    along, up = (decimal_ticks(table[name].to_numpy(dtype=float)) for name in ("x", "y"))
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlim(*ends_of(along))
+    axis.set_ylim(*ends_of(up))
+    put_ticks(axis.xaxis, along, text="{:g}".format)
+    put_ticks(axis.yaxis, up, text="{:g}".format)
 
 
 def _ends(known: pd.DataFrame, limits: tuple[float, float] | None) -> tuple[float, float]:

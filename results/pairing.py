@@ -8,17 +8,25 @@ from typing import Any
 import pandas as pd
 
 from results.errors import ResultsError
-from results.schema import OK, SETTING_COLUMNS
+from results.schema import OK, SETTING_COLUMNS, VERSION_COLUMNS
 
 ABSENT, NO_VALUE = "absent", "without a value"
 ACCURACY_GROUP = ["task", "model", "protocol", "train_length", "length"]
 THROUGHPUT_KEY = ["model", "phase", "length"]
+# What tells the curves of a folder apart, one that holds several sizes included.
+CURVE = ["task", "model", "protocol", "encoder", "hidden", "symbols"]
+BUDGET = "budget_updates"
 # The versions of model and recipe may differ: what they changed is what is compared.
 ACCURACY_SETTINGS = (
     *SETTING_COLUMNS,
     "task_version",
     "sampler_version",
     "evaluator_version",
+    "curriculum_rung",
+)
+BUDGET_SETTINGS = (
+    *(name for name in SETTING_COLUMNS if name not in (*CURVE, BUDGET)),
+    *VERSION_COLUMNS,
     "curriculum_rung",
 )
 THROUGHPUT_SETTINGS = (
@@ -63,12 +71,28 @@ def pair_accuracy(
         ResultsError: A setting differs, or a row stands there twice.
     """
     return _pair(
-        _with_rung(a),
-        _with_rung(b),
+        _with_rung(a, ["task", "model", "protocol"]),
+        _with_rung(b, ["task", "model", "protocol"]),
         key=[*ACCURACY_GROUP, "seed"],
         value=score,
         settings=ACCURACY_SETTINGS,
         lengths=lengths,
+    )
+
+
+def pair_budgets(reference: pd.DataFrame, control: pd.DataFrame) -> Pairs:
+    """Pair rows of accuracy.csv by curve and seed with those of another budget.
+
+    Raises:
+        ResultsError: A setting other than the budget differs, or a row stands there twice.
+    """
+    return _pair(
+        _with_rung(reference, CURVE),
+        _with_rung(control, CURVE),
+        key=[*CURVE, "train_length", "length", "seed"],
+        value="carried_bits",
+        settings=BUDGET_SETTINGS,
+        sides=("the reference", "the control"),
     )
 
 
@@ -93,9 +117,9 @@ def pair_throughput(
     )
 
 
-def _with_rung(frame: pd.DataFrame) -> pd.DataFrame:
+def _with_rung(frame: pd.DataFrame, curve: Sequence[str]) -> pd.DataFrame:
     """Add the place of a stage on its ladder: what a curriculum trained on before is a setting."""
-    runs = frame.groupby(["task", "model", "protocol", "seed"])
+    runs = frame.groupby([*curve, "seed"])
     rung = runs["train_length"].rank(method="dense").astype("Int64")
     return frame.assign(curriculum_rung=rung.where(frame["protocol"] == "curriculum"))
 
@@ -107,7 +131,8 @@ def _pair(
     key: Sequence[str],
     value: str,
     settings: Sequence[str],
-    lengths: Collection[int] | None,
+    lengths: Collection[int] | None = None,
+    sides: tuple[str, str] = ("A", "B"),
 ) -> Pairs:
     rows = _only_with_value_ok(a, value).merge(
         _only_with_value_ok(b, value), how="outer", on=list(key), suffixes=("_a", "_b")
@@ -118,7 +143,7 @@ def _pair(
     is_ok_a, is_ok_b = status_a == OK, status_b == OK
     both = rows[is_ok_a & is_ok_b]
     for name in settings:
-        _require_same(both, name, key)
+        _require_same(both, name, key, sides=sides)
     repeated = both.duplicated(list(key))
     if repeated.any():
         raise ResultsError(f"several rows of one measurement: {_place(both[repeated], key)}")
@@ -134,13 +159,15 @@ def _only_with_value_ok(frame: pd.DataFrame, value: str) -> pd.DataFrame:
     return frame.assign(status=frame["status"].mask(is_empty, NO_VALUE))
 
 
-def _require_same(pairs: pd.DataFrame, name: str, key: Sequence[str]) -> None:
+def _require_same(
+    pairs: pd.DataFrame, name: str, key: Sequence[str], *, sides: tuple[str, str]
+) -> None:
     a, b = (_texts(pairs[f"{name}_{side}"]) for side in "ab")
     differs = a != b
     if differs.any():
         raise ResultsError(
-            f"{name}: must be the same to be compared, got {a[differs].iloc[0]} in A and "
-            f"{b[differs].iloc[0]} in B ({_place(pairs[differs], key)})"
+            f"{name}: must be the same to be compared, got {a[differs].iloc[0]} in {sides[0]} and "
+            f"{b[differs].iloc[0]} in {sides[1]} ({_place(pairs[differs], key)})"
         )
 
 

@@ -1,10 +1,13 @@
+import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import texts_of
 from heat_checks import colours_of, squares_of
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from synthetic import accuracy_row, failed, frame_of
 from test_report_layout import check_legible
@@ -112,6 +115,31 @@ def test_the_line_joins_equal_lengths() -> None:
     for axis in drawn(frame_of(rows_of())).axes[:4]:
         (line,) = axis.lines
         assert list(line.get_xdata()) == list(line.get_ydata()) == [10, 20]
+
+
+ASKED = tuple(
+    (trained, math.ceil(factor * trained))
+    for trained in range(10, 101, 10)
+    for factor in (1, 1.25, 1.5, 2)
+)
+
+
+def check_squares_stand_apart(axis: Axes) -> None:
+    """Raise AssertionError where squares of four points cover each other by more than a point."""
+    centres = axis.transData.transform(list(squares_of(axis))) / axis.figure.dpi * 72
+    distances = np.abs(centres[:, None] - centres[None]).max(axis=2)
+    assert distances[~np.eye(len(centres), dtype=bool)].min() >= 3.0
+
+
+def test_squares_of_the_usual_lengths_stand_apart() -> None:
+    axis = drawn(frame_of(rows_of(tasks=("copy",), seeds=(0,), pairs=ASKED))).axes[0]
+    assert len(squares_of(axis)) == len(ASKED)
+    check_squares_stand_apart(axis)
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["10", "20", "50", "100"]
+    axis.set_xscale("linear")
+    axis.set_yscale("linear")
+    with pytest.raises(AssertionError):
+        check_squares_stand_apart(axis)
 
 
 def test_one_seed_is_said_and_a_panel_without_rows_says_so() -> None:

@@ -217,6 +217,7 @@ def test_every_protocol_has_figures_of_its_own(
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert names == {
         "extrapolation",
+        "extrapolation_curves",
         *(
             f"{name}{suffix}"
             for name in ("carried_bits", "compute")
@@ -294,9 +295,10 @@ def test_many_sizes_have_the_figure_of_capacity_and_no_other(
     ]
     folder = write_folder(tmp_path / "results", rows)
     assert drawn(folder, tmp_path / "figures") == {"capacity"}
-    assert "no figures by length: 4 settings; choose some with --config ID" in lines(
-        capsys.readouterr().out
-    )
+    said = lines(capsys.readouterr().out)
+    assert "no figures by length: 4 settings; choose some with --config ID" in said
+    (capacity,) = (line for line in said if line.startswith("capacity: "))
+    assert "bits of the target per number" in capacity
     uni = [
         dataclasses.replace(
             row, encoder="uni", config_id=f"u{row.config_id}", record_id=f"u{index}"

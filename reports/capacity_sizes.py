@@ -1,0 +1,110 @@
+"""The panels of capacity that have a point for each size: bits at one length, and L50."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.marks import say_empty
+from reports.style import NOTE_COLOUR, SOLID, LineStyle
+
+Looks = Mapping[tuple[int, int], LineStyle]
+TARGET = LineStyle("all the information in the target", "#CFCFCF", SOLID, width=4.0)
+ONE_ITEM = LineStyle(
+    "one item per hidden unit, after Collins et al. 2017", "#CC79A7", SOLID, width=1.2
+)
+ROOM = 1.15
+
+
+def draw_by_state(axis: Axes, bits: pd.DataFrame, looks: Looks, *, seeds: int) -> None:
+    """Draw the bits at one length against the numbers of the state, beside those of the target."""
+    known = bits.dropna(subset="mean")
+    if known.empty:
+        say_empty(axis)
+        return
+    _draw_sizes(axis, known, looks, x="numbers", y="mean", seeds=seeds)
+    for row in known.drop_duplicates("symbols").to_dict("records"):
+        dash = looks[row["hidden"], row["symbols"]].dash
+        axis.axhline(
+            row["target_bits"], color=TARGET.colour, linestyle=dash, linewidth=1.6, zorder=1.5
+        )
+    axis.set_xlim(0, float(known["numbers"].max()) * ROOM)
+    axis.set_ylim(heights(known["mean"]))
+    axis.set_xlabel("numbers in the state")
+    axis.set_ylabel("bits carried")
+
+
+def draw_half(axis: Axes, half: pd.DataFrame, looks: Looks, *, seeds: int) -> None:
+    """Draw L50 against hidden units; an arrow upwards where it is only known to be longer."""
+    bounds = half.dropna(subset="least_length").rename(columns={"least_length": "least"})
+    tops = pd.concat([half["length"], half["high"], bounds["least"]]).dropna()
+    if tops.empty:
+        say_empty(axis)
+        return
+    widest = float(half["hidden"].max()) * ROOM
+    axis.plot(
+        [0, widest], [0, widest], color=ONE_ITEM.colour, linewidth=ONE_ITEM.width, gid="one item"
+    )
+    known = half.dropna(subset="length")
+    _draw_sizes(axis, known, looks, x="hidden", y="length", seeds=seeds)
+    _draw_sizes(axis, bounds, looks, x="hidden", y="least", seeds=seeds, is_joined=False)
+    for row in bounds.to_dict("records"):
+        axis.annotate(
+            "",
+            xy=(row["hidden"], row["least"]),
+            xytext=(0, 14),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "<-", "color": NOTE_COLOUR, "linewidth": 0.8},
+        )
+    axis.set_xlim(0, widest)
+    axis.set_ylim(0, float(tops.max()) * 1.2)
+    axis.set_xlabel("hidden units")
+    axis.set_ylabel("L50 (items)")
+
+
+def heights(values: "pd.Series[float]") -> tuple[float, float]:
+    """Return the ends of a vertical axis from zero, or below it, to above all values."""
+    return min(0.0, float(values.min()) * ROOM), max(0.0, float(values.max()) * ROOM) or 1.0
+
+
+def _draw_sizes(
+    axis: Axes,
+    table: pd.DataFrame,
+    looks: Looks,
+    *,
+    x: str,
+    y: str,
+    seeds: int,
+    is_joined: bool = True,
+) -> None:
+    """Draw a point for each size, hollow where a seed is missing, and its interval if it has one.
+
+    Where alphabets coincide, their markers shrink upwards.
+
+    Args:
+        is_joined: Whether a line joins the states of one alphabet.
+    """
+    for order, (_, line) in enumerate(table.sort_values(x).groupby("symbols")):
+        places = list(zip(line["hidden"], line["symbols"], strict=True))
+        dash = looks[places[0]].dash
+        if is_joined:
+            axis.plot(
+                line[x], line[y], color=NOTE_COLOUR, linestyle=dash, linewidth=0.8, zorder=2.5
+            )
+        for place, row in zip(places, line.to_dict("records"), strict=True):
+            look = looks[place]
+            axis.vlines(row[x], row["low"], row["high"], color=look.colour, linewidth=0.8)
+            axis.plot(
+                [row[x]],
+                [row[y]],
+                color=look.colour,
+                marker=look.marker,
+                linestyle="None",
+                markersize=max(3.0, 7.5 - 2.0 * order),
+                markerfacecolor=look.colour if row["n"] >= seeds else "white",
+                markeredgecolor="white" if row["n"] >= seeds else look.colour,
+                markeredgewidth=0.4 if row["n"] >= seeds else 0.8,
+                zorder=3 + 0.1 * order,
+                clip_on=False,
+                gid=f"{y}/{place[0]}/{place[1]}",
+            )

@@ -1,0 +1,99 @@
+"""Hold carried bits against a control with a larger budget: `python -m reports.plateau`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from reports.captions import counted
+from reports.command import Parser, add_results_option, leave_with, results_folder, shown
+from reports.curves import own_length_rows
+from results.pairing import CURVE
+from results.plateau import (
+    LEAST_BUDGET_FACTOR,
+    MOST_CHANGE,
+    MOST_SHARE,
+    Plateau,
+    budget_changes,
+    plateau_of,
+)
+from results.tables import read_accuracy
+
+RULE = (
+    "Bits carried are called a capacity only over lengths, up to the longest, at which the control "
+    f"moves them by less than {100 * MOST_CHANGE:.0f} % and at most {100 * MOST_SHARE:.0f} % of "
+    f"the target get through, and over which they vary by less than {100 * MOST_CHANGE:.0f} % "
+    "while the length at least doubles."
+)
+COLUMNS = ("length", "target", "carried", "control", "change", "seeds paired")
+NO_VALUE = "–"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = Parser(prog="reports.plateau", description=__doc__, epilog=RULE)
+    add_results_option(parser)
+    parser.add_argument(
+        "--control",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"results folder of the same with {LEAST_BUDGET_FACTOR} times the budget or more",
+    )
+    options = parser.parse_args(arguments)
+    return leave_with(lambda: show(options.results, options.control), name=parser.prog)
+
+
+def show(results: Path | None, control: Path) -> int:
+    """Print, for each curve that both folders have, the bits of both and what they say.
+
+    Raises:
+        ResultsError: A CSV is damaged, or the folders cannot be compared.
+        NothingToReport: There is no row.
+    """
+    folders = results_folder(results), results_folder(control, option="--control")
+    reference, larger = (own_length_rows(read_accuracy(folder)) for folder in folders)
+    changes = budget_changes(reference, larger)
+    print(f"read {shown(folders[0])}, control {shown(folders[1])}", file=sys.stderr)
+    curves, controlled = reference.groupby(CURVE), changes.groupby(CURVE)
+    for names, table in controlled:
+        print("\n".join(_told(table, plateau_of(curves.get_group(names), table))), end="\n\n")
+    if curves.ngroups > controlled.ngroups:
+        print(f"Without a control: {counted(curves.ngroups - controlled.ngroups, 'curve')}.")
+    print(RULE)
+    return 0
+
+
+def _told(table: pd.DataFrame, plateau: Plateau) -> list[str]:
+    """Return what is said of one curve, line by line."""
+    first = table.iloc[0]
+    place = (
+        f"{first['task']}, {first['model']} ({first['protocol']}, encoder {first['encoder']}, "
+        f"state {first['hidden']}, {first['symbols']} symbols; {first['budget_updates']:,} updates "
+        f"per stage at most, control {first['control_updates']:,})"
+    )
+    lines = [place, f"  {_verdict(plateau)}", _line(COLUMNS)]
+    for row in table.sort_values("length").to_dict("records"):
+        bits = (f"{row[name]:.0f}" for name in ("target_bits", "bits", "control_bits"))
+        change = NO_VALUE if pd.isna(row["change"]) else f"{100 * row['change']:+.1f} %"
+        lines.append(_line((str(row["length"]), *bits, change, str(row["n"]))))
+    return lines
+
+
+def _verdict(plateau: Plateau) -> str:
+    if plateau.reason:
+        return f"no plateau: {plateau.reason}"
+    return (
+        f"plateau from length {plateau.lengths[0]} to {plateau.lengths[-1]}: the capacity of the "
+        f"context vector at this recipe is {plateau.bits:.0f} bits ({plateau.low:.0f} to "
+        f"{plateau.high:.0f}, 95 % t-interval, n = {plateau.n} seeds)"
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " ".join(cell.rjust(len(name) + 2) for cell, name in zip(cells, COLUMNS, strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
