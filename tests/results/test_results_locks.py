@@ -38,9 +38,7 @@ def test_second_is_kept_out(tmp_path: Path) -> None:
     check_second_is_kept_out(tmp_path)
 
 
-def test_lock_that_never_locks_is_rejected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_that_never_locks_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FileLock, "acquire", lambda self, timeout: None)
     with pytest.raises(AssertionError):
         check_second_is_kept_out(tmp_path)
