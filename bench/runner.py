@@ -91,7 +91,7 @@ class Runner:
         time.sleep(WAIT_SECONDS)
 
     def _order(self, run: ModelRun, *, attempt: int) -> Order:
-        out = str(self._store.root)
+        out = str(self._store.root.resolve())
         return Order(
             name=run.run_id,
             module="bench.model_run",
