@@ -54,6 +54,7 @@ class DaskEngine:
     def __init__(self, scheduler: str | None, *, jobs: int, device: str, out: Path) -> None:
         self._out = out.resolve()
         self._token = uuid.uuid4().hex
+        self._is_stopped = False
         self._resources = {GPU: 1} if device == "cuda" else {}
         self._orders: dict[str, Order] = {}
         self._events: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
@@ -79,6 +80,9 @@ class DaskEngine:
 
     def stop(self) -> None:
         """Kill the children on all workers with everything that they started; leave the cluster."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         with suppress(*_LOST):
             # Workers that do not answer are gone, and their children with them.
             stopping = threading.Thread(

@@ -100,16 +100,18 @@ def _complete(
 ) -> None:
     """Do all that is left, and leave CSVs that have it, also where a signal ends it."""
     try:
-        if to_do:
-            with Progress(matrix.unfinished_stages(to_do)) as progress:
-                runner = Runner(store, engine=engine, log=log, limits=request.execution.limits)
-                runner.carry_out(matrix, to_do, progress=progress)
+        try:
+            if to_do:
+                with Progress(matrix.unfinished_stages(to_do)) as progress:
+                    runner = Runner(store, engine=engine, log=log, limits=request.execution.limits)
+                    runner.carry_out(matrix, to_do, progress=progress)
+        finally:
+            engine.stop()  # Before the last compilation, and before anything is timed.
         store.compile()
         if request.measures_throughput:
             for block in request.blocks:
                 measure_missing(measurement_of(block), store)
     except Stopped:
-        engine.stop()  # Whose children may be about to leave another record.
         store.compile()
         print(
             f"Stopped. Everything finished is kept in {request.out}; "
