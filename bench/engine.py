@@ -29,7 +29,10 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """Kill the children with everything that they started, and start no more."""
+        """Kill the children with everything that they started, and start no more.
+
+        It may be called again.
+        """
         ...
 
 

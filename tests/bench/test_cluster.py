@@ -146,13 +146,15 @@ def test_stop_ends_the_children_on_the_workers(scheduler, tmp_path, monkeypatch)
 
 def listening():
     """Return the addresses that this process and what it has started listen at."""
-    here = psutil.Process()
-    return {
-        (each.laddr.ip, each.laddr.port)
-        for process in (here, *here.children(recursive=True))
-        for each in process.net_connections()
-        if each.status == psutil.CONN_LISTEN
-    }
+    here, found = psutil.Process(), set()
+    for process in (here, *here.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # It has ended meanwhile.
+            found |= {
+                (each.laddr.ip, each.laddr.port)
+                for each in process.net_connections()
+                if each.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 def test_cluster_on_this_machine_listens_to_this_machine_alone():
