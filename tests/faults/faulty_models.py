@@ -3,6 +3,7 @@
 Each is as good as `rnn` up to length 2.
 """
 
+import io
 import os
 import resource
 import signal
@@ -124,10 +125,17 @@ class HungryInRecurrence(_Hungry):
 
 
 class HungryForLittle(_Hungry):
-    """No single block is large."""
+    """No single block is large; C++ is refused one."""
 
     def take_too_much(self):
-        self.kept = [torch.ones(1000) for _ in range(10**7)]
+        self.kept = [torch.ones(1) for _ in range(10**8)]
+
+
+class HungryInSaving(_Hungry):
+    """What writes a checkpoint is refused memory, and complains of something else."""
+
+    def take_too_much(self):
+        torch.save(torch.zeros(55 << 20), io.BytesIO())
 
 
 # Losses.

@@ -6,9 +6,8 @@ from fault_tools import TWO_JOBS, log_lines, planted, run
 
 pytestmark = pytest.mark.fault("F3")
 
-HUNGRY = [
-    f"faulty_models:HungryIn{where}" for where in ("Torch", "Numpy", "Python", "Recurrence")
-] + ["faulty_models:HungryForLittle"]
+PLACES = ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
+HUNGRY = [f"faulty_models:Hungry{place}" for place in PLACES]
 
 
 def assert_out_of_memory(folder, models):
