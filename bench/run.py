@@ -47,11 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except Stopped as stopped:
         return stopped.exit_code
+    except KeyboardInterrupt:  # Before there was anything to stop.
+        return 128 + signal.SIGINT
 
 
 def _run(request: Request) -> int:
     if request.is_dry_run:
         return _dry_run(request)
+    try:
+        return _train(request)
+    except Stopped:
+        print(
+            f"Stopped. Everything finished is kept in {request.out}; "
+            "the same command goes on from there.",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _train(request: Request) -> int:
     with _signals_raise(), _engine_of(request) as engine:
         store = open_store(request.out, create=True)
         matrix, to_do = _plan(request, store)
@@ -106,11 +120,6 @@ def _complete(
     except Stopped:
         engine.stop()  # Whose children may be about to leave another record.
         store.compile()
-        print(
-            f"Stopped. Everything finished is kept in {request.out}; "
-            "the same command goes on from there.",
-            file=sys.stderr,
-        )
         raise
 
 

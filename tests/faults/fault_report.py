@@ -97,7 +97,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         marks = [_arguments(*mark.args, **mark.kwargs) for mark in item.iter_markers("fault")]
-        item.user_properties += [("fault", name) for name in dict.fromkeys(name for name, _ in marks)]
+        item.user_properties += [
+            ("fault", name) for name in dict.fromkeys(name for name, _ in marks)
+        ]
         if any(is_twin for _, is_twin in marks):
             item.user_properties.append(("twin", True))
 

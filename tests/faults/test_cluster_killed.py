@@ -15,6 +15,7 @@ from fault_tools import (
     command,
     complete,
     harm_of,
+    kill,
     records,
     run,
 )
@@ -87,6 +88,20 @@ def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, 
     assert seconds < SECONDS_TO_NOTICE
     complete(folder, *MATRIX, *TWO_JOBS)
     harm_of(folder, undisturbed, kept=kept).report(reached, text=f"{text}, then resumed")
+
+
+def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, reached):
+    """The workers live on; what they still do of it is no hindrance."""
+    folder = tmp_path / "results"
+    with Cluster(tmp_path) as cluster:
+        engine = ("--engine", f"dask={cluster.address}")
+        with command(folder, *MATRIX, *engine) as started:
+            wait_until(lambda: started.is_over() or records(folder))
+            kill(started)
+        kept = records(folder)
+        complete(folder, *MATRIX, *engine)
+    text = "command killed: the next one goes on"
+    harm_of(folder, undisturbed, kept=kept).report(reached, text=text)
 
 
 def test_no_scheduler_is_one_line_and_nothing_written(tmp_path, reached):

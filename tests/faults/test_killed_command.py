@@ -119,9 +119,7 @@ def other_number(folder, monkeypatch):
     store = open_store(folder, create=False)
     rows = [store.read_record(row.record_id).row for row in store.plan()]
     changed = type(rows[0])(**vars(rows[0]) | {"token_accuracy": 0.123})
-    csv_files.replace_csvs(
-        folder, {ACCURACY: csv_files.render_csv(ACCURACY, [changed, *rows[1:]])}
-    )
+    csv_files.replace_csvs(folder, {ACCURACY: csv_files.render_csv(ACCURACY, [changed, *rows[1:]])})
 
 
 WEAKNESSES = [appended_csv, torn_csv, row_twice, record_lost, record_rewritten, other_number]

@@ -82,12 +82,32 @@ def test_signal_ends_it_soon_and_well(name, undisturbed, tmp_path, is_full, reac
         reached(injected=len(numbers), text=text)
 
 
+def test_interrupt_from_a_terminal_ends_the_workers_too(tmp_path, reached):
+    """A terminal sends it to every process of the command, the workers of Dask included."""
+    pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
+    folder = tmp_path / "results"
+    ended = interrupted(
+        folder, [signal.SIGINT], "--engine", "dask", to_group=True, leads_group=True
+    )
+    reached(text=f"Ctrl-C with workers of Dask: exit {ended[0]} after {ended[2]:.1f} s")
+    assert_ended_well(folder, ended, status=130, is_told=True)
+
+
+def test_interrupt_before_anything_is_trained_is_told_too(tmp_path, reached):
+    folder = tmp_path / "results"
+    with command(folder, *MATRIX, *TWO_JOBS) as started:
+        wait_until((folder / "plan.json").exists)
+        started.process.send_signal(signal.SIGINT)
+        status, _, errors = started.end()
+    reached(text="at once: exit 130")
+    assert shell_status(status) == 130
+    assert errors.splitlines()[-1] == STOPPED.format(folder)
+
+
 @pytest.mark.fault("F9", is_twin=True)
 def test_command_that_leaves_its_signals_to_python_is_found(tmp_path):
     code = "import signal; signal.signal = lambda *arguments: None"
     folder = tmp_path / "results"
     with pytest.raises(AssertionError):
-        ended = interrupted(
-            folder, [signal.SIGINT], before=[planted(tmp_path / "weak", code)]
-        )
+        ended = interrupted(folder, [signal.SIGINT], before=[planted(tmp_path / "weak", code)])
         assert_ended_well(folder, ended, status=130, is_told=True)
