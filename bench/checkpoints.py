@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bench.train import StageOutcome, Trajectory, Validation
+from results.errors import ResultsError
 
 _DIGEST_BYTES = 32
 
@@ -27,18 +28,25 @@ class Checkpoints:
         self.folder = root / "checkpoints"
 
     def save(self, stage_id: str, trajectory: Trajectory, outcome: StageOutcome) -> None:
-        """Write both files of a stage; each is whole or absent."""
-        self.folder.mkdir(exist_ok=True)
-        _write(self._optimizer_path(stage_id), trajectory.optimizer.state_dict())
-        _write(
-            self._weights_path(stage_id),
-            {
-                "model": trajectory.model.state_dict(),
-                "updates": trajectory.updates,
-                "tokens": trajectory.tokens,
-                "outcome": asdict(outcome),
-            },
-        )
+        """Write both files of a stage; each is whole or absent.
+
+        Raises:
+            ResultsError: The folder is gone or cannot be written.
+        """
+        content = {
+            "model": trajectory.model.state_dict(),
+            "updates": trajectory.updates,
+            "tokens": trajectory.tokens,
+            "outcome": asdict(outcome),
+        }
+        try:
+            self.folder.mkdir(exist_ok=True)
+            _write(self._optimizer_path(stage_id), trajectory.optimizer.state_dict())
+            _write(self._weights_path(stage_id), content)
+        except OSError as error:
+            raise ResultsError(
+                f"{self.folder}: cannot be written: {error.strerror or error}"
+            ) from None
 
     def has_optimizer(self, stage_id: str) -> bool:
         """Return whether training can go on from this stage."""

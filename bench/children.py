@@ -19,6 +19,7 @@ from results.errors import ResultsError
 from results.locks import locked
 from tasks.references import resolve
 
+RESULTS_REFUSED = 74  # What a child returns whose results folder refused it; as EX_IOERR.
 _CHILD_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

@@ -11,8 +11,9 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -54,10 +55,10 @@ class DaskEngine:
     def __init__(self, scheduler: str | None, *, jobs: int, device: str, out: Path) -> None:
         self._out = out.resolve()
         self._token = uuid.uuid4().hex
-        self._is_stopped = False
         self._resources = {GPU: 1} if device == "cuda" else {}
         self._orders: dict[str, Order] = {}
         self._events: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._is_stopped = False
         self._address = scheduler or "this machine"
         self._cluster = None if scheduler else _local_cluster(jobs, self._resources)
         self._client = _connect(scheduler or self._cluster)
@@ -83,21 +84,19 @@ class DaskEngine:
         if self._is_stopped:
             return
         self._is_stopped = True
-        with suppress(*_LOST):
-            # Workers that do not answer are gone, and their children with them.
-            stopping = threading.Thread(
-                target=self._client.run,
-                args=(_stop_children, self._token),
-                kwargs={"on_error": "ignore"},
-                daemon=True,
-            )
-            stopping.start()
-            stopping.join(_STOP_SECONDS)
+        stopping = threading.Thread(target=self._stop_children, daemon=True)
+        stopping.start()
+        stopping.join(_STOP_SECONDS)
         for each in (self._client, self._cluster):
             if each is not None:
                 with suppress(*_LOST):
                     each.close(timeout=_STOP_SECONDS)
         self._events.put(None)
+
+    def _stop_children(self) -> None:
+        # Workers that do not answer are gone, and their children with them.
+        with suppress(*_LOST):
+            self._client.run(_stop_children, self._token, on_error="ignore")
 
     def _listen(self, on_event: OnEvent) -> None:
         """Pass events on, outside of the thread that talks to the cluster."""
@@ -174,19 +173,38 @@ class DaskEngine:
 
 
 def _local_cluster(jobs: int, resources: Mapping[str, int]) -> LocalCluster:
-    return LocalCluster(
-        n_workers=jobs,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        memory_limit=None,  # What a model run may take is no business of the worker beside it.
-        resources=dict(resources),
-        silence_logs=logging.CRITICAL,
-    )
+    with _deaf_to_interrupts():
+        return LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=None,  # What a model run may take is no business of the worker beside it.
+            resources=dict(resources),
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let threads and processes begin that never see Ctrl-C; here it is heard afterwards.
+
+    A terminal sends it to all of a command's processes, and this one alone ends the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # Whoever starts it is no longer deaf.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _connect(target: str | LocalCluster | None) -> Client:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # The latter has a level of its own.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError):

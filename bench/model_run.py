@@ -20,6 +20,7 @@ import torch
 
 from bench.building import build_model
 from bench.checkpoints import Checkpoints
+from bench.children import RESULTS_REFUSED
 from bench.evaluate import (
     STORED_SAMPLES,
     Answers,
@@ -34,6 +35,7 @@ from bench.seeding import seeded_model
 from bench.train import StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
 from models.interface import attention_path, forward_flops, parameter_count
+from results.errors import ResultsError
 from results.schema import OK, AccuracyRow, SampleRow
 from results.store import Store, open_store
 from tasks import load_tasks
@@ -180,9 +182,14 @@ class _Execution:
 
     @contextmanager
     def _failures_recorded(self, stage: Stage, lengths: list[int]) -> Iterator[None]:
-        """Turn what stops a stage into rows that say so, then let it stop the run."""
+        """Turn what stops a stage into rows that say so, then let it stop the run.
+
+        A results folder that refuses what is written is no failure of the model.
+        """
         try:
             yield
+        except ResultsError:
+            raise
         except Exception as error:
             status, summary = summary_of(error)
             for length in lengths:
@@ -230,7 +237,11 @@ def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
 
 
 def main(events: TextIO) -> int:
-    """Carry out the run that stands on standard input; return 1 if a stage failed."""
+    """Carry out the run that stands on standard input.
+
+    Returns:
+        1 if a stage failed, RESULTS_REFUSED if the results folder cannot be used.
+    """
     torch.set_num_threads(THREADS)
     order = json.loads(sys.stdin.readline())
 
@@ -248,6 +259,9 @@ def main(events: TextIO) -> int:
             attempt=order["attempt"],
             emit=emit,
         )
+    except ResultsError as error:
+        emit({"refused": str(error)})
+        return RESULTS_REFUSED
     except Exception:
         traceback.print_exc()
         return 1

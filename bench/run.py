@@ -52,11 +52,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # As by `--dry-run --json | head`: whoever reads has heard enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except KeyboardInterrupt:  # Before there was anything to stop.
+        return 128 + signal.SIGINT
 
 
 def _run(request: Request) -> int:
     if request.is_dry_run:
         return _dry_run(request)
+    try:
+        return _train(request)
+    except Stopped:
+        print(
+            f"Stopped. Everything finished is kept in {request.out}; "
+            "the same command goes on from there.",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _train(request: Request) -> int:
     with _signals_raise(), _engine_of(request) as engine:
         store = open_store(request.out, create=True)
         matrix, to_do = _plan(request, store)
@@ -113,11 +127,6 @@ def _complete(
                 measure_missing(measurement_of(block), store)
     except Stopped:
         store.compile()
-        print(
-            f"Stopped. Everything finished is kept in {request.out}; "
-            "the same command goes on from there.",
-            file=sys.stderr,
-        )
         raise
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.children import ChildEnd, Order
+from bench.children import RESULTS_REFUSED, ChildEnd, Order
 from bench.engine import Engine
 from bench.limits import Limits
 from bench.matrix import Matrix
@@ -20,6 +20,7 @@ from bench.plan import ModelRun
 from bench.progress import Progress, describe_seconds
 from bench.run_log import RunLog
 from bench.seed_summary import SeedSummary
+from results.errors import ResultsError
 from results.schema import AccuracyRow
 from results.store import Store, open_store
 
@@ -43,6 +44,7 @@ class Runner:
         self._log = log
         self._limits = limits
         self._is_waiting = False
+        self._refusals: dict[str, str] = {}
 
     def carry_out(self, matrix: Matrix, to_do: Sequence[ModelRun], *, progress: Progress) -> None:
         """Leave a record or a failure for every stage of some runs.
@@ -67,6 +69,8 @@ class Runner:
             self._log_event(run, order.message["attempt"], event)
             if "record" in event:
                 self._store.compile()
+            elif "refused" in event:
+                self._refusals[order.name] = event["refused"]
 
         while orders:
             left = []
@@ -118,7 +122,13 @@ class Runner:
         return failure.attempts + 1
 
     def _record_child_end(self, run: ModelRun, end: ChildEnd) -> None:
-        """Leave a row for a child that ended without a record or a failure of its own."""
+        """Leave a row for a child that ended without a record or a failure of its own.
+
+        Raises:
+            ResultsError: The results folder refused what the child wrote.
+        """
+        if end.exit_code == RESULTS_REFUSED:
+            raise ResultsError(self._refusals.get(run.run_id, f"{self._store.root}: not writable"))
         attempt = end.order.message["attempt"]
         failures = self._store.failures()
         for row in run.planned_rows():

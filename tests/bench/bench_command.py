@@ -33,10 +33,11 @@ class Command:
         out: Its results folder.
         arguments: Its other arguments.
         before: Folders that stand first where modules are looked for.
+        leads_group: Whether it has a process group of its own, as from a terminal.
         variables: Further environment variables.
     """
 
-    def __init__(self, out, *arguments, before=(), **variables):
+    def __init__(self, out, *arguments, before=(), leads_group=False, **variables):
         self.out = Path(out)
         self.mark = uuid.uuid4().hex
         folders = [*before, ROOT, Path(__file__).parent]
@@ -54,6 +55,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            process_group=0 if leads_group else None,
         )
 
     def __enter__(self):

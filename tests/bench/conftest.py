@@ -1,15 +1,11 @@
-"""Folders that several tests start from, and what keeps the tests steady on a busy machine."""
+"""Folders that several tests start from, and one thread of arithmetic."""
 
 import shutil
 from collections.abc import Iterator
 
-import hypothesis
 import pytest
 import torch
 from bench_command import BOTH, FAILING, SMALL, run
-
-hypothesis.settings.register_profile("no deadline", deadline=None)
-hypothesis.settings.load_profile("no deadline")
 
 REFUSE_HEAVY_IMPORTS = """
 import sys

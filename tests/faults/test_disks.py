@@ -1,0 +1,91 @@
+"""F8: a disk that is full or read-only, a folder that is removed, and odd names of folders."""
+
+import shutil
+
+import pytest
+from bench_command import wait_until
+from disks import fill, make_read_only, make_room, small_disk
+from fault_tools import (
+    MATRIX,
+    ODD_NAME,
+    TWO_JOBS,
+    command,
+    complete,
+    harm_of,
+    leftovers,
+    records,
+    rows_of,
+    run,
+)
+
+pytestmark = pytest.mark.fault("F8")
+
+SLOW = (*MATRIX, "--models", "broken_models:Slow")
+
+
+def assert_one_line(errors, *words):
+    last = errors.splitlines()[-1]
+    assert last.startswith("bench.run: ")
+    assert all(word in last for word in words), last
+    assert "Traceback" not in errors
+
+
+SPARE_BYTES = [0, 8192, 20_000]  # For nothing; for a record or two; for a checkpoint too.
+
+
+@pytest.mark.parametrize("spare", SPARE_BYTES)
+def test_disk_that_fills_up_keeps_the_last_csv_and_goes_on(
+    spare, undisturbed, tmp_path, is_full, reached
+):
+    if spare not in SPARE_BYTES[:2] and not is_full:
+        pytest.skip("only in full")
+    with small_disk(tmp_path / ODD_NAME) as disk:
+        folder = disk / "results"
+        with command(folder, *MATRIX, *TWO_JOBS) as started:
+            wait_until(lambda: started.is_over() or (folder / "accuracy.csv").exists())
+            fill(disk, spare_bytes=spare)
+            status, _, errors = started.end()
+        kept = records(folder)
+        assert status == 2, errors
+        assert_one_line(errors, "No space left on device")
+        assert {row.status for row in rows_of(folder)} == {"ok"}
+        assert list((folder / "failures").glob("*.json")) == []
+        make_room(disk)
+        complete(folder, *MATRIX, *TWO_JOBS)
+        assert leftovers(folder) == []
+        harm_of(folder, undisturbed, kept=kept).report(reached, text="filled up: one line, CSV whole, resumed")
+
+
+def test_disk_that_is_full_is_refused_before_training(tmp_path, reached):
+    with small_disk(tmp_path / ODD_NAME) as disk:
+        fill(disk)
+        status, output, errors = run(disk / "results", *MATRIX)
+    reached(text="full: refused at once")
+    assert (status, output) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert_one_line(errors, "No space left on device")
+
+
+def test_read_only_folder_is_refused_before_training(undisturbed, tmp_path, reached):
+    with small_disk(tmp_path / ODD_NAME) as disk:
+        folder = shutil.copytree(undisturbed.folder, disk / "results")
+        make_read_only(disk)
+        status, output, errors = run(folder, *MATRIX, "--seeds", "2")
+        harm_of(folder, undisturbed).report(reached, text="read-only: refused, still readable")
+    assert (status, output) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert_one_line(errors, "Read-only file system")
+
+
+def test_folder_removed_meanwhile_is_one_line_and_stays_away(undisturbed, tmp_path, reached):
+    folder = tmp_path / ODD_NAME
+    with command(folder, *SLOW, *TWO_JOBS) as started:
+        wait_until(lambda: started.is_over() or (folder / "accuracy.csv").exists())
+        folder.rename(tmp_path / "removed")  # At once, as no removal of single files is.
+        status, _, errors = started.end()
+    assert status == 2, errors
+    assert_one_line(errors, str(folder))
+    assert not folder.exists()
+    complete(folder, *MATRIX, *TWO_JOBS)
+    text = "removed: one line; then all of it anew, in a path with spaces, % and Korean"
+    harm_of(folder, undisturbed).report(reached, text=text)
