@@ -18,7 +18,7 @@ from results.probe_schema import ErrorRow
 from results.probes import ProbeRecord, ProbeStore, stage_columns
 from results.schema import AccuracyRow, ThroughputRow, planned
 
-VERSION = 3
+VERSION = 1_000_003  # Of probes, never that of the code.
 LENGTHS = (10, 20)
 
 
