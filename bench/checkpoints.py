@@ -1,8 +1,6 @@
 """Checkpoints: the weights of every stage, and the optimiser's state of the last one."""
 
-import hashlib
 import io
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,14 @@ import torch
 from torch import nn
 
 from bench.train import StageOutcome, Trajectory, Validation
+from results.checkpoint_files import (
+    CHECKPOINTS,
+    optimizer_path,
+    read_checkpoint,
+    weights_path,
+    write_checkpoint,
+)
 from results.errors import ResultsError
-
-_DIGEST_BYTES = 32
 
 
 class Checkpoints:
@@ -25,7 +28,8 @@ class Checkpoints:
     """
 
     def __init__(self, root: Path) -> None:
-        self.folder = root / "checkpoints"
+        self._root = root
+        self.folder = root / CHECKPOINTS
 
     def save(self, stage_id: str, trajectory: Trajectory, outcome: StageOutcome) -> None:
         """Write both files of a stage; each is whole or absent.
@@ -40,7 +44,6 @@ class Checkpoints:
             "outcome": asdict(outcome),
         }
         try:
-            self.folder.mkdir(exist_ok=True)
             _write(self._optimizer_path(stage_id), trajectory.optimizer.state_dict())
             _write(self._weights_path(stage_id), content)
         except OSError as error:
@@ -83,36 +86,26 @@ class Checkpoints:
         return True
 
     def _weights_path(self, stage_id: str) -> Path:
-        return self.folder / f"{stage_id}.pt"
+        return weights_path(self._root, stage_id)
 
     def _optimizer_path(self, stage_id: str) -> Path:
-        return self.folder / f"{stage_id}.optimizer.pt"
+        return optimizer_path(self._root, stage_id)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint behind its checksum, since torch checks none; whole or not at all."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    payload = buffer.getvalue()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_checkpoint(path, buffer.getvalue())
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Return a checkpoint's content; None where it is absent or damaged, and is trained again."""
     try:
-        written = path.read_bytes()
+        payload = read_checkpoint(path)
     except FileNotFoundError:
         return None
-    digest, payload = written[:_DIGEST_BYTES], written[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() != digest:
+    except ResultsError:
         path.replace(path.with_name(f"{path.name}.rejected"))
         return None
     content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)

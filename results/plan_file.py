@@ -76,12 +76,24 @@ class PlanFile:
         for row in wanted.values():
             if row.status != NOT_REACHED:
                 raise ResultsError(f"status: a planned row is {NOT_REACHED}, not {row.status!r}")
+
+        def extended(present: tuple[AccuracyRow, ...]) -> tuple[AccuracyRow, ...]:
+            known = {row.record_id for row in present}
+            return (*present, *(row for key, row in wanted.items() if key not in known))
+
+        self.revise(extended)
+
+    def revise(self, revised: Callable[[tuple[AccuracyRow, ...]], tuple[AccuracyRow, ...]]) -> None:
+        """Put what `revised` makes of the planned rows in their place, while nobody else plans.
+
+        Raises:
+            OSError: The plan cannot be written; the old one is untouched.
+        """
         with exclusive(self._path.parent):
             present = self.rows()
-            known = {row.record_id for row in present}
-            new = [row for record_id, row in wanted.items() if record_id not in known]
-            if new:
-                rows = (*present, *new)
+            rows = revised(present)
+            # A shard without a run has a plan too, of no rows.
+            if rows != present or not self._path.exists():
                 replace_file(self._path, render_plan(rows))
                 self._parsed = (file_state(self._path), rows)
 

@@ -79,7 +79,7 @@ class ProbeStore:
             ResultsError: The disk refuses.
         """
         try:
-            self._folder.write(record.record_id, _render(record))
+            self._folder.write(record.record_id, render_probes(record))
         except OSError as error:
             raise ResultsError(_refusal(self.root, error)) from None
 
@@ -107,7 +107,7 @@ def _refusal(root: Path, error: OSError) -> str:
     return f"{root}: cannot be written: {error.strerror or error}"
 
 
-def _render(record: ProbeRecord) -> bytes:
+def render_probes(record: ProbeRecord) -> bytes:
     """Return the bytes of the file; rows are lists, and do not repeat their stage."""
     tables = {
         name: [[getattr(row, column) for column in _own_columns(name)] for row in table]

@@ -23,6 +23,14 @@ STEADY, NOISY = "steady", "noisy"
 STOP_REASONS = ("solved", "plateau", "budget")
 
 TIME_COLUMNS = ("train_seconds", "evaluate_seconds", "train_tokens_per_second")
+PROVENANCE_COLUMNS = (
+    "device_name",
+    "threads",
+    "torch_version",
+    "python_version",
+    "platform",
+    "commit",
+)
 SCORE_COLUMNS = (
     "token_accuracy",
     "sequence_accuracy",

@@ -1,7 +1,7 @@
 """The results folder: a plan, immutable records, failures, and the CSVs compiled from them."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -126,6 +126,17 @@ class Store:
         with self._writing():
             self._plan.extend(rows)
 
+    def revise_plan(
+        self, revised: Callable[[tuple[AccuracyRow, ...]], tuple[AccuracyRow, ...]]
+    ) -> None:
+        """Put what `revised` makes of the planned rows in their place, while nobody else plans.
+
+        Raises:
+            ResultsError: The plan cannot be written.
+        """
+        with self._writing():
+            self._plan.revise(revised)
+
     def write_record(self, row: AccuracyRow, samples: Sequence[SampleRow] = ()) -> None:
         """Keep an evaluated stage for good; where its record already stands, that one remains.
 
@@ -137,6 +148,16 @@ class Store:
         with self._writing():
             if self._records.read(row.record_id) is None:
                 self._records.write(row.record_id, render_record(record))
+
+    def replace_record(self, record: Record) -> None:
+        """Keep an evaluated stage in place of another record of it.
+
+        Raises:
+            ResultsError: The status is not ok, or the disk refuses.
+        """
+        _require_status(record.row, statuses=(OK,))
+        with self._writing():
+            self._records.write(record.row.record_id, render_record(record))
 
     def read_record(self, record_id: str) -> Record | None:
         """Return a record; None where there is none, or a bad one, which is then set aside."""

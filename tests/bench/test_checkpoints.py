@@ -129,7 +129,7 @@ def test_interrupted_writing_leaves_the_old_checkpoint(saved, trained, monkeypat
     def kill(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.checkpoints.os.replace", kill)
+    monkeypatch.setattr("os.replace", kill)
     with pytest.raises(KeyboardInterrupt):
         saved.save(STAGE, *trained)
     assert {path.name: path.read_bytes() for path in saved.folder.iterdir()} == before

@@ -16,6 +16,7 @@ from results.schema import (
     MEASURED_COLUMNS,
     NOT_REACHED,
     OK,
+    PROVENANCE_COLUMNS,
     SCORE_COLUMNS,
     SETTING_COLUMNS,
     STATUSES,
@@ -43,7 +44,9 @@ def test_first_columns_are_in_the_published_order() -> None:
 def test_named_groups_of_columns_exist() -> None:
     names = {item.name for item in columns_of(AccuracyRow)}
     assert names.issuperset((*TIME_COLUMNS, *SCORE_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS))
-    assert {item.name for item in columns_of(ThroughputRow)}.issuperset(MEASURED_COLUMNS)
+    assert names.issuperset(PROVENANCE_COLUMNS)
+    timed = {item.name for item in columns_of(ThroughputRow)}
+    assert timed.issuperset((*MEASURED_COLUMNS, *PROVENANCE_COLUMNS))
     assert len(set(STATUSES)) == len(STATUSES)
     assert set(STATUSES) == {OK, *FAILING_STATUSES, NOT_REACHED}
 
