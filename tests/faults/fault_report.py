@@ -42,7 +42,7 @@ FAULTS = {
     "F7": Fault("several commands on one results folder", "commands"),
     "F8": Fault("disk full, read-only, folder removed, odd paths", "disks"),
     "F9": Fault("Ctrl-C once, twice; SIGTERM", "signals"),
-    "F10": Fault("another order, jobs, shards, Dask", "variants", is_harm=False),
+    "F10": Fault("another order, jobs, shards, Dask, a jumping clock", "variants", is_harm=False),
     "F11": Fault("a Dask worker or the scheduler killed", "kills"),
     "F12": Fault("resume in the middle of a model run", "kills"),
     "F13": Fault("reports over partial or empty results", "folders", is_harm=False),
