@@ -139,7 +139,7 @@ def lines_of(reports) -> dict[str, _Line]:
     """Add up the reports of the tests, by fault."""
     lines = {name: _Line() for name in FAULTS}
     for report in reports:
-        given = report.user_properties
+        given = getattr(report, "user_properties", ())  # A module that fails to import has none.
         for name in [value for key, value in given if key == "fault"]:
             _add(lines[name], report, given)
     return lines

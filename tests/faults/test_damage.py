@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from bench_command import accuracy_rows, weights
-from fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted, from test_checkpoints import Bomb
+from fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted
+from test_checkpoints import Bomb
 
 from results import sealed
 from results.csv_files import ACCURACY, read_rows
