@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pandas as pd
 
+from results.columns import one_line
 from results.errors import ResultsError
 from results.tables import locate_results
 
@@ -25,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and leave with status 2."""
-        self.exit(EXIT_REFUSED, f"{self.prog}: {message}\n")
+        self.exit(EXIT_REFUSED, f"{self.prog}: {one_line(message)}\n")
 
 
 def add_results_option(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +100,7 @@ def leave_with(command: Callable[[], int], *, name: str) -> int:
 
 
 def _complain(name: str, error: Exception, *, status: int) -> int:
-    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"{name}: {one_line(str(error))}", file=sys.stderr)
     return status
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench import run
@@ -505,10 +505,10 @@ def an_option():
     )
 
 
+@pytest.mark.fault("F18")
 @given(
     st.lists(an_option(), max_size=5).map(lambda parts: [each for part in parts for each in part])
 )
-@settings(max_examples=300)
 @example([])
 @example(["--"])
 @example(["--", "--lengths"])

@@ -94,10 +94,12 @@ def assert_goes_on_as_if_never_stopped(checkpoints, trained):
     assert_same_weights(weights_of(stopped), weights_of(never_stopped))
 
 
+@pytest.mark.fault("F12")
 def test_training_goes_on_bit_by_bit_as_if_never_stopped(saved, trained):
     assert_goes_on_as_if_never_stopped(saved, trained)
 
 
+@pytest.mark.fault("F12", is_twin=True)
 def test_checkpoint_without_the_optimiser_s_state_is_rejected(saved, trained, monkeypatch):
     """The twin: weights alone go on, but elsewhere."""
     monkeypatch.setattr(torch.optim.Adam, "load_state_dict", lambda self, state: None)
@@ -173,23 +175,27 @@ def assert_set_aside(checkpoints, content):
     assert not checkpoints.load_trajectory(STAGE, fresh())
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.6, 0.9, 0.999])
 def test_truncated_checkpoint_is_set_aside(saved, part):
     whole = weights_path(saved).read_bytes()
     assert_set_aside(saved, whole[: int(part * len(whole))])
 
 
+@pytest.mark.fault("F6", is_twin=True)
 def test_whole_checkpoint_is_not_set_aside(saved):
     """The twin: the check would find a loader that rejects everything, or nothing."""
     with pytest.raises(AssertionError):
         assert_set_aside(saved, weights_path(saved).read_bytes())
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize("content", [b"not a checkpoint\n", b"{}", b"\0" * 100, b"PK\x03\x04"])
 def test_foreign_file_is_set_aside(saved, content):
     assert_set_aside(saved, content)
 
 
+@pytest.mark.fault("F19")
 @pytest.mark.parametrize("form", [pickled, archive])
 def test_hostile_checkpoint_is_never_executed(saved, tmp_path, form):
     trace = tmp_path / "trace"
@@ -197,6 +203,7 @@ def test_hostile_checkpoint_is_never_executed(saved, tmp_path, form):
     assert not trace.exists()
 
 
+@pytest.mark.fault("F19", is_twin=True)
 @pytest.mark.parametrize("form", [pickled, archive])
 def test_hostile_checkpoint_would_do_harm(tmp_path, form):
     """The twin: read without care, the same file is executed."""
@@ -206,6 +213,7 @@ def test_hostile_checkpoint_would_do_harm(tmp_path, form):
     assert trace.exists()
 
 
+@pytest.mark.fault("F19")
 def test_hostile_optimiser_state_is_never_executed(saved, tmp_path):
     trace = tmp_path / "trace"
     (saved.folder / f"{STAGE}.optimizer.pt").write_bytes(pickled(Bomb(trace)))
@@ -223,11 +231,14 @@ def test_junk_that_looks_like_a_pickle_is_set_aside(saved, content):
     assert_set_aside(saved, content)
 
 
-def test_no_flipped_bit_becomes_another_weight(saved, trained):
+@pytest.mark.fault("F6")
+def test_no_flipped_bit_becomes_another_weight(saved, trained, is_full, reached):
     expected = weights_of(trained[0])
     path, draw = weights_path(saved), random.Random(3)
     whole = path.read_bytes()
-    for _ in range(40):
+    flips = 200 if is_full else 40
+    reached(injected=flips, text=f"checkpoint: {flips} bits flipped")
+    for _ in range(flips):
         flipped = bytearray(whole)
         flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)
         path.write_bytes(flipped)

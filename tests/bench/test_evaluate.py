@@ -107,6 +107,7 @@ def standard_error(chance, items):
 # Models whose score is known.
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
 @pytest.mark.parametrize("length", [1, 2, 25])
 def test_oracle_scores_one_and_carries_all_bits(task, length):
@@ -143,6 +144,7 @@ UNTRAINED = [(name, task) for name in MODELS for task in ("copy", "reverse")]
 UNTRAINED.remove(("rnn-aligned", "copy"))
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize(("name", "task"), UNTRAINED)
 def test_untrained_model_is_at_chance(name, task):
     scores = scores_of(untrained(name), TASKS[task], entry=MODELS[name])
@@ -154,6 +156,7 @@ def test_untrained_model_is_at_chance(name, task):
     assert scores["carried_bits"] < 0.0
 
 
+@pytest.mark.fault("F17")
 def test_untrained_models_that_answer_at_once_are_at_chance_on_average():
     entry, task = MODELS["rnn-aligned"], TASKS["copy"]
     accuracies = [
@@ -164,6 +167,7 @@ def test_untrained_models_that_answer_at_once_are_at_chance_on_average():
     assert fmean(accuracies) == pytest.approx(1 / SYMBOLS, abs=3 * error)
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize("name", AUTOREGRESSIVE)
 def test_untrained_model_is_no_better_than_the_best_constant_on_sort(name):
     scores = scores_of(untrained(name), TASKS["sort"], entry=MODELS[name])
@@ -171,6 +175,7 @@ def test_untrained_model_is_no_better_than_the_best_constant_on_sort(name):
     assert scores["token_accuracy"] < scores["constant_accuracy"] + 3 * error
 
 
+@pytest.mark.fault("F17", is_twin=True)
 def test_chance_check_rejects_a_model_that_has_learned():
     """The twin: two items in a hundred above chance are found."""
     error = standard_error(1 / SYMBOLS, TEST_SEQUENCES * LENGTH)
@@ -224,6 +229,7 @@ def test_accuracy_divided_by_what_was_answered_is_rejected():
         assert_divided_by_all_items(over_answered_items)
 
 
+@pytest.mark.fault("F17")
 def test_scores_agree_with_counting_one_by_one():
     draw = torch.Generator().manual_seed(5)
     source, target, answer = (torch.randint(3, (200, 4), generator=draw) for _ in range(3))

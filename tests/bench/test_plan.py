@@ -253,11 +253,13 @@ def assert_prefix_shares_its_ids(lengths, further):
 lengths_strategy = st.sets(st.integers(1, 150), min_size=1, max_size=8).map(sorted)
 
 
+@pytest.mark.fault("F15")
 @given(lengths_strategy, st.sets(st.integers(1, 100), min_size=1, max_size=4))
 def test_stage_does_not_depend_on_later_rungs(lengths, steps):
     assert_prefix_shares_its_ids(lengths, [max(lengths) + step for step in sorted(steps)])
 
 
+@pytest.mark.fault("F15", is_twin=True)
 def test_ladder_that_looks_ahead_is_rejected(monkeypatch):
     """The twin: a path that holds the whole trajectory changes with every later rung."""
     monkeypatch.setattr(
@@ -271,6 +273,7 @@ def test_ladder_that_looks_ahead_is_rejected(monkeypatch):
         assert_prefix_shares_its_ids([10, 20], [30])
 
 
+@pytest.mark.fault("F15")
 @given(lengths_strategy, st.integers(1, 149))
 def test_rung_put_in_between_changes_all_that_comes_after_it(lengths, between):
     assume(between not in lengths and between % 10 and between < max(lengths))

@@ -42,7 +42,7 @@ FAULTS = {
     "F7": Fault("several commands on one results folder", "commands"),
     "F8": Fault("disk full, read-only, folder removed, odd paths", "disks"),
     "F9": Fault("Ctrl-C once, twice; SIGTERM", "signals"),
-    "F10": Fault("another order, jobs, shards, Dask", "variants", is_harm=False),
+    "F10": Fault("another order, jobs, shards, Dask, a jumping clock", "variants", is_harm=False),
     "F11": Fault("a Dask worker or the scheduler killed", "kills"),
     "F12": Fault("resume in the middle of a model run", "kills"),
     "F13": Fault("reports over partial or empty results", "folders", is_harm=False),
@@ -139,7 +139,7 @@ def lines_of(reports) -> dict[str, _Line]:
     """Add up the reports of the tests, by fault."""
     lines = {name: _Line() for name in FAULTS}
     for report in reports:
-        given = report.user_properties
+        given = getattr(report, "user_properties", ())  # A module that fails to import has none.
         for name in [value for key, value in given if key == "fault"]:
             _add(lines[name], report, given)
     return lines

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -97,7 +98,8 @@ class HangingWithOrphan(_LaterFaulty):
 
 class _Hungry(_LaterFaulty):
     def go_wrong(self):
-        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+        used = int(pages) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + _SPARE_BYTES, resource.RLIM_INFINITY))
         self.take_too_much()
 

@@ -53,28 +53,43 @@ def test_disk_that_fills_up_keeps_the_last_csv_and_goes_on(
         make_room(disk)
         complete(folder, *MATRIX, *TWO_JOBS)
         assert leftovers(folder) == []
-        harm_of(folder, undisturbed, kept=kept).report(reached, text="filled up: one line, CSV whole, resumed")
+        harm_of(folder, undisturbed, kept=kept).report(
+            reached, text="filled up: one line, CSV whole, resumed"
+        )
+
+
+def assert_refused(folder, words, **options):
+    """It is refused in one line before anything is said of training."""
+    status, output, errors = run(folder, *MATRIX, "--seeds", "2", **options)
+    assert (status, output) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert_one_line(errors, words)
 
 
 def test_disk_that_is_full_is_refused_before_training(tmp_path, reached):
     with small_disk(tmp_path / ODD_NAME) as disk:
         fill(disk)
-        status, output, errors = run(disk / "results", *MATRIX)
+        assert_refused(disk / "results", "No space left on device")
     reached(text="full: refused at once")
-    assert (status, output) == (2, "")
-    assert len(errors.splitlines()) == 1
-    assert_one_line(errors, "No space left on device")
+
+
+# The twin: a store that believes what it is told, and finds out when it is too late.
+TRUSTING = """
+from results import store
+
+store._check_writable = lambda root: None
+"""
 
 
 def test_read_only_folder_is_refused_before_training(undisturbed, tmp_path, reached):
     with small_disk(tmp_path / ODD_NAME) as disk:
         folder = shutil.copytree(undisturbed.folder, disk / "results")
         make_read_only(disk)
-        status, output, errors = run(folder, *MATRIX, "--seeds", "2")
+        assert_refused(folder, "Read-only file system")
         harm_of(folder, undisturbed).report(reached, text="read-only: refused, still readable")
-    assert (status, output) == (2, "")
-    assert len(errors.splitlines()) == 1
-    assert_one_line(errors, "Read-only file system")
+        weak = planted(tmp_path / "weak", TRUSTING)
+        with pytest.raises(AssertionError):
+            assert_refused(folder, "Read-only file system", before=[weak])
 
 
 def test_folder_removed_meanwhile_is_one_line_and_stays_away(undisturbed, tmp_path, reached):

@@ -48,7 +48,7 @@ def killed_at_random(folder, moment, *, seconds, kills):
         with command(folder, *MATRIX, *TWO_JOBS) as started:
             if killed % 2:
                 before = written(folder)
-                wait_until(lambda: started.is_over() or written(folder) - before)
+                wait_until(lambda old=before: started.is_over() or written(folder) - old)
                 time.sleep(moment.uniform(0.0, 0.15))
             else:
                 kill_at = time.monotonic() + moment.uniform(0.0, 0.7 * seconds)

@@ -108,6 +108,6 @@ def test_interrupt_before_anything_is_trained_is_told_too(tmp_path, reached):
 def test_command_that_leaves_its_signals_to_python_is_found(tmp_path):
     code = "import signal; signal.signal = lambda *arguments: None"
     folder = tmp_path / "results"
+    ended = interrupted(folder, [signal.SIGINT], before=[planted(tmp_path / "weak", code)])
     with pytest.raises(AssertionError):
-        ended = interrupted(folder, [signal.SIGINT], before=[planted(tmp_path / "weak", code)])
         assert_ended_well(folder, ended, status=130, is_told=True)

@@ -369,12 +369,14 @@ def check_one_seed(folder: Path) -> None:
     assert lines
 
 
+@pytest.mark.fault("F13")
 def test_one_seed_has_no_interval_and_no_verdict_and_says_so(folders: dict[str, Path]) -> None:
     check_one_seed(folders["one seed"])
     with pytest.raises(AssertionError):
         check_one_seed(folders["holds"])
 
 
+@pytest.mark.fault("F13", is_twin=True)
 @pytest.mark.parametrize(
     ("part", "broken"),
     [

@@ -39,6 +39,7 @@ def out_is_a_file(tmp_path: Path) -> list[str]:
     return ["--results", str(folder), "--out", str(tmp_path / "file")]
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize(
     ("case", "status", "message"),
     [

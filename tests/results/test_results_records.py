@@ -66,11 +66,15 @@ def foreign(content: bytes) -> Iterable[bytes]:
 DAMAGES = {"cut": cut_everywhere, "flipped": with_flipped_bits, "foreign": foreign}
 
 
-def check_detects_all(parse: Parse, damage: Callable[[bytes], Iterable[bytes]]) -> None:
+def check_detects_all(parse: Parse, damage: Callable[[bytes], Iterable[bytes]]) -> int:
+    """Return how many damages were refused, in one line each."""
+    count = 0
     for content in damage(render_record(example_record())):
+        count += 1
         with pytest.raises(ResultsError) as caught:
             _refuse_failures(parse(content, record_id="record0"))
         assert len(str(caught.value).splitlines()) == 1
+    return count
 
 
 def _refuse_failures(record: Record) -> None:
@@ -79,9 +83,11 @@ def _refuse_failures(record: Record) -> None:
         raise ResultsError("not among the records")
 
 
+@pytest.mark.fault("F6")
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_detected(damage: str) -> None:
-    check_detects_all(parse_record, DAMAGES[damage])
+def test_damage_is_detected(damage: str, reached: Callable[..., None]) -> None:
+    count = check_detects_all(parse_record, DAMAGES[damage])
+    reached(injected=count, text=f"record {damage}: {count} of {count} refused")
 
 
 def without_checksum(content: bytes, *, record_id: str) -> Any:
@@ -96,6 +102,7 @@ def without_file_name(content: bytes, *, record_id: str) -> Any:
     return parse_record(content, record_id="record1" if b'"record1"' in content else record_id)
 
 
+@pytest.mark.fault("F6", is_twin=True)
 @pytest.mark.parametrize(
     ("broken", "damage"),
     [

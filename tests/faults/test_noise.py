@@ -1,0 +1,85 @@
+"""F14: a measurement beside a burner on its own core is called noisy; a quiet one is not."""
+
+import os
+import random
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from bench_command import ROOT
+from test_timing import measurement
+
+from bench import timing
+from bench.timing import noise_of
+from results.csv_files import THROUGHPUT, read_rows
+from results.schema import NOISY
+
+pytestmark = pytest.mark.fault("F14")
+
+LEAST_FOUND, MOST_FALSE = 0.95, 0.05
+BURNER = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+QUIET_SPREAD = 0.02
+
+
+@contextmanager
+def burning(processor):
+    """Keep a processor busy, and leave this process where it was."""
+    usable = os.sched_getaffinity(0)
+    burner = subprocess.Popen([sys.executable, "-c", BURNER, str(processor)])
+    try:
+        yield
+    finally:
+        burner.kill()
+        burner.wait()
+        os.sched_setaffinity(0, usable)
+
+
+def assert_found(verdicts):
+    assert verdicts.count(NOISY) >= LEAST_FOUND * len(verdicts)
+
+
+def assert_quiet(verdicts):
+    assert verdicts.count(NOISY) <= MOST_FALSE * len(verdicts)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="nothing can be bound to a core")
+def test_burner_on_the_timed_core_is_noticed(is_full, reached):
+    verdicts = []
+    # The core that a measurement binds itself to.
+    with burning(max(os.sched_getaffinity(0))):
+        for _ in range(10 if is_full else 1):
+            asked = measurement(("rnn", "seq2seq+dot"), lengths=(10, 50), batch_size=32)
+            verdicts += [row.noise for row in timing.measure(asked)]
+    found = verdicts.count(NOISY)
+    reached(injected=len(verdicts), text=f"{found} of {len(verdicts)} beside a burner are noisy")
+    assert_found(verdicts)
+
+
+def published():
+    """Return the verdicts of the published measurements, which had a machine for themselves."""
+    return [row.noise for row in read_rows(ROOT / "results" / "reference", THROUGHPUT)]
+
+
+def simulated(verdict=noise_of):
+    """Return the verdicts on 1,000 quiet samples: times that vary by 2 %."""
+    draw = random.Random(14)
+    series = ([draw.gauss(1, QUIET_SPREAD) for _ in range(timing.ROUNDS)] for _ in range(2000))
+    return [verdict(times, beside) for times, beside in zip(series, series, strict=True)]
+
+
+@pytest.mark.parametrize("samples", [published, simulated])
+def test_quiet_samples_raise_no_false_alarm(samples, reached):
+    verdicts = samples()
+    false = verdicts.count(NOISY)
+    text = f"{samples.__name__} quiet samples: {false} of {len(verdicts)} false alarms"
+    reached(injected=len(verdicts), text=text)
+    assert_quiet(verdicts)
+
+
+@pytest.mark.fault("F14", is_twin=True)
+def test_verdict_that_is_always_the_same_is_found():
+    with pytest.raises(AssertionError):
+        assert_found(["steady"] * 20)
+    with pytest.raises(AssertionError):
+        assert_quiet(simulated(lambda *series: NOISY))
