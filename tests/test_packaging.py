@@ -79,7 +79,9 @@ def test_console_scripts_resolve(script: str) -> None:
 
 
 def test_dependencies_are_what_the_packages_import() -> None:
-    assert third_party_imports(ROOT) == names(PROJECT["dependencies"])
+    cluster = PROJECT["optional-dependencies"]["cluster"]
+
+    assert third_party_imports(ROOT) == names([*PROJECT["dependencies"], *cluster])
 
 
 def test_an_import_that_is_no_dependency_is_found(tmp_path: Path) -> None:
