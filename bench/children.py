@@ -122,16 +122,17 @@ class Children:
 
             timer = threading.Timer(order.time_limit_seconds, end_late_child)
             timer.start()
-            try:
-                on_event(order, {"begun": child.pid})
-                for event in _converse(child, order.message):
-                    on_event(order, event)
-                exit_code = child.wait()
-            finally:
-                timer.cancel()
-                end_with_descendants(child)
-                with self._lock:
-                    self._running.discard(child)
+            with child:
+                try:
+                    on_event(order, {"begun": child.pid})
+                    for event in _converse(child, order.message):
+                        on_event(order, event)
+                    exit_code = child.wait()
+                finally:
+                    timer.cancel()
+                    end_with_descendants(child)
+                    with self._lock:
+                        self._running.discard(child)
         return None if self._is_stopping else ChildEnd(order, exit_code, timed_out.is_set())
 
 
@@ -146,8 +147,7 @@ def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, 
     Raises:
         ResultsError: If the child fails; the message names the log.
     """
-    with _open_log(out, module) as log:
-        child = _start_child(module, log)
+    with _open_log(out, module) as log, _start_child(module, log) as child:
         try:
             yield from _converse(child, message)
             exit_code = child.wait()

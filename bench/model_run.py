@@ -60,6 +60,7 @@ class _Execution:
         self.checkpoints = Checkpoints(self.store.root)
         self.stages = tuple(self.run.stages())
         self.reached = -1  # Index of the stage at whose end the trajectory stands.
+        self.failed_test: Exception | None = None
 
     @cached_property
     def trajectory(self) -> Trajectory:
@@ -90,8 +91,8 @@ class _Execution:
             if outcome is None:
                 self._go_to(index - 1)
                 outcome = self._train(index)
-            for length in missing:
-                self._evaluate(stage, length, outcome)
+        for length in missing:
+            self._evaluate_alone(stage, length, outcome)
         if self.checkpoints.has_optimizer(stage.stage_id):
             for earlier in self.stages[:index]:
                 self.checkpoints.forget_optimizer(earlier.stage_id)
@@ -137,6 +138,19 @@ class _Execution:
         self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
         self.reached = index
         return outcome
+
+    def _evaluate_alone(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
+        """Evaluate; where a further test length fails, nothing but its own row does."""
+        try:
+            with self._failures_recorded(stage, [length]):
+                self._evaluate(stage, length, outcome)
+        except ResultsError:
+            raise
+        except Exception as error:
+            if length in stage.lengths:
+                raise
+            traceback.print_exc()
+            self.failed_test = self.failed_test or error
 
     def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
         model, symbols = self.trajectory.model, self.run.config.symbols
@@ -210,11 +224,14 @@ def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
         emit: Called with an event for every few updates, and for each record or failure left.
 
     Raises:
-        Exception: Whatever stopped a stage, after the rows that say so were written.
+        Exception: Whatever stopped a stage, after the rows that say so were written; or, after the
+            last stage, what failed first at a further test length.
     """
     execution = _Execution(run, store, attempt, emit)
     for index in range(len(execution.stages)):
         execution.finish_stage(index)
+    if execution.failed_test is not None:
+        raise execution.failed_test
 
 
 def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:

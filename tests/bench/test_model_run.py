@@ -203,7 +203,7 @@ def test_failure_is_a_row_with_its_status_and_error_in_one_line(model, status, e
 
 
 def test_failure_at_one_test_length_leaves_the_others(tmp_path, monkeypatch):
-    """What was evaluated before stands, and training is not repeated when it is tried again."""
+    """The run goes on, and training is not repeated when that length is tried again."""
 
     class FailsAtTwelve(Raising):
         def forward(self, source, target_in):
@@ -213,14 +213,18 @@ def test_failure_at_one_test_length_leaves_the_others(tmp_path, monkeypatch):
 
     monkeypatch.setenv("BROKEN_MODELS_ARE_REPAIRED", "yes")
     monkeypatch.setattr("broken_models.Raising", FailsAtTwelve)
-    run = run_of(model="broken_models:Raising", lengths=(4,), test_lengths=(2, 12))
+    run = run_of(model="broken_models:Raising", lengths=(4, 6), test_lengths=(2, 12, 13))
     with pytest.raises(ValueError, match="twelve"):
         carry_out(run, tmp_path)
-    assert [row.length for row in rows(run, tmp_path)] == [2, 4]
+    assert [row.length for row in rows(run, tmp_path)] == [2, 4, 13, 2, 6, 13]
     monkeypatch.setattr("broken_models.Raising", Raising)
     monkeypatch.setattr(model_run, "train_stage", None)
     carry_out(run, tmp_path, attempt=2)
-    assert [(row.length, row.attempts) for row in rows(run, tmp_path)] == [(2, 1), (4, 1), (12, 2)]
+    attempts = [(row.length, row.attempts) for row in rows(run, tmp_path)]
+    assert attempts == [
+        *[(2, 1), (4, 1), (12, 2), (13, 1)],
+        *[(2, 1), (6, 1), (12, 2), (13, 1)],
+    ]
     assert open_store(tmp_path, create=False).failures() == {}
 
 

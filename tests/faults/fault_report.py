@@ -5,10 +5,12 @@ found by its fixture `reached`. `pytest -m fault tests` ends with the table.
 """
 
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 import hypothesis
 import pytest
 
+_INDENT = " " * 5
 SHORT_EXAMPLES, FULL_EXAMPLES = 100, 1000
 SUMS = {
     "lost": "finished stages lost",
@@ -167,16 +169,17 @@ def _add(line: _Line, report, given) -> None:
 
 def table_of(lines: dict[str, _Line]) -> list[str]:
     """Return the table and the line of sums."""
-    cells = [("", "fault", "injected", "twins", "verdict", "reached")]
+    cells = [("", "fault", "injected", "twins", "verdict")]
     for name, line in lines.items():
         fault = FAULTS[name]
         count = f"{line.injected:,} {fault.unit}"
-        cells.append((name, fault.name, count, str(line.twins), line.verdict(), line.figure()))
+        cells.append((name, fault.name, count, str(line.twins), line.verdict()))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    table = []
+    for row, line in zip(cells, [_Line(), *lines.values()], strict=True):
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        table.append("  ".join(padded).rstrip())
+        table += wrap(line.figure(), width=95, initial_indent=_INDENT, subsequent_indent=_INDENT)
     harm = sum(line.injected for name, line in lines.items() if FAULTS[name].is_harm)
     sums = [
         f"{sum(line.sums[name] for line in lines.values())} {words}" for name, words in SUMS.items()

@@ -16,6 +16,7 @@ from fault_tools import (
     complete,
     harm_of,
     kill,
+    planted,
     records,
     run,
 )
@@ -55,6 +56,8 @@ def parent_of(process):
 
 @pytest.mark.parametrize("has_nannies", [False, True], ids=["no nanny", "nanny"])
 def test_worker_killed_loses_nothing(has_nannies, undisturbed, tmp_path, is_full, reached):
+    if has_nannies and not is_full:
+        pytest.skip("only in full")
     harm, times, moment = Harm(), 10 if is_full else 1, random.Random(5)
     for number in range(times):
         folder = tmp_path / str(number) / "results"
@@ -67,10 +70,11 @@ def test_worker_killed_loses_nothing(has_nannies, undisturbed, tmp_path, is_full
     harm.report(reached, injected=times, text="worker killed: all rows equal")
 
 
-def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, tmp_path, reached):
-    folder = tmp_path / "results"
-    with Cluster(tmp_path) as cluster:
-        with command(folder, *MATRIX, "--engine", f"dask={cluster.address}") as started:
+def scheduler_killed(folder, **options):
+    """Kill the scheduler after the first record; return status, errors and seconds to the end."""
+    with Cluster(folder.parent) as cluster:
+        engine = ("--engine", f"dask={cluster.address}")
+        with command(folder, *MATRIX, *engine, **options) as started:
             wait_until(lambda: started.is_over() or records(folder))
             assert not started.is_over()
             cluster.scheduler.kill()
@@ -78,16 +82,38 @@ def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, 
             status, _, errors = started.end()
             seconds = time.monotonic() - began
         wait_until(lambda: not cluster.model_runs(), seconds=SECONDS_TO_NOTICE)
+    return status, errors, seconds
+
+
+def assert_told(status, errors, seconds):
     last = errors.splitlines()[-1]
-    kept = records(folder)
-    text = f"scheduler killed: one line, exit {status} after {seconds:.0f} s"
-    assert status in (1, 2), errors
+    assert status == 2, errors
     assert last.startswith("bench.run: ")
     assert "scheduler" in last
     assert "Traceback" not in errors
     assert seconds < SECONDS_TO_NOTICE
+
+
+def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, tmp_path, reached):
+    folder = tmp_path / "results"
+    ended = scheduler_killed(folder)
+    assert_told(*ended)
+    kept = records(folder)
+    text = f"scheduler killed: one line, exit {ended[0]} after {ended[2]:.0f} s"
     complete(folder, *MATRIX, *TWO_JOBS)
     harm_of(folder, undisturbed, kept=kept).report(reached, text=f"{text}, then resumed")
+
+
+@pytest.mark.fault("F11", is_twin=True)
+def test_engine_that_does_not_expect_to_lose_its_scheduler_is_found(tmp_path):
+    code = """
+from bench import cluster
+
+cluster._LOST = ()
+"""
+    ended = scheduler_killed(tmp_path / "results", before=[planted(tmp_path / "weak", code)])
+    with pytest.raises(AssertionError):
+        assert_told(*ended)
 
 
 def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, reached):

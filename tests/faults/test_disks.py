@@ -13,6 +13,7 @@ from fault_tools import (
     complete,
     harm_of,
     leftovers,
+    planted,
     records,
     rows_of,
     run,
@@ -30,14 +31,14 @@ def assert_one_line(errors, *words):
     assert "Traceback" not in errors
 
 
-SPARE_BYTES = [0, 8192, 20_000]  # For nothing; for a record or two; for a checkpoint too.
+SPARE_BYTES = [8192, 0, 20_000]  # For a record or two; for nothing; for a checkpoint too.
 
 
 @pytest.mark.parametrize("spare", SPARE_BYTES)
 def test_disk_that_fills_up_keeps_the_last_csv_and_goes_on(
     spare, undisturbed, tmp_path, is_full, reached
 ):
-    if spare not in SPARE_BYTES[:2] and not is_full:
+    if spare != SPARE_BYTES[0] and not is_full:
         pytest.skip("only in full")
     with small_disk(tmp_path / ODD_NAME) as disk:
         folder = disk / "results"
@@ -73,23 +74,27 @@ def test_disk_that_is_full_is_refused_before_training(tmp_path, reached):
     reached(text="full: refused at once")
 
 
-# The twin: a store that believes what it is told, and finds out when it is too late.
-TRUSTING = """
-from results import store
-
-store._check_writable = lambda root: None
-"""
-
-
 def test_read_only_folder_is_refused_before_training(undisturbed, tmp_path, reached):
     with small_disk(tmp_path / ODD_NAME) as disk:
         folder = shutil.copytree(undisturbed.folder, disk / "results")
         make_read_only(disk)
         assert_refused(folder, "Read-only file system")
         harm_of(folder, undisturbed).report(reached, text="read-only: refused, still readable")
-        weak = planted(tmp_path / "weak", TRUSTING)
+
+
+@pytest.mark.fault("F8", is_twin=True)
+def test_store_that_trusts_its_disk_is_found(tmp_path):
+    """It finds out only when it is too late."""
+    code = """
+from results import store
+
+store._check_writable = lambda root: root.mkdir(exist_ok=True)
+"""
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        weak = planted(tmp_path / "weak", code)
         with pytest.raises(AssertionError):
-            assert_refused(folder, "Read-only file system", before=[weak])
+            assert_refused(disk, "No space left on device", before=[weak])
 
 
 def test_folder_removed_meanwhile_is_one_line_and_stays_away(undisturbed, tmp_path, reached):
