@@ -130,6 +130,7 @@ class Children:
             finally:
                 timer.cancel()
                 end_with_descendants(child)
+                child.wait()
                 with self._lock:
                     self._running.discard(child)
         return None if self._is_stopping else ChildEnd(order, exit_code, timed_out.is_set())
@@ -153,6 +154,7 @@ def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, 
             exit_code = child.wait()
         finally:
             end_with_descendants(child)
+            child.wait()
     if exit_code != 0:
         raise ResultsError(f"{module} ended with exit status {exit_code}; see {log.name}")
 
