@@ -85,7 +85,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full-faults",
         action="store_true",
-        help="inject as many faults as RELIABILITY says, not the few of every day",
+        help="inject ten times as many faults and more, which takes an hour",
     )
 
 
