@@ -7,7 +7,9 @@ rows of one length per line, after a line for each cell whose memory is known.
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -31,6 +33,7 @@ from results.schema import NOISY, OK, STEADY, ThroughputRow
 
 ROUNDS = 7
 NOISY_FROM = 0.1
+LEAST_CPU_SHARE = 0.9
 _REFERENCE_SIZE = 512
 _REFERENCE_FLOPS = 2 * _REFERENCE_SIZE**3
 _PEAK_ROUNDS = 30
@@ -122,6 +125,7 @@ class _Timed:
     failure: tuple[str, str] | None = None
     seconds: list[float] = field(default_factory=list)
     reference_seconds: list[float] = field(default_factory=list)
+    cpu_shares: list[float] = field(default_factory=list)
 
     def row(self, measurement: Measurement, *, best_flops_per_second: float) -> ThroughputRow:
         if self.phase is None:
@@ -155,7 +159,9 @@ class _Timed:
             "reference_seconds": median(self.reference_seconds),
             "reference_ratio": median(ratios),
             "reference_ratio_iqr": _interquartile_range(ratios),
-            "noise": noise_of(self.seconds, self.reference_seconds),
+            "noise": NOISY
+            if measurement.device == "cpu" and median(self.cpu_shares) < LEAST_CPU_SHARE
+            else noise_of(self.seconds, self.reference_seconds),
             "flops_per_second": speed,
             "matrix_product_ratio": None if speed is None else speed / best_flops_per_second,
         }
@@ -200,14 +206,26 @@ def _time_in_turns(
     for _ in range(ROUNDS):
         for each in timed:
             if each.phase is not None:
-                each.reference_seconds.append(_time(reference, measurement))
-                each.seconds.append(_time(each.phase.call, measurement))
+                with _noting_cpu_share(each.cpu_shares):
+                    each.reference_seconds.append(_time(reference, measurement))
+                    each.seconds.append(_time(each.phase.call, measurement))
 
 
 def _time(function: Callable[[], Any], measurement: Measurement) -> float:
     """Return the seconds of one call, after two that warm up; on a GPU until its work is done."""
     timer = Timer("function()", globals={"function": function}, num_threads=measurement.threads)
     return timer.timeit(1).median
+
+
+@contextmanager
+def _noting_cpu_share(shares: list[float]) -> Iterator[None]:
+    """Note which share of the time this process was at work.
+
+    A neighbour on the same core may slow every round alike, which no spread shows.
+    """
+    began, used = time.perf_counter(), time.process_time()
+    yield
+    shares.append((time.process_time() - used) / (time.perf_counter() - began))
 
 
 def noise_of(*series: Sequence[float]) -> str:
