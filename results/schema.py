@@ -246,7 +246,7 @@ class ThroughputRow:
     noise: str | None = optional(
         "name",
         "noisy where the interquartile range of the phase or of the matrix product exceeds a tenth "
-        "of its median, else steady.",
+        "of its median, or the process had less than nine tenths of its processor; else steady.",
         choices=(STEADY, NOISY),
     )
     parameters: int | None = optional("parameters", "Number of trained parameters.")
