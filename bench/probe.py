@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from bench.children import Order
 from bench.engine import LocalEngine
-from bench.execution import physical_cores
+from bench.execution import MOST_JOBS, physical_cores
 from bench.options import (
     Parser,
     UsageError,
@@ -35,7 +35,6 @@ from results.store import Store, open_store
 from tasks import SAMPLER_VERSION, load_tasks
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-MOST_JOBS = 1024
 INFLUENCE_LENGTHS = "20,100"
 _SECONDS_PER_RECORD = 600.0
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import importlib.util
 import io
 import os
 import shutil
@@ -129,8 +128,6 @@ def some_folder():
 @pytest.mark.parametrize("name", COMMANDS)
 @given(data=st.data())
 def test_bad_command_line_is_refused_in_one_line(name, data):
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"there is no {name} yet")
     beginning, options = COMMANDS[name]
     with some_folder():
         arguments = [*beginning, *data.draw(bad_arguments(options))]

@@ -1,6 +1,5 @@
 """F15: merging results folders is commutative, associative and idempotent."""
 
-import importlib.util
 import tempfile
 from pathlib import Path
 
@@ -13,12 +12,7 @@ from results.csv_files import ACCURACY, SAMPLES
 from results.schema import OK, planned
 from results.store import open_store
 
-pytestmark = [
-    pytest.mark.fault("F15"),
-    pytest.mark.skipif(
-        importlib.util.find_spec("bench.merge") is None, reason="there is no bench.merge yet"
-    ),
-]
+pytestmark = pytest.mark.fault("F15")
 
 POOL = [
     row

@@ -1,6 +1,5 @@
 """F10: order, jobs, shards and engine change no number."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -46,9 +45,6 @@ def test_dask_changes_no_number(undisturbed, tmp_path, reached):
     harm_of(folder, undisturbed).report(reached, text="Dask")
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("bench.merge") is None, reason="there is no bench.merge yet"
-)
 def test_merged_shards_have_all_numbers(undisturbed, tmp_path, reached):
     folders = [tmp_path / f"shard {index}" for index in (1, 2, 3)]
     for index, folder in enumerate(folders, start=1):
