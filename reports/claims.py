@@ -3,68 +3,24 @@
 import json
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
-
+from reports.claim_lines import Line, all_lines, evidence_of, verdict_of, verdicts_by_task
 from reports.command import (
-    NothingToReport,
     Parser,
     add_config_option,
     add_results_option,
     leave_with,
     results_folder,
-    rows_of_configurations,
     shown,
 )
-from reports.curves import own_length_rows, require_one_configuration
-from results.claim_effects import Evidence
-from results.claims import CLAIMS, MEASURES, Measure
-from results.csv_files import ALIGNMENT, INFLUENCE
-from results.summary import check_groups
-from results.tables import read_accuracy, read_probes
-from results.verdicts import NOT_MEASURED, Finding, judge, overall
+from results.claims import CLAIMS
 
-FORMATS = ("text", "markdown", "json")
+TEXT, TRACE, MARKDOWN, JSON = "text", "trace", "markdown", "json"
+FORMATS = (TEXT, TRACE, MARKDOWN, JSON)
 NO_VALUE = "–"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One measure on one task.
-
-    Attributes:
-        claim: C1 to C5.
-        measure: What is measured.
-        threshold: Where the claim begins to hold, with the direction.
-        command: What measures it.
-        task: Task, or the tasks pooled; empty where nothing is measured.
-        finding: What the seeds say; None where nothing is measured.
-    """
-
-    claim: str
-    measure: str
-    threshold: str
-    command: str
-    task: str = ""
-    finding: Finding | None = None
-
-    @property
-    def verdict(self) -> str:
-        """SUPPORTED, REFUTED, INCONCLUSIVE or not measured."""
-        return NOT_MEASURED if self.finding is None else self.finding.verdict
-
-    def as_json(self) -> dict[str, object]:
-        """Return the line as JSON holds it; numbers that are not known are null."""
-        numbers = {} if self.finding is None else asdict(self.finding)
-        known = {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in numbers.items()
-        }
-        place = {"measure": self.measure, "threshold": self.threshold, "task": self.task}
-        return place | known | {"verdict": self.verdict, "command": self.command}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="reports.claims", description=__doc__)
     add_results_option(parser)
     add_config_option(parser)
-    parser.add_argument("--format", default="text", choices=FORMATS, help="(default: text)")
+    parser.add_argument(
+        "--format",
+        default=TEXT,
+        choices=FORMATS,
+        help="trace is text with the effect of every seed and the rows that it comes from "
+        "(default: text)",
+    )
     options = parser.parse_args(arguments)
     return leave_with(
         lambda: show(options.results, config_ids=options.config, form=options.format),
@@ -88,106 +50,81 @@ def show(results: Path | None, *, config_ids: Sequence[str], form: str) -> int:
         NothingToReport: There is no row.
     """
     folder = results_folder(results)
-    evidence = evidence_of(folder, config_ids=config_ids)
-    lines = [line for measure in MEASURES for line in lines_of(measure, evidence)]
-    if form == "json":
-        print(json.dumps(_as_json(lines), indent=2))
+    lines = all_lines(evidence_of(folder, config_ids=config_ids))
+    by_claim = {claim: [line for line in lines if line.claim == claim] for claim in CLAIMS}
+    if form == JSON:
+        print(json.dumps([_as_json(*item) for item in by_claim.items()], indent=2))
         return 0
     print(f"read {shown(folder)}", file=sys.stderr)
-    for claim, text in CLAIMS.items():
-        of_claim = [line for line in lines if line.claim == claim]
-        verdict = overall([line.verdict for line in of_claim])
-        print(
-            _as_markdown(claim, text, verdict, of_claim)
-            if form == "markdown"
-            else _as_text(claim, text, verdict, of_claim)
-        )
+    for claim, of_claim in by_claim.items():
+        if form == MARKDOWN:
+            print(_as_markdown(claim, of_claim))
+        else:
+            print(_as_text(claim, of_claim, is_traced=form == TRACE))
         print()
     return 0
 
 
-def evidence_of(folder: Path, *, config_ids: Sequence[str]) -> Evidence:
-    """Read what claims are judged by, of one size of state and alphabet.
-
-    Raises:
-        ResultsError: A CSV is damaged, models were run with several settings, or a seed has two
-            rows of one length, from several protocols or paths.
-        NothingToReport: There is no row of accuracy.csv.
-    """
-    accuracy = own_length_rows(rows_of_configurations(read_accuracy(folder), config_ids))
-    if accuracy.empty:
-        raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
-    for _, rows in accuracy.groupby("encoder"):
-        require_one_configuration(rows)
-    check_groups(accuracy, "status", ["task", "model", "encoder", "seed"], unit="length")
-    encoders = accuracy.drop_duplicates("config_id").set_index("config_id")["encoder"]
-    influence = own_length_rows(read_probes(folder, INFLUENCE))
-    alignment = own_length_rows(read_probes(folder, ALIGNMENT))
-    return Evidence(
-        accuracy=accuracy,
-        influence=_of(encoders, influence),
-        alignment=_of(encoders, alignment),
-    )
+def _as_json(claim: str, lines: Sequence[Line]) -> dict[str, object]:
+    return {
+        "claim": claim,
+        "text": CLAIMS[claim],
+        "verdict": verdict_of(lines),
+        "tasks": verdicts_by_task(lines),
+        "measures": [_line_as_json(line) for line in lines],
+    }
 
 
-def _of(encoders: "pd.Series[str]", rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of these configurations, with the encoder of each."""
-    kept = rows[rows["config_id"].isin(encoders.index)]
-    return kept.assign(encoder=kept["config_id"].map(encoders))
+def _line_as_json(line: Line) -> dict[str, object]:
+    """Return a line as JSON holds it; numbers that are not known are null."""
+    place = {"measure": line.measure, "threshold": line.threshold, "task": line.task}
+    numbers = {} if line.finding is None else asdict(line.finding)
+    source = {"command": line.command, "rows": line.rows, "seeds": _known(line.seeds)}
+    return place | _known(numbers) | {"verdict": line.verdict} | source
 
 
-def lines_of(measure: Measure, evidence: Evidence) -> list[Line]:
-    """Return what a measure says, task by task; a line that says so where nothing is measured."""
-    table = measure.effects(evidence)
-    bound = f"{'>=' if measure.is_at_least else '<='} {measure.threshold:g}"
-    line = Line(measure.claim, measure.name, bound, command=measure.command)
-    return [
-        replace(
-            line,
-            task=str(task),
-            finding=judge(
-                rows["effect"].to_list(),
-                threshold=measure.threshold,
-                is_at_least=measure.is_at_least,
-                bounds=int(rows["is_bound"].sum()) if "is_bound" in rows else 0,
-            ),
-        )
-        for task, rows in table.groupby("task")
-    ] or [line]
+def _known(numbers: Mapping[str, object] | Mapping[int, float]) -> dict[str, object]:
+    return {
+        str(name): None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in numbers.items()
+    }
 
 
-def _as_json(lines: Sequence[Line]) -> list[dict[str, object]]:
-    return [
-        {
-            "claim": claim,
-            "text": text,
-            "verdict": overall([line.verdict for line in lines if line.claim == claim]),
-            "measures": [line.as_json() for line in lines if line.claim == claim],
-        }
-        for claim, text in CLAIMS.items()
-    ]
-
-
-def _as_text(claim: str, text: str, verdict: str, lines: Sequence[Line]) -> str:
-    parts = [f"{claim}  {text}", f"    {verdict}"]
+def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
+    parts = [f"{claim}  {CLAIMS[claim]}", f"    {_verdicts(lines)}"]
     for measure in dict.fromkeys(line.measure for line in lines):
         of_measure = [line for line in lines if line.measure == measure]
         parts.append(f"  {measure} ({of_measure[0].threshold})")
-        parts += [f"    {line.task:<16} {_told(line):<48} {line.verdict}" for line in of_measure]
+        if is_traced:
+            parts.append(f"    from {of_measure[0].rows}")
+        for line in of_measure:
+            parts.append(f"    {line.task:<16} {told(line):<48} {line.verdict}")
+            if is_traced and line.seeds:
+                parts.append(f"      {_told_by_seed(line)}")
     return "\n".join(parts)
 
 
-def _as_markdown(claim: str, text: str, verdict: str, lines: Sequence[Line]) -> str:
-    head = f"**{claim}: {verdict}.** {text}\n\n| measure | threshold | task | effect | verdict |"
+def _as_markdown(claim: str, lines: Sequence[Line]) -> str:
+    head = f"**{claim}: {_verdicts(lines)}.** {CLAIMS[claim]}"
     rows = [
-        f"| {line.measure} | {line.threshold} | {line.task or NO_VALUE} | {_told(line)} | "
+        f"| {line.measure} | {line.threshold} | {line.task or NO_VALUE} | {told(line)} | "
         f"{line.verdict} |"
         for line in lines
     ]
-    return "\n".join([head, "|---|---|---|---|---|", *rows])
+    titles = "| measure | threshold | task | effect | verdict |\n|---|---|---|---|---|"
+    return "\n".join([f"{head}\n\n{titles}", *rows])
 
 
-def _told(line: Line) -> str:
+def _verdicts(lines: Sequence[Line]) -> str:
+    """Return the verdict on the whole, and on each task where there are several."""
+    by_task = verdicts_by_task(lines)
+    if len(by_task) < 2:
+        return verdict_of(lines)
+    each = ", ".join(f"{task} {verdict}" for task, verdict in by_task.items())
+    return f"{verdict_of(lines)} ({each})"
+
+
+def told(line: Line) -> str:
     """Return effect, interval and number of seeds as text, or what would measure them."""
     found = line.finding
     if found is None:
@@ -197,11 +134,19 @@ def _told(line: Line) -> str:
         notes.append(f"{found.bounds} of them bounds")
     elif found.n:
         has_interval = not math.isnan(found.low)
-        notes.insert(0, f"{found.low:.2f} to {found.high:.2f}" if has_interval else "no interval")
+        notes.insert(0, f"{found.low:z.2f} to {found.high:z.2f}" if has_interval else "no interval")
     if found.unknown:
         notes.append(f"{found.unknown} cannot be told")
-    effect = f"{found.effect:.2f}" if found.n else NO_VALUE
+    effect = f"{found.effect:z.2f}" if found.n else NO_VALUE
     return f"{effect} ({', '.join(notes)})"
+
+
+def _told_by_seed(line: Line) -> str:
+    effects = (
+        f"{seed} {'cannot be told' if math.isnan(effect) else format(effect, '.4g')}"
+        for seed, effect in line.seeds.items()
+    )
+    return f"seed {', '.join(effects)}"
 
 
 if __name__ == "__main__":

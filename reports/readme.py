@@ -10,9 +10,12 @@ import pandas as pd
 
 from reports import style
 from reports.captions import counted
+from reports.claim_lines import all_lines, evidence_of
+from reports.claim_table import claim_table
 from reports.command import Parser, leave_with, shown
 from reports.curves import own_length_rows, protocols_of, require_one_configuration
 from results.atomic import replace_file
+from results.claims import CLAIMS
 from results.errors import ResultsError
 from results.schema import OK
 from results.summary import interquartile_means, mean_over_seeds
@@ -20,6 +23,10 @@ from results.tables import REFERENCE, read_accuracy
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- table:accuracy -->", "<!-- /table -->"
+CLAIMS_BEGIN = "<!-- table:claims -->"
+CLAIMS_FOLDER = "claims"
+# The lengths of the claims' folder end before attention falls by half; those of the reference tell.
+JUDGED_BY_REFERENCE = ("C1",)
 LENGTHS = (10, 50, 100, 200)
 STALE = 1
 POINT = ["task", "model", "length"]
@@ -93,6 +100,8 @@ def refresh(readme: Path, results: Path, *, is_check: bool) -> int:
     with open(readme, encoding="utf-8", newline="") as file:
         present = file.read()
     wanted = with_tables(present, tables(read_accuracy(results)), name=shown(readme))
+    if CLAIMS_BEGIN in present:
+        wanted = with_tables(wanted, verdicts(results), begin=CLAIMS_BEGIN, name=shown(readme))
     if present == wanted:
         print(f"{shown(readme)}: the tables are up to date")
         return 0
@@ -106,16 +115,30 @@ def refresh(readme: Path, results: Path, *, is_check: bool) -> int:
     return 0
 
 
-def with_tables(text: str, tables: str, *, name: str) -> str:
+def verdicts(results: Path) -> str:
+    """Return the table of the claims as Markdown.
+
+    Raises:
+        ResultsError: The results cannot be read or mix settings, or there are none.
+    """
+    by_claim = {}
+    for claim in CLAIMS:
+        folder = results if claim in JUDGED_BY_REFERENCE else results / CLAIMS_FOLDER
+        evidence = evidence_of(folder, config_ids=())
+        by_claim[claim] = [line for line in all_lines(evidence) if line.claim == claim]
+    return claim_table(by_claim)
+
+
+def with_tables(text: str, tables: str, *, name: str, begin: str = BEGIN) -> str:
     """Return the text with the tables between the markers, in place of what stands there.
 
     Raises:
         ResultsError: There is not exactly one pair of markers.
     """
-    before, begin, rest = text.partition(BEGIN)
+    before, found, rest = text.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest:
-        raise ResultsError(f"{name}: one {BEGIN} and an {END} after it are needed")
+    if not found or not end or begin in rest:
+        raise ResultsError(f"{name}: one {begin} and an {END} after it are needed")
     newline = "\r\n" if "\r\n" in text else "\n"
     return before + begin + newline + tables.replace("\n", newline) + newline + end + after
 

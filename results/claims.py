@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from results.claim_effects import (
     ATTENTION,
+    LEAST_GAP,
+    SOLVED_ACCURACY,
     Effects,
     above_ceiling,
     accuracy_gap,
@@ -23,6 +25,14 @@ SCORES = {
     "normalised_accuracy": "accuracy, free-running",
     "normalised_forced_accuracy": "accuracy, teacher-forced",
 }
+# The same as columns of accuracy.csv.
+COLUMNS = {
+    "carried_share": "carried_bits / target_bits",
+    "normalised_accuracy": "normalised_accuracy",
+    "normalised_forced_accuracy": "(teacher_forced_token_accuracy - constant_accuracy)"
+    " / (1 - constant_accuracy)",
+}
+OWN_LENGTH = "accuracy.csv, encoder bi, length = train_length"
 TRAIN_COMMAND = "python -m bench.run --preset claims"
 PROBE_COMMAND = "python -m bench.probe"
 LEAST_LENGTH_RATIO = 2.0
@@ -35,6 +45,7 @@ class Measure:
     Attributes:
         claim: C1 to C5.
         name: What is measured, in words.
+        rows: Which rows of which CSV the effect of a seed is computed from, and how.
         threshold: Where the claim begins to hold.
         is_at_least: Whether it holds from there upwards, or downwards.
         effects: From the evidence to a table task, seed, effect; NaN where it cannot be told.
@@ -43,6 +54,7 @@ class Measure:
 
     claim: str
     name: str
+    rows: str
     threshold: float
     is_at_least: bool
     effects: Effects
@@ -64,6 +76,8 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C1",
             name=f"L50 of {model} / L50 of seq2seq: {words}",
+            rows=f"{OWN_LENGTH}: where {COLUMNS[score]} falls through one half, of {model} over "
+            "that of seq2seq (results/crossing.py)",
             threshold=LEAST_LENGTH_RATIO,
             is_at_least=True,
             effects=length_ratio(score, model, decisive=LEAST_LENGTH_RATIO),
@@ -74,6 +88,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         claim="C2",
         name="largest effect of an input on an earlier output of rnn-aligned",
+        rows="influence.csv, model rnn-aligned, measure gradient or occlusion, before and after "
+        "training: the largest largest_early_effect of any length and source_item",
         threshold=0.0,
         is_at_least=False,
         effects=early_effects,
@@ -82,6 +98,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         claim="C2",
         name="accuracy of rnn-aligned above its causal ceiling, at most, in standard errors",
+        rows=f"{OWN_LENGTH}, model rnn-aligned: largest (token_accuracy - c) / sqrt(c (1 - c) / "
+        "(test_sequences length)) of all lengths, c = causal_ceiling_accuracy; 0 where c = 1",
         threshold=3.0,
         is_at_least=False,
         effects=above_ceiling,
@@ -89,6 +107,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         claim="C2",
         name="accuracy of seq2seq less rnn-aligned, at the longest length that seq2seq solves",
+        rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the longest "
+        f"length where that of seq2seq is {SOLVED_ACCURACY:g} or more",
         threshold=0.1,
         is_at_least=True,
         effects=accuracy_gap(where="solved"),
@@ -96,6 +116,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         claim="C2",
         name="accuracy of seq2seq less rnn-aligned, at the longest length",
+        rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the longest "
+        "length",
         threshold=0.1,
         is_at_least=True,
         effects=accuracy_gap(where="longest"),
@@ -108,6 +130,10 @@ MEASURES: tuple[Measure, ...] = (
                 claim="C3",
                 name=f"last less first source position at one output, encoder {encoder}: "
                 "occlusion, relative to the mean",
+                rows="influence.csv, model seq2seq, measure occlusion, parameters trained, "
+                f"config_id of encoder {encoder}, longest length L: slope of aligned_effect (copy, "
+                "source_item i) less aligned_effect (reverse, source_item L + 1 - i) in 2 i - L - "
+                "1, times L - 1, over the mean",
                 threshold=0.5,
                 is_at_least=True,
                 effects=recency(encoder),
@@ -117,6 +143,9 @@ MEASURES: tuple[Measure, ...] = (
                 claim="C3",
                 name=f"last by first quarter of the source, encoder {encoder}: "
                 "norm of d context / d x_j",
+                rows="influence.csv, model seq2seq, measure context, parameters trained, "
+                f"config_id of encoder {encoder}, longest length: mean effect where source_item > "
+                "3/4 length, over that where <= 1/4",
                 threshold=2.0,
                 is_at_least=True,
                 effects=context_ratio(encoder),
@@ -128,6 +157,7 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C4",
             name=f"{words}, {model}",
+            rows=f"alignment.csv, model {model}, longest length: {column}",
             threshold=0.9,
             is_at_least=True,
             effects=alignment_at_longest(column, model),
@@ -144,6 +174,9 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C5",
             name=f"what uniform weights gain of what dot attention gains: {words}",
+            rows=f"{OWN_LENGTH}, longest: s = {COLUMNS[score]}; (s of seq2seq+uniform - s of "
+            f"seq2seq) / (s of seq2seq+dot - s of seq2seq), where that gain is {LEAST_GAP:g} or "
+            "more",
             threshold=0.1,
             is_at_least=False,
             effects=uniform_share(score),

@@ -81,7 +81,7 @@ class AlignmentRow(ProbeRow):
     occlusion_agreement_fraction: float | None = optional(
         "fraction",
         "Share of output items whose largest weight and largest effect of occlusion are at one "
-        "source position, of the positions occluded.",
+        "source position, of the items whose largest weight is at a position that was occluded.",
     )
     test_sequences: int = column("sequences", "Number of test sequences.")
 
@@ -90,16 +90,22 @@ class AlignmentRow(ProbeRow):
 class InfluenceRow(ProbeRow):
     """How much one source position moves the answer: one row of influence.csv.
 
-    The effects are means over test sequences and output items, teacher-forced. Their unit is that
-    of the measure. gradient: norm of the gradient of the margin, the true logit less the largest
-    other, to the embedding of the source item. occlusion: loss of log-probability of the true
-    item, in nats, when the source item is replaced by another symbol. context: norm of the
-    derivative of the final state to the embedding.
+    The effects are means over test sequences and output items, teacher-forced.
     """
 
     parameters: str = column("name", "Which parameters.", choices=(INITIAL, TRAINED))
-    measure: str = column("name", "How it is measured.", choices=INFLUENCE_MEASURES)
-    source_item: int = column("items", "Position in the source, from 1.")
+    measure: str = column(
+        "name",
+        "How it is measured. gradient: norm of the gradient of the margin, the true logit less the "
+        "largest other, to the embedding of the source item, in logits for a unit of embedding. "
+        "occlusion: loss of log-probability of the true item, in nats, when the source item is "
+        "replaced by another symbol. context: norm of the derivative of the encoder's final state "
+        "to the embedding, in units of state for a unit of embedding; it has no output item.",
+        choices=INFLUENCE_MEASURES,
+    )
+    source_item: int = column(
+        "items", "Position in the source, from 1; long sources are looked at in some positions."
+    )
     effect: float = column("of the measure", "Mean effect on all output items.")
     aligned_effect: float | None = optional(
         "of the measure", "Mean effect on the output items that are copies of this source item."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from claim_folders import written
 from claim_rows import (
     CEILING,
     FAILS,
@@ -18,62 +19,24 @@ from claim_rows import (
     LENGTHS,
     SEEDS,
     TEST_SEQUENCES,
-    World,
     curve,
-    probes_of,
     rows_in,
 )
 from result_rows import failed
 
 from bench.presets import PRESETS
+from reports import claim_lines
 from reports import claims as module
-from reports.claims import Line, main
-from results.claims import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND
-from results.csv_files import PROBE_TABLES
-from results.probe_schema import ProbeRow
-from results.probes import ProbeRecord, ProbeStore
-from results.schema import OK, AccuracyRow, planned
-from results.store import open_store
+from reports.claim_lines import Line
+from reports.claims import main
+from results.claims import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
+from results.csv_files import ROW_TYPES
 from results.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, Finding, judge
 
 NAN = float("nan")
 DOT = "seq2seq+dot"
 AT_20 = HOLDS.curves["seq2seq"]
 TASKS = ("copy", "reverse")
-
-
-def written(folder: Path, rows: Sequence[AccuracyRow], *, world: World | None = None) -> Path:
-    """Write a results folder as the runs and the probes do.
-
-    Args:
-        folder: Where; made if absent.
-        rows: The rows of accuracy.csv.
-        world: What the probes find; None where they have not run.
-    """
-    store = open_store(folder, create=True)
-    store.extend_plan(planned(row) for row in rows)
-    for row in rows:
-        if row.status == OK:
-            store.write_record(row)
-        else:
-            store.write_failure(row)
-    store.compile()
-    if world is not None:
-        probes = ProbeStore(folder, version=1)
-        for row in rows:
-            tables = by_table(probes_of(world, row))
-            if tables:
-                probes.write(ProbeRecord(row.record_id, 1, tables))
-        probes.compile(row.record_id for row in rows)
-    return folder
-
-
-def by_table(rows: Sequence[ProbeRow]) -> dict[str, list[ProbeRow]]:
-    tables = {
-        name: [row for row in rows if isinstance(row, row_type)]
-        for name, row_type in PROBE_TABLES.items()
-    }
-    return {name: of_table for name, of_table in tables.items() if of_table}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +121,7 @@ def test_claims_that_hold_are_supported_and_others_refuted(folders: dict[str, Pa
 def test_a_report_that_does_not_judge_is_rejected(
     part: str, broken: Any, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, part, broken)
+    monkeypatch.setattr(claim_lines, part, broken)
     with pytest.raises((AssertionError, KeyError)):
         check_both_verdicts(folders)
 
@@ -242,7 +205,7 @@ def shown_in(claims: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     return [
         (
             name,
-            claim["verdict"],
+            verdicts(claim),
             each["measure"],
             each["threshold"],
             each["task"],
@@ -252,6 +215,11 @@ def shown_in(claims: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
         for name, claim in claims.items()
         for each in claim["measures"]
     ]
+
+
+def verdicts(claim: dict[str, Any]) -> str:
+    tasks = ", ".join(f"{task} {verdict}" for task, verdict in claim["tasks"].items())
+    return f"{claim['verdict']} ({tasks})" if len(claim["tasks"]) > 1 else claim["verdict"]
 
 
 def told(each: dict[str, Any]) -> str:
@@ -290,9 +258,9 @@ def test_text_markdown_and_json_say_the_same(name: str, folders: dict[str, Path]
 @pytest.mark.parametrize(
     ("part", "broken"),
     [
-        ("_told", lambda line: "1.00 (0.00 to 2.00, n = 3)"),
-        ("_as_text", lambda claim, text, verdict, lines: f"{claim}  {text}\n    {verdict}"),
-        ("_as_markdown", lambda claim, text, verdict, lines: f"**{claim}: {verdict}.** {text}"),
+        ("told", lambda line: "1.00 (0.00 to 2.00, n = 3)"),
+        ("_as_text", lambda claim, lines, is_traced: f"{claim}  {CLAIMS[claim]}\n    {SUPPORTED}"),
+        ("_as_markdown", lambda claim, lines: f"**{claim}: {SUPPORTED}.** {CLAIMS[claim]}"),
         ("NO_VALUE", "copy"),
     ],
 )
@@ -357,6 +325,68 @@ def test_a_command_that_is_none_is_rejected(twin: str) -> None:
         check_command(twin)
 
 
+def check_tasks(folder: Path) -> None:
+    """Raise AssertionError unless each task has the verdict that its lines share."""
+    for claim in parsed(folder).values():
+        lines = [
+            (task, each["verdict"])
+            for each in claim["measures"]
+            for task in each["task"].split(" and ")
+        ]
+        assert claim["tasks"] == {
+            task: found.pop() if len(found := {v for t, v in lines if t == task}) == 1 else "?"
+            for task in TASKS
+        }
+
+
+def test_every_task_has_its_verdict(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_tasks(folders["holds"])
+    check_tasks(folders["fails"])
+    # Supported on one task and refuted on the other is neither as a whole.
+    rows = [row for row in rows_in(HOLDS) if row.task == "copy"]
+    rows += [row for row in rows_in(FAILS) if row.task == "reverse"]
+    claim = parsed(written(tmp_path / "half", rows))["C1"]
+    assert claim["tasks"] == {"copy": SUPPORTED, "reverse": REFUTED}
+    assert claim["verdict"] == INCONCLUSIVE
+    monkeypatch.setattr(claim_lines, "POOLED", {})
+    with pytest.raises(AssertionError):
+        check_tasks(folders["holds"])
+
+
+def check_trace(folder: Path) -> None:
+    """Raise AssertionError unless the trace has the rows of every measure and all its seeds."""
+    text = asked(folder, "--format", "trace").out
+    for claim in parsed(folder).values():
+        for each in claim["measures"]:
+            assert f"  {each['measure']} ({each['threshold']})\n    from {each['rows']}\n" in text
+            assert {*each["seeds"]} == {str(seed) for seed in SEEDS}
+            assert each["effect"] == pytest.approx(sum(each["seeds"].values()) / len(SEEDS))
+            seeds = ", ".join(f"{seed} {effect:.4g}" for seed, effect in each["seeds"].items())
+            line = f"    {each['task']:<16} {told(each):<48} {each['verdict']}"
+            assert f"{line}\n      seed {seeds}\n" in text
+
+
+def test_a_verdict_is_traced_to_its_rows(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_trace(folders["holds"])
+    check_trace(folders["fails"])
+    monkeypatch.setattr(module, "_told_by_seed", lambda line: "seed 1 0.5")
+    with pytest.raises(AssertionError):
+        check_trace(folders["holds"])
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
+def test_the_rows_named_have_the_columns_named(measure: Measure) -> None:
+    file = measure.rows.split(",")[0]
+    columns = {field.name for field in dataclasses.fields(ROW_TYPES[file])}
+    named = {*re.findall(r"[a-z]+(?:_[a-z]+)+", measure.rows)}
+    assert named
+    assert named <= columns
+
+
 def check_one_seed(folder: Path) -> None:
     for claim in parsed(folder).values():
         assert claim["verdict"] == INCONCLUSIVE
@@ -380,15 +410,15 @@ def test_one_seed_has_no_interval_and_no_verdict_and_says_so(folders: dict[str, 
 @pytest.mark.parametrize(
     ("part", "broken"),
     [
-        ("judge", lambda *_, **__: Finding(1.0, 1.0, 1.0, 1, 0, 0, INCONCLUSIVE)),
-        ("judge", lambda *_, **__: Finding(1.0, NAN, NAN, 1, 0, 0, SUPPORTED)),
-        ("math.isnan", lambda value: False),
+        ("claim_lines.judge", lambda *_, **__: Finding(1.0, 1.0, 1.0, 1, 0, 0, INCONCLUSIVE)),
+        ("claim_lines.judge", lambda *_, **__: Finding(1.0, NAN, NAN, 1, 0, 0, SUPPORTED)),
+        ("claims.math.isnan", lambda value: False),
     ],
 )
 def test_an_interval_of_one_seed_is_rejected(
     part: str, broken: Any, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"reports.claims.{part}", broken)
+    monkeypatch.setattr(f"reports.{part}", broken)
     with pytest.raises((AssertionError, ValueError)):
         check_one_seed(folders["one seed"])
 
@@ -503,17 +533,18 @@ def told_without_bounds(line: Line) -> str:
     return TELL(dataclasses.replace(line, finding=dataclasses.replace(line.finding, bounds=0)))
 
 
-TELL = module._told
+TELL = module.told
 
 
 @pytest.mark.parametrize(
-    ("part", "broken"), [("judge", judged_without_bounds), ("_told", told_without_bounds)]
+    ("part", "broken"),
+    [("claim_lines.judge", judged_without_bounds), ("claims.told", told_without_bounds)],
 )
 def test_a_report_that_passes_bounds_for_values_is_rejected(
     part: str, broken: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_told("one bound", tmp_path)
-    monkeypatch.setattr(module, part, broken)
+    monkeypatch.setattr(f"reports.{part}", broken)
     with pytest.raises(AssertionError):
         check_told("one bound", tmp_path)
 
@@ -527,7 +558,7 @@ def test_a_report_that_forgets_what_diverged_is_rejected(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_told(name, tmp_path)
-    monkeypatch.setattr(module, "judge", judged_by_known_seeds)
+    monkeypatch.setattr(claim_lines, "judge", judged_by_known_seeds)
     with pytest.raises(AssertionError):
         check_told(name, tmp_path)
 
@@ -629,7 +660,7 @@ def test_a_refusal_is_one_line_and_a_status(
 def test_a_report_that_mixes_settings_is_rejected(
     make: Callable[[Path], Path], part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, part, lambda *_, **__: None)
+    monkeypatch.setattr(claim_lines, part, lambda *_, **__: None)
     folder = make(tmp_path / "results")
     with pytest.raises((AssertionError, ValueError)):
         check_refused(asked(folder), status=2, message="")
