@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import bands_of, check_shows, lines_of, texts_of
-from heat_checks import cells_of, colours_of, rings_of
+from heat_checks import cells_of, colours_of, largest_of, rings_of
 from matplotlib.figure import Figure
 from synthetic import failed, frame_of
 from synthetic_probes import LENGTHS, probes_of, rows_to_probe, table_of, true_source
@@ -212,6 +212,13 @@ def map_panels(figure: Figure, measure: str) -> list[tuple[Any, str, str]]:
     return [(axis, task, model) for axis, (task, model) in zip(figure.axes, places, strict=False)]
 
 
+LARGEST = {
+    ATTENTION: "largest {}",
+    OCCLUSION: "largest {} nats",
+    GRADIENT: "largest {} nats per unit",
+}
+
+
 def check_map(figure: Figure, measure: str, *, length: int = LAST) -> None:
     """Raise AssertionError unless every cell and the true path are where the rows say."""
     wanted = [row for row in full() if (row.length, row.seed) == (length, 0)]
@@ -224,6 +231,7 @@ def check_map(figure: Figure, measure: str, *, length: int = LAST) -> None:
             if each.measure == measure  # type: ignore[attr-defined]
         }
         assert cells_of(axis, expected) == pytest.approx(expected), (task, model)
+        assert largest_of(axis) == [LARGEST[measure].format(f"{max(expected.values()):.3g}")]
         path = {
             (float(true_source(row, output)), float(output)) for output in range(1, length + 1, 2)
         }
@@ -288,6 +296,34 @@ def test_a_task_without_a_fixed_path_has_no_ring() -> None:
     figure = drawn(map_figure, maps, measure=GRADIENT, length=LAST)
     for axis, task, model in map_panels(figure, GRADIENT):
         assert rings_of(axis) == {f"truth/{task}/{model}": set()}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_means_over_different_paths_are_named(measure: str) -> None:
+    maps = table(MAPS)
+    spread = maps.copy()
+    is_moving = (spread["measure"] == TRUTH) & (spread["task"] == "reverse")
+    spread.loc[is_moving, "value"] = 1 / LAST
+    sentence = "mean over sequences, whose true positions differ."
+    text = texts_of(drawn(map_figure, spread, measure=measure, length=LAST))
+    assert f" reverse: {sentence}" in text
+    for other in (maps, without_the_path(maps)):
+        assert sentence not in texts_of(drawn(map_figure, other, measure=measure, length=LAST))
+
+
+def test_a_map_of_some_positions_says_how_many() -> None:
+    maps = table(MAPS)
+    some = maps[maps["source_item"] % 4 == 1]
+    text = texts_of(drawn(map_figure, some, measure=OCCLUSION, length=LAST))
+    assert "Drawn: 4 output items by 2 of the 8 source items, about one in 4;" in text
+    assert "Drawn" not in texts_of(drawn(map_figure, maps, measure=OCCLUSION, length=LAST))
+
+
+def test_a_map_of_occlusion_says_what_the_model_has_read() -> None:
+    text = texts_of(drawn(map_figure, table(MAPS), measure=OCCLUSION, length=LAST))
+    assert "before each output a model that reads output items has read the true ones." in text
+    assert "They contradict the other symbol once its own output is past" in text
+    assert "colours from 0, or the least if that is below, to the largest of each panel" in text
 
 
 def test_scales_of_maps_are_what_their_captions_say() -> None:
