@@ -138,6 +138,29 @@ def test_curves_of_one_seed_have_no_band(name: str, turn: Any, draw: Any, panels
     assert "n = 1 seed, so no interval." in texts_of(figure)
 
 
+def test_panels_that_show_one_curve_are_named() -> None:
+    """The offset that fits best is 0 in all rows, in those of one model, or in neither's all."""
+    alignment = table(ALIGNMENT)
+    sentence = "is 0 everywhere, so the first and the third row coincide."
+    assert f"Here that {sentence}" in alignment_text(alignment)
+    dot = alignment["model"] == "seq2seq+dot"
+    alignment.loc[dot & (alignment["seed"] == 1), "best_offset_items"] = -1.0
+    assert f"Here that of Seq2Seq + additive attention {sentence}" in alignment_text(alignment)
+    alignment.loc[~dot & (alignment["length"] == LAST), "best_offset_items"] = 1.0
+    assert "coincide" not in alignment_text(alignment)
+
+
+def alignment_text(alignment: pd.DataFrame) -> str:
+    return texts_of(drawn(alignment_figure, alignment_curves(alignment)))
+
+
+def test_edits_are_named_as_what_they_are() -> None:
+    figure = drawn(errors_figure, error_curves(table(ERRORS)))
+    assert figure.axes[2].get_ylabel() == "edits per\nwrong item"
+    text = texts_of(figure)
+    assert "edit distance of answer and target, by the number of items that differ" in text
+
+
 def check_positions(figure: Figure, rows: Sequence[AccuracyRow]) -> None:
     """Raise AssertionError unless the panels hold the means over seeds of these rows."""
     by_panel: dict[tuple[str, str], dict[tuple[float, float], list[float]]] = {}
@@ -406,6 +429,18 @@ def test_influence_shows_every_seed_and_the_mean_of_the_scale() -> None:
 
 def at_another_length(influence: pd.DataFrame) -> pd.DataFrame:
     return influence.assign(length=influence["length"].replace({LAST: 6, 6: LAST}))
+
+
+def test_a_model_without_a_final_state_is_named_where_it_is_shown() -> None:
+    influence = table(INFLUENCE)
+    sentence = "none is told: Seq2Seq."
+    is_gone = (influence["model"] == "seq2seq") & (influence["measure"] == CONTEXT)
+    assert sentence in texts_of(drawn(influence_figure, influence[~is_gone], length=LAST))
+    for whole in (influence, influence[influence["model"] != "seq2seq"]):
+        text = texts_of(drawn(influence_figure, whole, length=LAST))
+        assert "Not in the last two rows" not in text
+        assert "context" not in text
+        assert "|d final state / d x|, untrained" in text
 
 
 def with_doubled_effects(influence: pd.DataFrame) -> pd.DataFrame:
