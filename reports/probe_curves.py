@@ -1,15 +1,22 @@
 """The figures of what probes found by length: how answers go wrong, where attention looks."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from reports import style
 from reports.curves import Curves, curves_of
 from reports.drawing import Panel, draw_curves
+from reports.unrelated import UNRELATED
 from results.records import SHARED_COLUMNS
 
+APART = (
+    "Dotted: the same between the targets of two sources, as where an answer is unrelated to its "
+    "target."
+)
 GAP = Panel("teacher_forcing_gap", "gap in token accuracy", (), False)
-EDIT_SHARE = Panel("edit_share", "edits per\nwrong item", ())
+EDIT_SHARE = Panel("edit_share", "edits per\nwrong item", (UNRELATED,))
 ALIGNED = Panel("aligned_fraction", "largest weight at\nthe true position", ())
 NEAR = Panel("near_fraction", "... or next to it", ())
 BEST_OFFSET = Panel("best_offset_fraction", "largest weight at\nthe best offset", ())
@@ -24,21 +31,30 @@ def joined(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
     return both.astype({name: accuracy[name].dtype for name in SHARED_COLUMNS})
 
 
-def error_curves(errors: pd.DataFrame) -> Curves:
-    """Turn errors.csv, joined with its settings, into curves."""
+def error_curves(errors: pd.DataFrame, *, unrelated: pd.DataFrame | None = None) -> Curves:
+    """Turn errors.csv, joined with its settings, into curves.
+
+    Args:
+        unrelated: Edits per wrong item where answers have nothing to do with their targets.
+    """
     share = errors["edit_distance_items"] / errors["wrong_items"].where(errors["wrong_items"] > 0)
-    return curves_of(errors.assign(edit_share=share), scores=(GAP.score, EDIT_SHARE.score))
+    curves = curves_of(errors.assign(edit_share=share), scores=(GAP.score, EDIT_SHARE.score))
+    if unrelated is None or unrelated.empty:
+        return curves
+    return replace(curves, baselines=pd.concat([curves.baselines, unrelated], ignore_index=True))
 
 
 def errors_figure(curves: Curves) -> Figure:
     """Draw what derailing costs, and how many edits there are for each wrong item."""
+    has_unrelated = (curves.baselines["baseline"] == UNRELATED).any()
     return draw_curves(
         curves,
         (GAP, EDIT_SHARE),
         title="How answers go wrong, by sequence length",
         explanation="Above: what a model loses when it reads its own answers instead of the true "
         "items. Below: edit distance of answer and target, by the number of items that differ; "
-        "an answer that slips by one place and goes on rightly has few edits and many wrong items.",
+        "an answer that slips by one place and goes on rightly has few edits and many wrong items."
+        + (f" {APART}" if has_unrelated else ""),
     )
 
 
