@@ -13,6 +13,10 @@ COLLINS = (
     "Collins et al. 2017 find about one real number of the input history per hidden unit; the line "
     "takes an item for one such number, whatever the alphabet."
 )
+LOOKS = (
+    "Dots: the lengths, with a marker at the longest. Grey lines across the third panel: all the "
+    "information in the target, dashed as its alphabet."
+)
 
 
 def capacity_caption(capacity: Capacity) -> str:
@@ -27,6 +31,7 @@ def capacity_caption(capacity: Capacity) -> str:
         *_incomplete(capacity),
         *collapse_lines(capacity.collapse),
         "Upright line: where they are compared." if capacity.collapse else "",
+        LOOKS,
         _counting(capacity),
         COLLINS,
         *(
@@ -83,7 +88,10 @@ def _half(capacity: Capacity) -> list[str]:
     half = capacity.half
     parts = ["L50: length at which half of the bits get through."]
     if half["least_length"].notna().any():
-        parts.append("Arrow: in some seed more than half still do at the longest length.")
+        parts.append(
+            "Arrow: in some seed more than half still do at the longest length; those of one state "
+            "stand side by side."
+        )
     is_unknown = (half["n"] > 0) & half[["length", "least_length"]].isna().all(axis=1)
     if is_unknown.any():
         parts.append(

@@ -14,6 +14,7 @@ from reports.style import DASH_DOT, DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, Li
 COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A")
 DASHES: tuple[Dash, ...] = (SOLID, DASHED, DASH_DOT, DOTTED)
 MARKERS = ("o", "s", "d", "v", "^")
+CURVE_WIDTH, DOT_SIZE = 1.1, 2.2
 HALF = LineStyle("half of it", "#9A9A9A", DOTTED, width=1.0)
 
 
@@ -49,7 +50,7 @@ def capacity_figure(capacity: Capacity) -> Figure:
     figure, axes = empty_figure(frame, rows=1, is_shared=False)
     (plain, scaled, by_state, half) = axes[0]
     looks = {
-        (hidden, symbols): LineStyle("", look.colour, alphabet.dash, alphabet.marker)
+        (hidden, symbols): LineStyle("", look.colour, alphabet.dash, alphabet.marker, CURVE_WIDTH)
         for hidden, look in states.items()
         for symbols, alphabet in alphabets.items()
     }
@@ -73,19 +74,37 @@ def _draw_bits(axis: Axes, capacity: Capacity, looks: Looks, *, x: str, y: str) 
         say_empty(axis)
         return
     for order, ((hidden, symbols), look) in enumerate(looks.items()):
-        line = _of(capacity.bits, hidden=hidden, symbols=symbols)
+        line = _of(capacity.bits, hidden=hidden, symbols=symbols).sort_values("length")
         if line.empty:
             continue
         place = f"{y}/{hidden}/{symbols}"
         if y == "mean":
             draw_band(axis, line, look, place=place, x=x)
+        is_complete = (line["n"] >= capacity.seeds).to_numpy()
+        # Curves part to the right: a marker on each point would hide the others before that.
+        is_longest = (line["length"] == line["length"].max()).to_numpy()
+        along, up = points(line, y, x=x)
         draw_mean(
             axis,
-            *points(line, y, x=x),
+            along,
+            up,
             look,
             place=place,
             order=order,
-            is_complete=(line["n"] >= capacity.seeds).to_numpy(),
+            is_complete=is_complete,
+            is_marked=is_longest,
+        )
+        axis.plot(
+            along[is_complete & ~is_longest],
+            up[is_complete & ~is_longest],
+            color=look.colour,
+            linestyle="None",
+            marker="o",
+            markersize=DOT_SIZE,
+            markeredgewidth=0,
+            zorder=3 + 0.1 * order,
+            clip_on=False,
+            gid=f"lengths/{place}",
         )
     bottom, top = heights(values)
     for share, look in ((1.0, TARGET), (0.5, HALF)):

@@ -58,6 +58,7 @@ from reports.probe_curves import (
 from reports.probe_maps import map_figure, map_lengths, positions_figure
 from reports.settings import split_by_all_but_size, split_by_training
 from reports.throughput import memory_figure, throughput_figure
+from reports.unrelated import unrelated_edits
 from results.atomic import replace_file
 from results.csv_files import (
     ACCURACY,
@@ -67,10 +68,11 @@ from results.csv_files import (
     MAPS,
     POSITIONS,
     PROBE_TABLES,
+    SAMPLES,
     THROUGHPUT,
 )
 from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
-from results.tables import read_accuracy, read_probes, read_throughput
+from results.tables import read_accuracy, read_probes, read_samples, read_throughput
 
 FIGURES: dict[str, Callable[[Curves], Figure]] = {
     "accuracy": accuracy_figure,
@@ -123,6 +125,8 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
         if len(accuracy):
             chosen = rows_of_configurations(accuracy, config_ids)
             tables = {name: read_probes(folder, name) for name in PROBE_TABLES}
+            if len(tables[ERRORS]) and (folder / SAMPLES).is_file():
+                tables[SAMPLES] = read_samples(folder)
             figures |= _capacity_figures(chosen)
             parts = split_by_training(chosen)
             if len(parts) > MOST_SETTINGS:
@@ -192,7 +196,8 @@ def _probe_figures(
     found = {name: joined(table, own) for name, table in tables.items()}
     figures: dict[str, Figure] = {}
     if len(found[ERRORS]):
-        figures["errors"] = errors_figure(error_curves(found[ERRORS]))
+        unrelated = unrelated_edits(found[SAMPLES]) if SAMPLES in found else None
+        figures["errors"] = errors_figure(error_curves(found[ERRORS], unrelated=unrelated))
         figures["positions"] = positions_figure(found[POSITIONS])
     if len(found[ALIGNMENT]):
         figures["alignment"] = alignment_figure(alignment_curves(found[ALIGNMENT]))

@@ -16,6 +16,7 @@ from reports.marks import say_empty
 from reports.scales import decimal_ticks, ends_of, put_ticks
 
 COLOURS = "viridis"
+CORNER_INCHES = 0.12
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Grid:
         ylabel: Label of the vertical axis.
         value_label: What the colours stand for.
         limits: Values at the ends of the colours; the largest value by panel where None.
+        largest_text: What stands above each panel, with the largest value in place of `{}`;
+            nothing where it is empty.
         is_scattered: Whether cells stand alone, at any x and y on logarithmic axes, instead of
             side by side.
     """
@@ -41,6 +44,7 @@ class Grid:
     ylabel: str
     value_label: str
     limits: tuple[float, float] | None = (0.0, 1.0)
+    largest_text: str = ""
     is_scattered: bool = False
 
 
@@ -86,14 +90,18 @@ def draw_grid(
         caption=caption,
         left_inches=0.75,
         right_inches=0.62,
+        corner_inches=CORNER_INCHES if grid.largest_text else 0.0,
     )
     figure, axes = empty_figure(frame, rows=len(grid.rows))
     mesh = None
     for row, panels in zip(grid.rows, axes, strict=True):
         for column, axis in zip(grid.columns, panels, strict=True):
             here = (grid.table["row"] == row) & (grid.table["column"] == column)
+            known = grid.table[here].dropna(subset="value")
             draw = _draw_squares if grid.is_scattered else _draw_panel
-            drawn = draw(axis, grid.table[here], limits=grid.limits)
+            drawn = draw(axis, known, limits=grid.limits)
+            if grid.largest_text and len(known):
+                _write_above(axis, grid.largest_text.format(f"{known['value'].max():.3g}"))
             mesh = drawn or mesh
             if grid.is_scattered:
                 _set_logarithmic(axis, grid.table)
@@ -106,9 +114,8 @@ def draw_grid(
 
 
 def _draw_panel(
-    axis: Axes, cells: pd.DataFrame, *, limits: tuple[float, float] | None
+    axis: Axes, known: pd.DataFrame, *, limits: tuple[float, float] | None
 ) -> ScalarMappable | None:
-    known = cells.dropna(subset="value")
     if known.empty:
         say_empty(axis)
         return None
@@ -128,9 +135,8 @@ def _draw_panel(
 
 
 def _draw_squares(
-    axis: Axes, cells: pd.DataFrame, *, limits: tuple[float, float] | None
+    axis: Axes, known: pd.DataFrame, *, limits: tuple[float, float] | None
 ) -> ScalarMappable | None:
-    known = cells.dropna(subset="value")
     if known.empty:
         say_empty(axis)
         return None
@@ -147,6 +153,20 @@ def _draw_squares(
         linewidths=0,
     )
     return squares
+
+
+def _write_above(axis: Axes, text: str) -> None:
+    axis.annotate(
+        text,
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=style.CAPTION_SIZE,
+        color=style.NOTE_COLOUR,
+    )
 
 
 def _set_logarithmic(axis: Axes, table: pd.DataFrame) -> None:

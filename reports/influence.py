@@ -34,8 +34,8 @@ PANELS = (
     Effect(OCCLUSION, TRAINED, "aligned_effect", "occlusion, on the\nitem's own output (nats)"),
     Effect(OCCLUSION, TRAINED, "effect", "occlusion, mean of\nall outputs (nats)"),
     Effect(GRADIENT, TRAINED, "effect", "gradient of the margin", True),
-    Effect(CONTEXT, TRAINED, "effect", "|d context / d x|,\ntrained", True),
-    Effect(CONTEXT, INITIAL, "effect", "|d context / d x|,\nuntrained", True),
+    Effect(CONTEXT, TRAINED, "effect", "|d final state / d x|,\ntrained", True),
+    Effect(CONTEXT, INITIAL, "effect", "|d final state / d x|,\nuntrained", True),
 )
 
 
@@ -57,9 +57,10 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
         xlabel="source item",
         caption="From above: what the output that is a copy of the source item loses when that "
         "item is replaced by another symbol; what all lose on average; slope of their margins; "
-        "norm of the derivative of the final state, after and before training. Teacher-forced; "
-        f"line, mean of {counted(seeds, 'seed')}, of their logarithms where the "
-        f"axis is logarithmic; thin lines, each{'; band, 95 % t-interval' if seeds > 1 else ''}.",
+        "norm of the derivative of the final state, the one after the last source item, after and "
+        f"before training.{_without_state(here, models)} Teacher-forced; line, mean of "
+        f"{counted(seeds, 'seed')}, of their logarithms where the axis is logarithmic; thin lines, "
+        f"each{'; band, 95 % t-interval' if seeds > 1 else ''}.",
         left_inches=0.75,
     )
     figure, axes = empty_figure(frame, rows=len(PANELS))
@@ -73,6 +74,18 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
             write_plainly(row[0].yaxis)
         row[0].set_ylabel(panel.label)
     return figure
+
+
+def _without_state(here: pd.DataFrame, models: Mapping[str, LineStyle]) -> str:
+    """Name the models that are missing in the panels of the final state."""
+    known = set(here.loc[here["measure"] == CONTEXT, "model"])
+    labels = [look.label for model, look in models.items() if model not in known]
+    if not labels:
+        return ""
+    return (
+        " Not in the last two rows, since no final state passes from source to answer, or none is "
+        f"told: {', '.join(labels)}."
+    )
 
 
 def _draw_panel(

@@ -54,6 +54,7 @@ class Frame:
         notes: What stands between the panels and the caption.
         left_inches: Room for the labels of the first column.
         right_inches: Room beside the last column.
+        corner_inches: Room right above each panel, below the titles, for a line of its own.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Frame:
     notes: Notes | None = None
     left_inches: float = LEFT_INCHES
     right_inches: float = RIGHT_INCHES
+    corner_inches: float = 0.0
 
 
 def empty_figure(
@@ -87,7 +89,7 @@ def empty_figure(
     caption = textwrap.wrap(frame.caption, int(text_width / CAPTION_CHARACTER_INCHES))
     lines = [line for entries in frame.legends for line in _lines_that_fit(entries, text_width)]
     above_legend = 0.12 + TITLE_LINE_INCHES * len(title)
-    above = above_legend + LEGEND_LINE_INCHES * len(lines) + 0.3
+    above = above_legend + LEGEND_LINE_INCHES * len(lines) + 0.3 + frame.corner_inches
     below_notes = CAPTION_LINE_INCHES * len(caption) + 0.06
     below = XLABEL_INCHES + _notes_inches(frame.notes) + below_notes
     panels = rows * style.PANEL_HEIGHT_INCHES + (rows - 1) * ROW_GAP_INCHES
@@ -142,7 +144,7 @@ def empty_figure(
         color=style.NOTE_COLOUR,
     )
     for axis, name in zip(axes[0], frame.columns, strict=True):
-        axis.set_title(name, pad=5, fontweight="bold")
+        axis.set_title(name, pad=5 + 72 * frame.corner_inches, fontweight="bold")
     if frame.notes:
         _draw_notes(figure, frame.notes, axes=axes[0], top=(below - XLABEL_INCHES) / height)
     return figure, [list(row) for row in axes]

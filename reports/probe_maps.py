@@ -19,9 +19,19 @@ MAP_TITLES = {
 MAP_MEANINGS = {
     ATTENTION: "Mean weight, teacher-forced.",
     OCCLUSION: "Mean loss of log-probability of the true item (nats) when one source item is "
-    "another symbol; colours from the least to the largest of each panel.",
-    GRADIENT: "Mean norm of the gradient of the margin to the embedding; colours from 0 to the "
-    "largest of each panel.",
+    "another symbol; colours from 0, or the least if that is below, to the largest of each panel, "
+    "written above it. Teacher-forced: before each output a model that reads output items has read "
+    "the true ones. They contradict the other symbol once its own output is past, so outputs after "
+    "it may lose too.",
+    GRADIENT: "Mean norm of the gradient of the margin (nats: logit of the true item less the "
+    "largest of the others), per unit of the embedding; colours from 0 to the largest of each "
+    "panel, written above it. "
+    "Teacher-forced: the true items before each output stay as they are.",
+}
+LARGEST_TEXTS = {
+    ATTENTION: "largest {}",
+    OCCLUSION: "largest {} nats",
+    GRADIENT: "largest {} nats per unit",
 }
 
 
@@ -62,8 +72,10 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
         ylabel="output item",
         value_label="weight",
         limits=(0.0, 1.0) if measure == ATTENTION else None,
+        largest_text=LARGEST_TEXTS[measure],
     )
     truth = here[(here["measure"] == TRUTH) & (here["value"] > 0.5)]
+    moving = sorted(set(here.loc[here["measure"] == TRUTH, "task"]) - set(truth["task"]))
 
     def draw_true_path(axis: Axes, task: str, model: str) -> None:
         path = truth[(truth["task"] == task) & (truth["model"] == model)]
@@ -81,10 +93,26 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
         grid,
         title=f"{MAP_TITLES[measure]}, length {length}",
         xlabel="source item",
-        caption=f"{MAP_MEANINGS[measure]} Rings: where the output item comes from, for tasks in "
-        f"which that does not depend on the symbols. Seed {drawn['seed'].min()}.",
+        caption=_map_caption(drawn, measure=measure, length=length, moving=moving),
         decorate=draw_true_path,
     )
+
+
+def _map_caption(drawn: pd.DataFrame, *, measure: str, length: int, moving: Sequence[str]) -> str:
+    outputs, sources = (drawn[name].nunique() for name in ("output_item", "source_item"))
+    parts = [MAP_MEANINGS[measure]]
+    if sources < length:
+        parts.append(
+            f"Drawn: {outputs} output items by {sources} of the {length} source items, about one "
+            f"in {round(length / sources)}; those between are left out."
+        )
+    parts.append(
+        "Rings: where the output item comes from, for tasks in which that does not depend on the "
+        "symbols."
+    )
+    if moving:
+        parts.append(f"{', '.join(moving)}: mean over sequences, whose true positions differ.")
+    return " ".join([*parts, f"Seed {drawn['seed'].min()}."])
 
 
 def map_lengths(maps: pd.DataFrame) -> Sequence[int]:

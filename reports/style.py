@@ -71,6 +71,7 @@ BASELINE_STYLES: dict[str, LineStyle] = {
     "causal_ceiling_accuracy": LineStyle(
         "ceiling of the RNN that answers at once", "#5F5F5F", DASHED, width=1.0
     ),
+    "unrelated_edits": LineStyle("targets of two sources", "#5F5F5F", DOTTED, width=1.2),
 }
 
 

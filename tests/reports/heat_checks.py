@@ -52,6 +52,11 @@ def rings_of(axis: Axes) -> dict[str, set[tuple[float, float]]]:
     }
 
 
+def largest_of(axis: Axes) -> list[str]:
+    """Return what stands above a panel about its largest value."""
+    return [text.get_text() for text in axis.texts if text.get_text().startswith("largest")]
+
+
 def colours_of(axis: Axes) -> tuple[float, float]:
     """Return the values at the ends of the colours."""
     (shown,) = [artist for artist in axis.collections if artist.get_array() is not None]

@@ -25,7 +25,7 @@ from results.probe_schema import (
     ProbeRow,
 )
 from results.probes import ProbeRecord, ProbeStore, stage_columns
-from results.schema import AccuracyRow
+from results.schema import AccuracyRow, SampleRow
 
 Tables = dict[str, list[ProbeRow]]
 VERSION = 1
@@ -163,9 +163,11 @@ def table_of(name: str, rows: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame(columns=[item.name for item in columns_of(PROBE_TABLES[name])])
 
 
-def write_probed_folder(folder: Path, rows: Sequence[AccuracyRow]) -> Path:
+def write_probed_folder(
+    folder: Path, rows: Sequence[AccuracyRow], *, samples: Iterable[SampleRow] = ()
+) -> Path:
     """Write a results folder whose finished rows have been probed."""
-    write_folder(folder, rows)
+    write_folder(folder, rows, samples=samples)
     store = ProbeStore(folder, version=VERSION)
     finished = [row for row in rows if row.status == "ok" and row.length == row.train_length]
     for row in finished:

@@ -14,7 +14,7 @@ from matplotlib.text import Annotation
 from synthetic import accuracy_row, failed, frame_of
 from test_report_layout import check_legible
 
-from reports import style
+from reports import capacity_sizes, style
 from reports.capacity import Capacity, capacity_of, counting_bound_bits, has_sizes
 from reports.capacity_caption import collapse_lines
 from reports.capacity_figure import capacity_figure
@@ -118,6 +118,46 @@ def arrows_of(figure: Figure) -> list[tuple[float, float]]:
     """Return where the arrows of the last panel start."""
     found = [text for text in figure.axes[-1].texts if isinstance(text, Annotation)]
     return [text.xy for text in found]
+
+
+def long_of_one_state() -> list[AccuracyRow]:
+    """Return rows of which two alphabets of one state stay above one half to the same length."""
+    rows = [row for row in rows_of(sizes=SIZES[:2]) if row.length <= 20]
+    return [*rows, *rows_of(sizes=SIZES[2:])]
+
+
+def check_bounds_apart(figure: Figure) -> None:
+    """Raise AssertionError unless every bound, which keeps its value, has a place of its own."""
+    figure.canvas.draw()
+    found = [line for line in figure.axes[-1].lines if str(line.get_gid()).startswith("least/")]
+    places = [line.get_transform().transform(line.get_xydata())[0] for line in found]
+    assert {line.get_gid() for line in found} == {"least/32/4", "least/32/16"}
+    for line in found:
+        np.testing.assert_allclose(line.get_xydata(), [[32, 20]])
+    width = 4.0 / 72 * figure.dpi
+    assert abs(places[0][0] - places[1][0]) > width
+    assert places[0][1] == places[1][1]
+
+
+def test_bounds_of_one_state_stand_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    capacity = capacity_of(frame_of(long_of_one_state()))
+    figure = drawn(capacity)
+    check_bounds_apart(figure)
+    assert "those of one state stand side by side." in texts_of(figure)
+    arrows = [text for text in figure.axes[-1].texts if isinstance(text, Annotation)]
+    assert len({text.xycoords.transform((32.0, 20.0))[0] for text in arrows}) == 2
+    monkeypatch.setattr(capacity_sizes, "STEP_POINTS", 0.0)
+    with pytest.raises(AssertionError):
+        check_bounds_apart(drawn(capacity))
+
+
+def test_a_bound_alone_and_a_known_length_stay_at_their_state() -> None:
+    rows = [row for row in rows_of(sizes=SIZES[:1]) if row.length <= 20]
+    axis = drawn(capacity_of(frame_of([*rows, *rows_of(sizes=SIZES[1:])]))).axes[-1]
+    for line in axis.lines:
+        if str(line.get_gid()).startswith(("least/", "length/")):
+            place = line.get_transform().transform(line.get_xydata())
+            np.testing.assert_allclose(place, axis.transData.transform(line.get_xydata()))
 
 
 def test_a_seed_that_stays_above_one_half_makes_the_mean_a_bound() -> None:
@@ -247,6 +287,50 @@ def test_the_figure_shows_the_bits_and_the_half_lengths() -> None:
         "numbers in the state",
         "hidden units",
     ]
+
+
+def check_lengths(figure: Figure, capacity: Capacity) -> None:
+    """Raise AssertionError unless each length has a mark: the longest one a marker, others dots."""
+    lines = lines_of(figure)
+    for score, x, y in (
+        ("mean", "target_bits", "mean"),
+        ("bits_per_number", "target_per_number", "bits_per_number"),
+    ):
+        for (hidden, symbols), rows in capacity.bits.groupby(["hidden", "symbols"]):
+            is_last = rows["length"] == rows["length"].max()
+            is_whole = rows["n"] == capacity.seeds
+            for kind, some in (
+                ("points", rows[is_last & is_whole]),
+                ("lengths", rows[~is_last & is_whole]),
+                ("hollow", rows[~is_whole]),
+            ):
+                shown = lines[f"{kind}/{score}/{hidden}/{symbols}"]
+                np.testing.assert_array_equal(shown, [some[x], some[y]])
+
+
+def test_every_length_has_a_mark_and_the_longest_a_marker() -> None:
+    rows = rows_of()
+    rows[0] = failed(rows[0])
+    capacity = capacity_of(frame_of(rows))
+    figure = drawn(capacity)
+    check_lengths(figure, capacity)
+    for twin in (without_a_length(capacity), replace(capacity, seeds=1)):
+        with pytest.raises(AssertionError):
+            check_lengths(drawn(twin), capacity)
+    assert "Dots: the lengths, with a marker at the longest." in texts_of(figure)
+
+
+def test_all_the_information_of_every_alphabet_is_inside_and_explained() -> None:
+    """The largest, 80 items of 4 bits, is above all that is carried."""
+    figure = drawn(full())
+    lines = lines_of(figure)
+    low, high = figure.axes[2].get_ylim()
+    for symbols in (4, 16):
+        (height,) = set(lines[f"target {symbols}"][1])
+        assert height == 80 * math.log2(symbols)
+        assert low < height < high
+    sentence = "Grey lines across the third panel: all the information in the target"
+    assert sentence in texts_of(figure)
 
 
 def without_a_size(capacity: Capacity) -> Capacity:

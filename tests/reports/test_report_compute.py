@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from figure_checks import bands_of, lines_of, texts_of
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from synthetic import accuracy_row, accuracy_rows, failed, frame_of
+from test_report_layout import check_legible
 
+from reports import compute as compute_module
 from reports import operations, style
 from reports.compute import compute_caption, compute_figure, written_lengths
 from reports.operations import Compute, compute_of, training_operations
@@ -170,6 +173,64 @@ def test_the_figure_shows_its_curves_and_nothing_else(rows: list[AccuracyRow]) -
     assert compute_caption(compute) in texts_of(figure)
     for axis in figure.axes:
         assert [text.get_text() for text in axis.texts] == ["10", "20", "50"]
+
+
+def check_lengths(figure: Figure, compute: Compute) -> None:
+    """Raise AssertionError unless lengths stand above all curves, led to points of one model."""
+    for axis, (_, means) in zip(figure.axes, compute.means.groupby("task"), strict=True):
+        best = means.groupby("model")["mean"].mean().idxmax()
+        rows = means[means["model"] == best].set_index("length")
+        low, high = axis.get_ylim()
+        for text in axis.texts:
+            assert isinstance(text, Annotation)
+            row = rows.loc[int(text.get_text())]
+            assert text.xy == (row["operations"], row["mean"])
+            assert low + text.xyann[1] * (high - low) > 1.05
+    check_legible(figure)
+
+
+def crowded() -> Compute:
+    """Return curves whose lengths all took about the same operations."""
+    compute = compute_of(frame_of(rows_of()))
+    seeds, means = (
+        table.assign(operations=1e9 * (1 + table["length"] / 1e4))
+        for table in (compute.seeds, compute.means)
+    )
+    return dataclasses.replace(compute, seeds=seeds, means=means)
+
+
+def test_lengths_stand_apart_and_above_all_curves() -> None:
+    for compute in (compute_of(frame_of(rows_of())), crowded()):
+        check_lengths(drawn(compute), compute)
+
+
+def test_lengths_right_above_their_points_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute_module, "places_apart", lambda wanted, widths, **options: wanted)
+    with pytest.raises(AssertionError, match="'20', '10'"):
+        check_lengths(drawn(crowded()), crowded())
+    monkeypatch.undo()
+    monkeypatch.setattr(compute_module, "ROW_OF_LENGTHS", 0.9)
+    with pytest.raises(AssertionError):
+        check_lengths(drawn(crowded()), crowded())
+
+
+def test_only_prefixes_that_stand_at_a_tick_are_explained() -> None:
+    figure = drawn(crowded())
+    ticks = "".join(tick.get_text() for tick in figure.axes[0].get_xticklabels())
+    (label,) = [text.get_text() for text in figure.texts if text.get_gid() == "xlabel"]
+    assert [sign for sign in "kMGTPE" if sign in ticks] == [
+        sign for sign in "kMGTPE" if f"{sign} = 10" in label
+    ]
+    assert "G = 10⁹" in label
+    assert "P" not in label
+
+
+def test_the_caption_says_what_grey_lines_do() -> None:
+    joins, leads = "Grey lines join the models", "Grey lines lead to the point of the length"
+    several = compute_caption(compute_of(frame_of(rows_of())))
+    alone = compute_caption(compute_of(frame_of(rows_of(models=("seq2seq",)))))
+    assert (joins in several, leads in several) == (True, False)
+    assert (joins in alone, leads in alone) == (False, True)
 
 
 def without_a_seed(compute: Compute) -> Compute:

@@ -12,6 +12,7 @@ from synthetic import (
     accuracy_row,
     accuracy_rows,
     failed,
+    sample_rows,
     throughput_row,
     throughput_rows,
     write_folder,
@@ -270,11 +271,22 @@ def test_what_was_probed_is_drawn(tmp_path: Path) -> None:
     assert not plain & probed
     names = drawn(write_probed_folder(tmp_path / "probed", rows), tmp_path / "figures")
     assert probed <= names
+    reference = 'id="baseline/edit_share/copy/unrelated_edits"'
+    assert reference not in (tmp_path / "figures" / "errors.svg").read_text()
     assert {name.split("_")[1] for name in names if name.startswith("map_")} == {
         "attention",
         "occlusion",
         "gradient",
     }
+
+
+@QUICK
+def test_samples_give_the_edits_of_unrelated_answers(tmp_path: Path) -> None:
+    rows = accuracy_rows(tasks=("copy",), models=("seq2seq",), seeds=(0, 1), lengths=(10, 20))
+    folder = write_probed_folder(tmp_path / "probed", rows, samples=sample_rows(rows))
+    assert "errors" in drawn(folder, tmp_path / "figures")
+    reference = 'id="baseline/edit_share/copy/unrelated_edits"'
+    assert reference in (tmp_path / "figures" / "errors.svg").read_text()
 
 
 @QUICK

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import texts_of
-from heat_checks import cells_of, colours_of, squares_of
+from heat_checks import cells_of, colours_of, largest_of, squares_of
 from matplotlib.figure import Figure
 from test_report_layout import check_legible
 
-from reports import style
+from reports import heat, style
 from reports.heat import Grid, draw_grid
 
 X, Y = (1, 2, 3, 5, 9), (10, 20, 40)
@@ -126,6 +126,41 @@ def test_panels_with_scales_of_their_own_have_no_bar() -> None:
     low, high = colours_of(drawn(grid_of(cells, limits=None)).axes[1])
     here = cells[(cells["row"] == "copy") & (cells["column"] == "b")]["value"]
     assert (low, high) == (here.min(), here.max())
+
+
+def check_largest(figure: Figure, cells: pd.DataFrame) -> None:
+    """Raise AssertionError unless the largest value of each panel stands above it, in its unit."""
+    for number, (row, column) in enumerate((row, column) for row in ROWS for column in COLUMNS):
+        here = cells[(cells["row"] == row) & (cells["column"] == column)]["value"].dropna()
+        expected = [f"largest {max(here):.3g} nats"] if len(here) else []
+        assert largest_of(figure.axes[number]) == expected, (row, column)
+
+
+@pytest.mark.parametrize("is_scattered", [False, True])
+@pytest.mark.parametrize("limits", [None, (0.0, 1.0)])
+def test_the_largest_value_stands_above_each_panel(
+    limits: tuple[float, float] | None, is_scattered: bool
+) -> None:
+    changes = {"limits": limits, "is_scattered": is_scattered}
+    figure = drawn(grid_of(table(), largest_text="largest {} nats", **changes))
+    check_largest(figure, table())
+    check_legible(figure)
+    assert not any(largest_of(axis) for axis in drawn(grid_of(table(), **changes)).axes)
+
+
+@pytest.mark.parametrize("twin", [with_other_panels, halved])
+def test_another_largest_value_is_rejected(twin: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    figure = drawn(grid_of(twin(table()), largest_text="largest {} nats"))
+    with pytest.raises(AssertionError):
+        check_largest(figure, table())
+
+
+def test_a_largest_value_without_room_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heat, "CORNER_INCHES", 0.0)
+    label = "Seq2Seq + additive attention"
+    grid = grid_of(table(), column_labels=(label, label), largest_text="largest {} nats")
+    with pytest.raises(AssertionError, match="largest"):
+        check_legible(drawn(grid))
 
 
 def test_a_table_without_values_is_drawn() -> None:

@@ -95,7 +95,8 @@ def check_legible(figure: Figure) -> None:
             *(text for legend in figure.legends for text in legend.get_texts()),
         ]
         boxes = [
-            (text.get_text(), text.get_window_extent(renderer))
+            # Of the text alone: the line that leads an annotation to its point may pass others.
+            (text.get_text(), Text.get_window_extent(text, renderer))
             for text in texts
             if text.get_text() and text.get_visible()
         ]

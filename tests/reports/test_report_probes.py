@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import bands_of, check_shows, lines_of, texts_of
-from heat_checks import cells_of, colours_of, rings_of
+from heat_checks import cells_of, colours_of, largest_of, rings_of
 from matplotlib.figure import Figure
 from synthetic import failed, frame_of
 from synthetic_probes import LENGTHS, probes_of, rows_to_probe, table_of, true_source
@@ -138,6 +138,29 @@ def test_curves_of_one_seed_have_no_band(name: str, turn: Any, draw: Any, panels
     assert "n = 1 seed, so no interval." in texts_of(figure)
 
 
+def test_panels_that_show_one_curve_are_named() -> None:
+    """The offset that fits best is 0 in all rows, in those of one model, or in neither's all."""
+    alignment = table(ALIGNMENT)
+    sentence = "is 0 everywhere, so the first and the third row coincide."
+    assert f"Here that {sentence}" in alignment_text(alignment)
+    dot = alignment["model"] == "seq2seq+dot"
+    alignment.loc[dot & (alignment["seed"] == 1), "best_offset_items"] = -1.0
+    assert f"Here that of Seq2Seq + additive attention {sentence}" in alignment_text(alignment)
+    alignment.loc[~dot & (alignment["length"] == LAST), "best_offset_items"] = 1.0
+    assert "coincide" not in alignment_text(alignment)
+
+
+def alignment_text(alignment: pd.DataFrame) -> str:
+    return texts_of(drawn(alignment_figure, alignment_curves(alignment)))
+
+
+def test_edits_are_named_as_what_they_are() -> None:
+    figure = drawn(errors_figure, error_curves(table(ERRORS)))
+    assert figure.axes[2].get_ylabel() == "edits per\nwrong item"
+    text = texts_of(figure)
+    assert "edit distance of answer and target, by the number of items that differ" in text
+
+
 def check_positions(figure: Figure, rows: Sequence[AccuracyRow]) -> None:
     """Raise AssertionError unless the panels hold the means over seeds of these rows."""
     by_panel: dict[tuple[str, str], dict[tuple[float, float], list[float]]] = {}
@@ -212,6 +235,13 @@ def map_panels(figure: Figure, measure: str) -> list[tuple[Any, str, str]]:
     return [(axis, task, model) for axis, (task, model) in zip(figure.axes, places, strict=False)]
 
 
+LARGEST = {
+    ATTENTION: "largest {}",
+    OCCLUSION: "largest {} nats",
+    GRADIENT: "largest {} nats per unit",
+}
+
+
 def check_map(figure: Figure, measure: str, *, length: int = LAST) -> None:
     """Raise AssertionError unless every cell and the true path are where the rows say."""
     wanted = [row for row in full() if (row.length, row.seed) == (length, 0)]
@@ -224,6 +254,7 @@ def check_map(figure: Figure, measure: str, *, length: int = LAST) -> None:
             if each.measure == measure  # type: ignore[attr-defined]
         }
         assert cells_of(axis, expected) == pytest.approx(expected), (task, model)
+        assert largest_of(axis) == [LARGEST[measure].format(f"{max(expected.values()):.3g}")]
         path = {
             (float(true_source(row, output)), float(output)) for output in range(1, length + 1, 2)
         }
@@ -288,6 +319,34 @@ def test_a_task_without_a_fixed_path_has_no_ring() -> None:
     figure = drawn(map_figure, maps, measure=GRADIENT, length=LAST)
     for axis, task, model in map_panels(figure, GRADIENT):
         assert rings_of(axis) == {f"truth/{task}/{model}": set()}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_means_over_different_paths_are_named(measure: str) -> None:
+    maps = table(MAPS)
+    spread = maps.copy()
+    is_moving = (spread["measure"] == TRUTH) & (spread["task"] == "reverse")
+    spread.loc[is_moving, "value"] = 1 / LAST
+    sentence = "mean over sequences, whose true positions differ."
+    text = texts_of(drawn(map_figure, spread, measure=measure, length=LAST))
+    assert f" reverse: {sentence}" in text
+    for other in (maps, without_the_path(maps)):
+        assert sentence not in texts_of(drawn(map_figure, other, measure=measure, length=LAST))
+
+
+def test_a_map_of_some_positions_says_how_many() -> None:
+    maps = table(MAPS)
+    some = maps[maps["source_item"] % 4 == 1]
+    text = texts_of(drawn(map_figure, some, measure=OCCLUSION, length=LAST))
+    assert "Drawn: 4 output items by 2 of the 8 source items, about one in 4;" in text
+    assert "Drawn" not in texts_of(drawn(map_figure, maps, measure=OCCLUSION, length=LAST))
+
+
+def test_a_map_of_occlusion_says_what_the_model_has_read() -> None:
+    text = texts_of(drawn(map_figure, table(MAPS), measure=OCCLUSION, length=LAST))
+    assert "before each output a model that reads output items has read the true ones." in text
+    assert "They contradict the other symbol once its own output is past" in text
+    assert "colours from 0, or the least if that is below, to the largest of each panel" in text
 
 
 def test_scales_of_maps_are_what_their_captions_say() -> None:
@@ -370,6 +429,18 @@ def test_influence_shows_every_seed_and_the_mean_of_the_scale() -> None:
 
 def at_another_length(influence: pd.DataFrame) -> pd.DataFrame:
     return influence.assign(length=influence["length"].replace({LAST: 6, 6: LAST}))
+
+
+def test_a_model_without_a_final_state_is_named_where_it_is_shown() -> None:
+    influence = table(INFLUENCE)
+    sentence = "none is told: Seq2Seq."
+    is_gone = (influence["model"] == "seq2seq") & (influence["measure"] == CONTEXT)
+    assert sentence in texts_of(drawn(influence_figure, influence[~is_gone], length=LAST))
+    for whole in (influence, influence[influence["model"] != "seq2seq"]):
+        text = texts_of(drawn(influence_figure, whole, length=LAST))
+        assert "Not in the last two rows" not in text
+        assert "context" not in text
+        assert "|d final state / d x|, untrained" in text
 
 
 def with_doubled_effects(influence: pd.DataFrame) -> pd.DataFrame:
