@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import fmean
+
+from scipy.optimize import isotonic_regression
 
 
 def places_apart(
@@ -18,23 +19,13 @@ def places_apart(
         widths: Of the texts.
         gap: Room between two texts.
         end: Texts stay between 0 and here, as far as they fit.
-
-    Source: Barlow and Brunk 1972, Journal of the American Statistical Association 67(337), the
-    max-min formula of isotonic regression.
     """
-    count = len(wanted)
+    if not wanted:
+        return []
     taken = [0.0]
     for left, right in pairwise(widths):
         taken.append(taken[-1] + (left + right) / 2 + gap)
     free = [centre - room for centre, room in zip(wanted, taken, strict=False)]
-    rising = [
-        max(
-            min(fmean(free[first : last + 1]) for last in range(place, count))
-            for first in range(place + 1)
-        )
-        for place in range(count)
-    ]
-    if not count:
-        return []
+    rising = isotonic_regression(free).x.tolist()
     low, high = widths[0] / 2, end - widths[-1] / 2 - taken[-1]
     return [max(low, min(high, each)) + room for each, room in zip(rising, taken, strict=True)]
