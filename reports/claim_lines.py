@@ -1,12 +1,13 @@
 """What the five claims come to on the rows of a results folder: one line per measure and task."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from reports.command import NothingToReport, rows_of_configurations
+from reports.command import NothingToReport, rows_of_configurations, shown
 from reports.curves import own_length_rows, require_one_configuration
 from results.claim_effects import BOTH, Evidence
 from results.claims import MEASURES, Measure
@@ -27,7 +28,7 @@ class Line:
         measure: What is measured.
         rows: Which rows of which CSV it is computed from.
         threshold: Where the claim begins to hold, with the direction.
-        command: What measures it.
+        command: What measures it, or would.
         task: Task, or the tasks pooled; empty where nothing is measured.
         finding: What the seeds say; None where nothing is measured.
         seeds: The effect of each seed, NaN where it cannot be told.
@@ -64,9 +65,15 @@ def verdicts_by_task(lines: Sequence[Line]) -> dict[str, str]:
     return {task: verdict_of([line for line in lines if task in line.tasks]) for task in tasks}
 
 
-def all_lines(evidence: Evidence) -> list[Line]:
-    """Return what all measures say, claim by claim."""
-    return [line for measure in MEASURES for line in lines_of(measure, evidence)]
+def all_lines(folder: Path, *, config_ids: Sequence[str] = ()) -> list[Line]:
+    """Return what all measures say on a folder, claim by claim.
+
+    Raises:
+        ResultsError, NothingToReport: As of `evidence_of`.
+    """
+    evidence = evidence_of(folder, config_ids=config_ids)
+    place = shlex.quote(shown(folder))
+    return [line for measure in MEASURES for line in lines_of(measure, evidence, folder=place)]
 
 
 def evidence_of(folder: Path, *, config_ids: Sequence[str]) -> Evidence:
@@ -99,11 +106,16 @@ def _of(encoders: "pd.Series[str]", rows: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(encoder=kept["config_id"].map(encoders))
 
 
-def lines_of(measure: Measure, evidence: Evidence) -> list[Line]:
-    """Return what a measure says, task by task; a line that says so where nothing is measured."""
+def lines_of(measure: Measure, evidence: Evidence, *, folder: str) -> list[Line]:
+    """Return what a measure says, task by task; a line that says so where nothing is measured.
+
+    Args:
+        folder: Where the evidence was read, for a command line.
+    """
     table = measure.effects(evidence)
     bound = f"{'>=' if measure.is_at_least else '<='} {measure.threshold:g}"
-    line = Line(measure.claim, measure.name, measure.rows, bound, command=measure.command)
+    command = measure.command(evidence, folder)
+    line = Line(measure.claim, measure.name, measure.rows, bound, command)
     return [
         replace(
             line,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from reports.claim_lines import Line, all_lines, evidence_of, verdict_of, verdicts_by_task
+from reports.claim_lines import Line, all_lines, verdict_of, verdicts_by_task
 from reports.command import (
     Parser,
     add_config_option,
@@ -50,7 +50,7 @@ def show(results: Path | None, *, config_ids: Sequence[str], form: str) -> int:
         NothingToReport: There is no row.
     """
     folder = results_folder(results)
-    lines = all_lines(evidence_of(folder, config_ids=config_ids))
+    lines = all_lines(folder, config_ids=config_ids)
     by_claim = {claim: [line for line in lines if line.claim == claim] for claim in CLAIMS}
     if form == JSON:
         print(json.dumps([_as_json(*item) for item in by_claim.items()], indent=2))
@@ -98,7 +98,7 @@ def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
         if is_traced:
             parts.append(f"    from {of_measure[0].rows}")
         for line in of_measure:
-            parts.append(f"    {line.task:<16} {told(line):<48} {line.verdict}")
+            parts.append(f"    {line.task:<16} {told(line):<48}  {line.verdict}")
             if is_traced and line.seeds:
                 parts.append(f"      {_told_by_seed(line)}")
     return "\n".join(parts)
@@ -116,12 +116,13 @@ def _as_markdown(claim: str, lines: Sequence[Line]) -> str:
 
 
 def _verdicts(lines: Sequence[Line]) -> str:
-    """Return the verdict on the whole, and on each task where there are several."""
+    """Return the verdict on the whole; on each task of several; how much was not measured."""
     by_task = verdicts_by_task(lines)
-    if len(by_task) < 2:
-        return verdict_of(lines)
-    each = ", ".join(f"{task} {verdict}" for task, verdict in by_task.items())
-    return f"{verdict_of(lines)} ({each})"
+    notes = [f"{task} {verdict}" for task, verdict in by_task.items()] if len(by_task) > 1 else []
+    unmeasured = sum(line.finding is None for line in lines)
+    if 0 < unmeasured < len(lines):
+        notes.append(f"{unmeasured} of {len(lines)} lines not measured")
+    return f"{verdict_of(lines)} ({', '.join(notes)})" if notes else verdict_of(lines)
 
 
 def told(line: Line) -> str:

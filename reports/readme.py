@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports import style
 from reports.captions import counted
-from reports.claim_lines import all_lines, evidence_of
+from reports.claim_lines import all_lines
 from reports.claim_table import claim_table
 from reports.command import Parser, leave_with, shown
 from reports.curves import own_length_rows, protocols_of, require_one_configuration
@@ -124,8 +124,7 @@ def verdicts(results: Path) -> str:
     by_claim = {}
     for claim in CLAIMS:
         folder = results if claim in JUDGED_BY_REFERENCE else results / CLAIMS_FOLDER
-        evidence = evidence_of(folder, config_ids=())
-        by_claim[claim] = [line for line in all_lines(evidence) if line.claim == claim]
+        by_claim[claim] = [line for line in all_lines(folder) if line.claim == claim]
     return claim_table(by_claim)
 
 

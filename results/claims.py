@@ -6,10 +6,14 @@ The thresholds were written before the runs that they judge.
 from dataclasses import dataclass
 
 from results.claim_effects import (
+    ALIGNED,
     ATTENTION,
     LEAST_GAP,
+    PLAIN,
     SOLVED_ACCURACY,
+    UNIFORM,
     Effects,
+    Evidence,
     above_ceiling,
     accuracy_gap,
     alignment_at_longest,
@@ -19,6 +23,7 @@ from results.claim_effects import (
     recency,
     uniform_share,
 )
+from results.schema import OK
 
 SCORES = {
     "carried_share": "bits carried, of all bits",
@@ -33,7 +38,7 @@ COLUMNS = {
     " / (1 - constant_accuracy)",
 }
 OWN_LENGTH = "accuracy.csv, encoder bi, length = train_length"
-TRAIN_COMMAND = "python -m bench.run --preset claims"
+TRAIN_COMMAND = "python -m bench.run --preset claims --out results/claims"
 PROBE_COMMAND = "python -m bench.probe"
 LEAST_LENGTH_RATIO = 2.0
 
@@ -49,7 +54,10 @@ class Measure:
         threshold: Where the claim begins to hold.
         is_at_least: Whether it holds from there upwards, or downwards.
         effects: From the evidence to a table task, seed, effect; NaN where it cannot be told.
-        command: What would measure it.
+        models: Models that it takes.
+        encoder: Their encoder.
+        tasks: Tasks that it takes; empty where one is enough.
+        is_probed: Whether it is a matter of probes, and not of training alone.
     """
 
     claim: str
@@ -58,7 +66,26 @@ class Measure:
     threshold: float
     is_at_least: bool
     effects: Effects
-    command: str = TRAIN_COMMAND
+    models: tuple[str, ...]
+    encoder: str = "bi"
+    tasks: tuple[str, ...] = ()
+    is_probed: bool = False
+
+    def command(self, evidence: Evidence, folder: str) -> str:
+        """Return the command that would measure it.
+
+        Args:
+            evidence: What there is.
+            folder: Where that was read, for a command line.
+        """
+        rows = evidence.accuracy
+        rows = rows[(rows["status"] == OK) & (rows["encoder"] == self.encoder)]
+        rows = rows[rows["model"].isin(self.models)]
+        is_trained = {*self.models} <= {*rows["model"]} and {*self.tasks} <= {*rows["task"]}
+        if not self.is_probed or not is_trained:
+            return TRAIN_COMMAND
+        # Influence is measured at the lengths asked for only, and judged at the longest.
+        return f"{PROBE_COMMAND} --results {folder} --lengths {rows['length'].max()}"
 
 
 CLAIMS: dict[str, str] = {
@@ -81,6 +108,7 @@ MEASURES: tuple[Measure, ...] = (
             threshold=LEAST_LENGTH_RATIO,
             is_at_least=True,
             effects=length_ratio(score, model, decisive=LEAST_LENGTH_RATIO),
+            models=(PLAIN, model),
         )
         for score, words in SCORES.items()
         for model in ATTENTION
@@ -93,7 +121,8 @@ MEASURES: tuple[Measure, ...] = (
         threshold=0.0,
         is_at_least=False,
         effects=early_effects,
-        command=PROBE_COMMAND,
+        models=(ALIGNED,),
+        is_probed=True,
     ),
     Measure(
         claim="C2",
@@ -103,6 +132,7 @@ MEASURES: tuple[Measure, ...] = (
         threshold=3.0,
         is_at_least=False,
         effects=above_ceiling,
+        models=(ALIGNED,),
     ),
     Measure(
         claim="C2",
@@ -112,6 +142,7 @@ MEASURES: tuple[Measure, ...] = (
         threshold=0.1,
         is_at_least=True,
         effects=accuracy_gap(where="solved"),
+        models=(PLAIN, ALIGNED),
     ),
     Measure(
         claim="C2",
@@ -121,6 +152,7 @@ MEASURES: tuple[Measure, ...] = (
         threshold=0.1,
         is_at_least=True,
         effects=accuracy_gap(where="longest"),
+        models=(PLAIN, ALIGNED),
     ),
     *(
         measure
@@ -137,7 +169,10 @@ MEASURES: tuple[Measure, ...] = (
                 threshold=0.5,
                 is_at_least=True,
                 effects=recency(encoder),
-                command=PROBE_COMMAND,
+                models=(PLAIN,),
+                encoder=encoder,
+                tasks=("copy", "reverse"),
+                is_probed=True,
             ),
             Measure(
                 claim="C3",
@@ -149,7 +184,9 @@ MEASURES: tuple[Measure, ...] = (
                 threshold=2.0,
                 is_at_least=True,
                 effects=context_ratio(encoder),
-                command=PROBE_COMMAND,
+                models=(PLAIN,),
+                encoder=encoder,
+                is_probed=True,
             ),
         )
     ),
@@ -161,7 +198,8 @@ MEASURES: tuple[Measure, ...] = (
             threshold=0.9,
             is_at_least=True,
             effects=alignment_at_longest(column, model),
-            command=PROBE_COMMAND,
+            models=(model,),
+            is_probed=True,
         )
         for column, words in (
             ("aligned_fraction", "largest weight at the true position"),
@@ -180,6 +218,7 @@ MEASURES: tuple[Measure, ...] = (
             threshold=0.1,
             is_at_least=False,
             effects=uniform_share(score),
+            models=(PLAIN, UNIFORM, ATTENTION[0]),
         )
         for score, words in SCORES.items()
     ),

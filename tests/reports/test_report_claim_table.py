@@ -11,7 +11,7 @@ from claim_rows import FAILS, HOLDS, SEEDS, rows_in
 
 from reports import claim_table as module
 from reports import readme
-from reports.claim_lines import all_lines, evidence_of
+from reports.claim_lines import all_lines
 from reports.claim_table import claim_table
 from reports.claims import told
 from results.claims import CLAIMS, MEASURES
@@ -50,7 +50,7 @@ def table_of(text: str) -> list[list[str]]:
 
 def check_table(folder: Path, *, word: str, verdict: str) -> None:
     """Raise AssertionError unless the table has every line of the report, under its tasks."""
-    lines = all_lines(evidence_of(folder, config_ids=()))
+    lines = all_lines(folder)
     table = table_of(
         claim_table({name: [line for line in lines if line.claim == name] for name in CLAIMS})
     )

@@ -6,6 +6,9 @@ import json
 import math
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +27,6 @@ from claim_rows import (
 )
 from result_rows import failed
 
-from bench.presets import PRESETS
 from reports import claim_lines
 from reports import claims as module
 from reports.claim_lines import Line
@@ -195,7 +197,7 @@ def read_text(text: str) -> list[tuple[str, ...]]:
             measure, threshold = named[1], named[2]
         elif line.strip():
             parts = re.split(r"\s{2,}", line[20:].strip())
-            told, found = parts if len(parts) == 2 else line[20:].strip().rsplit(maxsplit=1)
+            told, found = parts
             rows.append((claim, verdict, measure, threshold, line[4:20].strip(), told, found))
     return rows
 
@@ -218,8 +220,13 @@ def shown_in(claims: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def verdicts(claim: dict[str, Any]) -> str:
-    tasks = ", ".join(f"{task} {verdict}" for task, verdict in claim["tasks"].items())
-    return f"{claim['verdict']} ({tasks})" if len(claim["tasks"]) > 1 else claim["verdict"]
+    notes = [f"{task} {verdict}" for task, verdict in claim["tasks"].items()]
+    notes = notes if len(notes) > 1 else []
+    lines = [each["verdict"] for each in claim["measures"]]
+    unmeasured = lines.count(NOT_MEASURED)
+    if 0 < unmeasured < len(lines):
+        notes.append(f"{unmeasured} of {len(lines)} lines not measured")
+    return f"{claim['verdict']} ({', '.join(notes)})" if notes else claim["verdict"]
 
 
 def told(each: dict[str, Any]) -> str:
@@ -274,6 +281,7 @@ def test_a_form_that_leaves_something_out_is_rejected(
 
 def check_not_measured(folder: Path) -> None:
     claims = parsed(folder)
+    command = f"{PROBE_COMMAND} --results {folder} --lengths {max(LENGTHS)}"
     assert {name: claim["verdict"] for name, claim in claims.items()} == {
         "C1": SUPPORTED,
         "C2": SUPPORTED,
@@ -283,11 +291,11 @@ def check_not_measured(folder: Path) -> None:
     }
     for name in ("C3", "C4"):
         for each in claims[name]["measures"]:
-            assert (each["verdict"], each["command"]) == (NOT_MEASURED, PROBE_COMMAND)
+            assert (each["verdict"], each["command"]) == (NOT_MEASURED, command)
             assert (each["task"], "effect" in each) == ("", False)
     for form in ("text", "markdown"):
         shown = asked(folder, "--format", form).out
-        lines = [line for line in shown.splitlines() if PROBE_COMMAND in line]
+        lines = [line for line in shown.splitlines() if command in line]
         assert len(lines) == 1 + sum(len(claims[name]["measures"]) for name in ("C3", "C4"))
         assert all(NOT_MEASURED in line for line in lines)
 
@@ -305,16 +313,28 @@ def test_what_is_not_measured_names_the_command_that_measures_it(
 
 
 def check_command(command: str) -> None:
-    """Raise AssertionError unless the module and the preset that a command names are there."""
-    python, option, name, *options = command.split()
+    """Raise AssertionError unless the command line of a command is one that it takes."""
+    python, option, name, *options = shlex.split(command)
     assert (python, option) == ("python", "-m")
     assert importlib.util.find_spec(name) is not None
-    assert not options or (options[0] == "--preset" and options[1] in PRESETS)
+    finished = subprocess.run(
+        [sys.executable, option, name, *options, *(["--dry-run"] if name == "bench.run" else [])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    # Synthetic folders have no checkpoints; that is all that there is to say against probing them.
+    assert finished.returncode == 0 or "no checkpoints" in finished.stderr
 
 
-@pytest.mark.parametrize("command", sorted({measure.command for measure in MEASURES}))
-def test_the_commands_named_are_commands(command: str) -> None:
-    check_command(command)
+@pytest.mark.parametrize("name", ["no probes", "holds"])
+def test_the_commands_named_are_commands(name: str, folders: dict[str, Path]) -> None:
+    claims = parsed(folders[name]).values()
+    commands = {each["command"] for claim in claims for each in claim["measures"]}
+    assert len(commands) == 2
+    for command in commands:
+        check_command(command)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +384,7 @@ def check_trace(folder: Path) -> None:
             assert {*each["seeds"]} == {str(seed) for seed in SEEDS}
             assert each["effect"] == pytest.approx(sum(each["seeds"].values()) / len(SEEDS))
             seeds = ", ".join(f"{seed} {effect:.4g}" for seed, effect in each["seeds"].items())
-            line = f"    {each['task']:<16} {told(each):<48} {each['verdict']}"
+            line = f"    {each['task']:<16} {told(each):<48}  {each['verdict']}"
             assert f"{line}\n      seed {seeds}\n" in text
 
 

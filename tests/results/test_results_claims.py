@@ -11,6 +11,7 @@ from claim_checks import DOT, NAN, PLAIN, UNIFORM, changed, without_unknown
 from claim_rows import (
     FAILS,
     HOLDS,
+    LENGTHS,
     World,
     evidence_of,
     probes_of,
@@ -216,7 +217,7 @@ def check_all_diverged(measure: Measure, holding: Evidence) -> None:
 
 @pytest.mark.parametrize(
     "measure",
-    [measure for measure in MEASURES if measure.command == TRAIN_COMMAND],
+    [measure for measure in MEASURES if not measure.is_probed],
     ids=lambda measure: measure.name,
 )
 def test_what_diverged_in_every_seed_is_not_unmeasured(measure: Measure, holding: Evidence) -> None:
@@ -233,7 +234,6 @@ def check_names(measures: Sequence[Measure]) -> None:
     names = [(measure.claim, measure.name) for measure in measures]
     assert len({*names}) == len(names)
     assert [*dict.fromkeys(measure.claim for measure in measures)] == [*CLAIMS]
-    assert {measure.command for measure in measures} == {TRAIN_COMMAND, PROBE_COMMAND}
 
 
 def test_every_claim_has_measures_with_names_of_their_own() -> None:
@@ -243,19 +243,62 @@ def test_every_claim_has_measures_with_names_of_their_own() -> None:
             check_names(twin)
 
 
+FOLDER = "results/some"
+
+
 def check_command(measure: Measure, holding: Evidence) -> None:
-    """Raise AssertionError unless a measure names the command whose rows it needs."""
+    """Raise AssertionError unless the command named would bring the rows that are missing."""
     nothing = evidence_of([])
-    without_probes = dataclasses.replace(nothing, accuracy=holding.accuracy)
-    is_measured = not measure.effects(without_probes).empty
-    assert is_measured == (measure.command == TRAIN_COMMAND)
+    assert measure.command(nothing, FOLDER) == TRAIN_COMMAND
+    trained = dataclasses.replace(nothing, accuracy=holding.accuracy)
+    command = f"{PROBE_COMMAND} --results {FOLDER} --lengths {max(LENGTHS)}"
+    is_measured = not measure.effects(trained).empty
+    assert measure.command(trained, FOLDER) == (TRAIN_COMMAND if is_measured else command)
+    for column, kept in (("model", measure.models), ("task", measure.tasks)):
+        for name in kept:
+            # Probes find nothing in a model that was not trained.
+            accuracy = holding.accuracy[holding.accuracy[column] != name]
+            less = dataclasses.replace(holding, accuracy=accuracy)
+            assert measure.command(less, FOLDER) == TRAIN_COMMAND
+    only = holding.accuracy[holding.accuracy["encoder"] == measure.encoder]
+    assert measure.command(dataclasses.replace(nothing, accuracy=only), FOLDER) == (
+        TRAIN_COMMAND if is_measured else command
+    )
 
 
 @EACH
-def test_the_command_named_is_the_one_whose_rows_are_needed(
+def test_the_command_named_brings_the_rows_that_are_needed(
     measure: Measure, holding: Evidence
 ) -> None:
     check_command(measure, holding)
-    (other,) = {TRAIN_COMMAND, PROBE_COMMAND} - {measure.command}
+    for twin in (
+        {"is_probed": not measure.is_probed},
+        {"models": (*measure.models, "seq2seq+none")},
+        {"encoder": "other"},
+    ):
+        if measure.is_probed or "is_probed" in twin:
+            with pytest.raises(AssertionError):
+                check_command(dataclasses.replace(measure, **twin), holding)
+
+
+def check_models(measure: Measure, holding: Evidence) -> None:
+    """Raise AssertionError unless a measure takes the models, encoder and tasks that it names."""
+    for column, names in (
+        ("model", measure.models),
+        ("encoder", (measure.encoder,)),
+        ("task", measure.tasks),
+    ):
+        for name in names:
+            parts = {
+                table: rows[rows[column] != name]
+                for table in ("accuracy", "influence", "alignment")
+                if column in (rows := getattr(holding, table))
+            }
+            assert measure.effects(dataclasses.replace(holding, **parts)).empty
+
+
+@EACH
+def test_the_models_named_are_those_taken(measure: Measure, holding: Evidence) -> None:
+    check_models(measure, holding)
     with pytest.raises(AssertionError):
-        check_command(dataclasses.replace(measure, command=other), holding)
+        check_models(dataclasses.replace(measure, models=("rnn",)), holding)
