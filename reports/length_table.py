@@ -1,0 +1,75 @@
+"""The README's table of how far models hold: L90, L50 and the seeds that solve the longest."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from reports import style
+from results.crossing import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
+from results.summary import solved_fraction
+
+SERIES = ["task", "model"]
+SOLVED_ACCURACY = 0.9
+# Score, level and title of each column.
+COLUMNS = (
+    ("normalised_accuracy", 0.9, "nine tenths of the accuracy"),
+    ("normalised_accuracy", 0.5, "half of the accuracy"),
+    ("carried_share", 0.5, "half of the bits"),
+)
+NOTHING = "–"
+
+
+def length_table(rows: pd.DataFrame) -> str:
+    """Return, as Markdown, up to which length each model holds.
+
+    Args:
+        rows: Of one configuration and protocol, tested at their own length.
+    """
+    rows = rows.assign(carried_share=rows["carried_bits"] / rows["target_bits"])
+    longest = int(rows["length"].max())
+    titles = ["task", "model", *(title for *_, title in COLUMNS), f"seeds that solve {longest}"]
+    lines = [f"| {' | '.join(titles)} |", f"|---|---|{'---:|' * (len(COLUMNS) + 1)}"]
+    columns = [_lengths(rows, score, level=level) for score, level, _ in COLUMNS]
+    columns.append(_solved(rows[rows["length"] == longest]))
+    for task, of_task in rows.groupby("task"):
+        for model, look in style.styles_for(of_task["model"].unique()).items():
+            cells = [column.get((str(task), model), NOTHING) for column in columns]
+            lines.append(f"| {task} | {look.label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _lengths(rows: pd.DataFrame, score: str, *, level: float) -> dict[tuple[str, str], str]:
+    found = crossings(rows, score, SERIES, level=level)
+    longest = found.assign(end=found["length"].where(found["kind"] == ABOVE))
+    ends = longest.groupby(SERIES)["end"].min()
+    return {
+        (each["task"], each["model"]): _length(each, end=ends[each["task"], each["model"]])
+        for each in mean_crossing(found, SERIES).to_dict("records")
+    }
+
+
+def _length(row: dict[Any, Any], *, end: float) -> str:
+    """Return the mean length and its interval, or how many seeds say what instead."""
+    n = row["n"]
+    if row[ABOVE] == n:
+        return f"> {end:.0f}"
+    told = {
+        f"> {end:.0f}": row[ABOVE],
+        "below the shortest": row[BELOW],
+        "not identified": row[NOT_IDENTIFIED],
+    }
+    if any(told.values()):
+        return ", ".join(f"{words} in {count} of {n}" for words, count in told.items() if count)
+    if math.isnan(row["low"]):
+        return f"{row['length']:.0f}"
+    return f"{row['length']:.0f} ({row['low']:.0f}–{row['high']:.0f})"
+
+
+def _solved(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    found = solved_fraction(rows, SERIES, threshold=SOLVED_ACCURACY)
+    return {
+        (each["task"], each["model"]): f"{each['solved']} of {each['n']}"
+        f" ({each['low']:.2f}–{each['high']:.2f})"
+        for each in found.to_dict("records")
+    }
