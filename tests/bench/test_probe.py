@@ -693,6 +693,14 @@ def test_damaged_findings_without_a_checkpoint_are_named(copied_probed, orders):
     assert orders == []
 
 
+def test_refusal_leaves_damaged_findings_where_they_are(copied_probed, orders):
+    without_files(copied_probed / "checkpoints")
+    for path in (copied_probed / "probes").iterdir():
+        path.write_bytes(b"{")
+    message = "no checkpoints, which probes read; only the folder that bench.run wrote has them\n"
+    check_refused_before_anything(copied_probed, orders, message)
+
+
 def test_many_records_are_named_in_one_line():
     rows = [accuracy_row(train_length=4, length=length) for length in range(4, 13)]
     assert probe_sources.names_of(rows) == (
