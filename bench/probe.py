@@ -15,6 +15,7 @@ from tqdm import tqdm
 from bench.children import Order
 from bench.engine import LocalEngine
 from bench.execution import MOST_JOBS, physical_cores
+from bench.lengths import parse_lengths
 from bench.options import (
     Parser,
     UsageError,
@@ -22,17 +23,22 @@ from bench.options import (
     read_integer,
     read_lengths,
 )
+from bench.probe_sources import (
+    has_checkpoint,
+    names_of,
+    open_trained,
+    require_checkpoints,
+    require_versions,
+    untrained_lengths,
+)
 from bench.versions import PROBE_VERSION
-from models import entry_from_reference, load_models
 from results.columns import one_line, to_json
 from results.csv_files import INFLUENCE
 from results.errors import ResultsError
 from results.locks import locked
-from results.outcomes import csv_order
 from results.probes import PROBES, ProbeStore
 from results.schema import AccuracyRow
-from results.store import Store, open_store
-from tasks import SAMPLER_VERSION, load_tasks
+from results.store import Store
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 INFLUENCE_LENGTHS = "20,100"
@@ -55,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--results", default="results", metavar="DIR", help="folder of bench.run, as its --out")
     add(
         "--lengths",
-        default=INFLUENCE_LENGTHS,
         metavar="RANGE",
-        help="where influence is measured too (default: %(default)s)",
+        help="where influence is measured too, and maps are kept; lengths that were trained "
+        f"(default: {INFLUENCE_LENGTHS})",
     )
     add("--jobs", metavar="N", help="model runs at a time (default: physical cores)")
     try:
@@ -65,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = physical_cores()
         if given.jobs is not None:
             jobs = read_integer("--jobs", given.jobs, at_most=MOST_JOBS)
-        lengths = read_lengths("--lengths", given.lengths)
+        lengths = None if given.lengths is None else read_lengths("--lengths", given.lengths)
         return _probe(read_folder("--results", given.results), lengths=lengths, jobs=jobs)
     except (UsageError, ResultsError) as error:
         print(f"bench.probe: {one_line(str(error))}", file=sys.stderr)
@@ -75,30 +81,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _probe(root: Path, *, lengths: Sequence[int], jobs: int) -> int:
-    store = open_store(root, create=False)
-    rows = sorted(_recorded(store), key=csv_order)
-    for row in rows:
-        _require_versions(row)
-    if not rows:
-        raise ResultsError(f"{root}: no finished stage to probe: run python -m bench.run first")
-    if not (root / "checkpoints").is_dir():
-        raise ResultsError(
-            f"{root}: no checkpoints, which probes read; only the folder that bench.run wrote "
-            "has them"
-        )
+def _probe(root: Path, *, lengths: Sequence[int] | None, jobs: int) -> int:
+    store, rows = open_trained(root)
+    require_versions(rows)
+    measured = parse_lengths(INFLUENCE_LENGTHS) if lengths is None else lengths
+    untrained = untrained_lengths(root, rows, measured)
+    if untrained and lengths is not None:
+        raise UsageError(f"--lengths: {untrained}")
+    require_checkpoints(root, rows)
     with locked(root, PROBES) as is_held:
         if not is_held:
             raise ResultsError(f"{root}: another bench.probe is at work here; wait for its end")
-        return _probe_rows(root, store, rows, lengths=lengths, jobs=jobs)
+        status = _probe_rows(root, store, _wanted(rows, lengths=measured), jobs=jobs)
+    if untrained:
+        print(f"Influence and maps are not measured at {untrained}", file=sys.stderr)
+    return status
 
 
-def _probe_rows(
-    root: Path, store: Store, rows: Sequence[AccuracyRow], *, lengths: Sequence[int], jobs: int
-) -> int:
+def _probe_rows(root: Path, store: Store, wanted: Sequence[_Wanted], *, jobs: int) -> int:
     probes = ProbeStore(root, version=PROBE_VERSION)
+    missing = [each for each in wanted if not _is_done(probes, each)]
+    print(f"Probes: {len(wanted)} records, {len(wanted) - len(missing)} done in {root}")
+    notices: list[str] = []
+    has = {
+        stage_id: has_checkpoint(root, stage_id, notices=notices)
+        for stage_id in dict.fromkeys(each.row.stage_id for each in missing)
+    }
+    try:
+        gone, failed = _carry_out(root, [each for each in missing if has[each.row.stage_id]], jobs)
+    finally:
+        probes.compile(each.row.record_id for each in wanted)
+    for notice in (*store.take_notices(), *probes.notices, *notices):
+        print(notice, file=sys.stderr)
+    without_checkpoint = [
+        each.row for each in missing if not has[each.row.stage_id] or each.row.record_id in gone
+    ]
+    if without_checkpoint:
+        print(
+            f"{len(without_checkpoint)} of {len(wanted)} records have no checkpoint and are not "
+            f"probed: {names_of(without_checkpoint)}",
+            file=sys.stderr,
+        )
+    for name in failed:
+        print(f"{name} failed: see {root / 'logs' / name}.log", file=sys.stderr)
+    print(f"Tables: errors, positions, alignment, influence and maps in {root}")
+    return EXIT_FAILED if without_checkpoint or failed else EXIT_DONE
+
+
+def _wanted(rows: Sequence[AccuracyRow], *, lengths: Sequence[int]) -> list[_Wanted]:
     first_seeds = _first_seeds(rows)
-    wanted = [
+    return [
         _Wanted(
             row,
             measures_influence=row.length in lengths and row.length == row.train_length,
@@ -106,44 +138,6 @@ def _probe_rows(
         )
         for row in rows
     ]
-    missing = [each for each in wanted if not _is_done(probes, each)]
-    print(f"Probes: {len(rows)} records, {len(rows) - len(missing)} done in {root}")
-    try:
-        without_checkpoint, failed = _carry_out(root, missing, jobs=jobs)
-    finally:
-        probes.compile(row.record_id for row in rows)
-    for notice in (*store.take_notices(), *probes.notices):
-        print(notice, file=sys.stderr)
-    return _conclude(root, done=rows, without_checkpoint=without_checkpoint, failed=failed)
-
-
-def _recorded(store: Store) -> Iterable[AccuracyRow]:
-    for planned in store.plan():
-        record = store.read_record(planned.record_id)
-        if record is not None:
-            yield record.row
-
-
-def _require_versions(row: AccuracyRow) -> None:
-    """Refuse what was trained by other code than is here.
-
-    Raises:
-        UsageError: A version differs, or the task is not known here.
-    """
-    tasks = load_tasks()
-    if row.task not in tasks:
-        raise UsageError(f"--results: task {row.task!r} is not known here")
-    entry = load_models().get(row.model) or entry_from_reference(row.model)
-    for name, there, here in (
-        ("model_version", row.model_version, entry.version),
-        ("task_version", row.task_version, tasks[row.task].version),
-        ("sampler_version", row.sampler_version, SAMPLER_VERSION),
-    ):
-        if there != here:
-            raise UsageError(
-                f"--results: {row.task}, {row.model} were trained with {name} {there}, "
-                f"here it is {here}; train them again"
-            )
 
 
 def _first_seeds(rows: Iterable[AccuracyRow]) -> dict[tuple[str, str, str], int]:
@@ -159,11 +153,12 @@ def _is_done(probes: ProbeStore, wanted: _Wanted) -> bool:
     return record is not None and (INFLUENCE in record.tables or not wanted.measures_influence)
 
 
-def _carry_out(root: Path, missing: Sequence[_Wanted], *, jobs: int) -> tuple[int, list[str]]:
-    """Probe what is missing; return how many have no checkpoint, and which runs failed."""
+def _carry_out(root: Path, missing: Sequence[_Wanted], jobs: int) -> tuple[list[str], list[str]]:
+    """Probe what is missing; return the records whose checkpoint has gone, and the failed runs."""
     orders = _orders(root, missing)
     engine = LocalEngine(jobs=jobs)
-    answered: dict[str, list[bool]] = {order.name: [] for order in orders}
+    answered = dict.fromkeys((order.name for order in orders), 0)
+    gone: list[str] = []
     failed = []
     bar = tqdm(
         total=len(missing), file=sys.stderr, desc="probing", unit="record", disable=not missing
@@ -172,18 +167,20 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], *, jobs: int) -> tuple[in
 
         def on_event(order: Order, event: dict[str, Any]) -> None:
             if "record" in event:
-                answered[order.name].append(event["has_checkpoint"])
+                answered[order.name] += 1
+                if not event["has_checkpoint"]:
+                    gone.append(event["record"])
                 bar.update()
 
         try:
             for end in engine.execute(orders, on_event=on_event):
                 # A model may end its process as if all were well.
-                is_whole = len(answered[end.order.name]) == len(end.order.message["records"])
+                is_whole = answered[end.order.name] == len(end.order.message["records"])
                 if end.exit_code != 0 or not is_whole:
                     failed.append(end.order.name)
         finally:
             engine.stop()
-    return sum(has.count(False) for has in answered.values()), failed
+    return gone, failed
 
 
 def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
@@ -211,20 +208,6 @@ def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
         )
         for run_id, listed in runs.items()
     ]
-
-
-def _conclude(
-    root: Path, *, done: Sequence[AccuracyRow], without_checkpoint: int, failed: Sequence[str]
-) -> int:
-    if without_checkpoint:
-        print(
-            f"{without_checkpoint} of {len(done)} records have no checkpoint and are not probed",
-            file=sys.stderr,
-        )
-    for name in failed:
-        print(f"{name} failed: see {root / 'logs' / name}.log", file=sys.stderr)
-    print(f"Tables: errors, positions, alignment, influence and maps in {root}")
-    return EXIT_FAILED if without_checkpoint or failed else EXIT_DONE
 
 
 if __name__ == "__main__":

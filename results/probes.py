@@ -72,6 +72,11 @@ class ProbeStore:
         record = self._folder.read(record_id)
         return record if record is not None and record.version == self._version else None
 
+    def version_of(self, record_id: str) -> int | None:
+        """Return which version found what there is; None where nothing is."""
+        record = self._folder.read(record_id)
+        return None if record is None else record.version
+
     def write(self, record: ProbeRecord) -> None:
         """Keep what was found, in place of what was found before.
 

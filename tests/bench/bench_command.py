@@ -27,17 +27,26 @@ FAILING = (
 
 
 class Command:
-    """One `python -m bench.run`, started in a folder of its own, with all its descendants.
+    """One command line, started in a folder of its own, with all its descendants.
 
     Args:
         out: Its results folder.
         arguments: Its other arguments.
         before: Folders that stand first where modules are looked for.
         leads_group: Whether it has a process group of its own, as from a terminal.
+        begins: Its module, and the option that names its results folder.
         variables: Further environment variables.
     """
 
-    def __init__(self, out, *arguments, before=(), leads_group=False, **variables):
+    def __init__(
+        self,
+        out,
+        *arguments,
+        before=(),
+        leads_group=False,
+        begins=("bench.run", "--out"),
+        **variables,
+    ):
         self.out = Path(out)
         self.mark = uuid.uuid4().hex
         folders = [*before, ROOT, Path(__file__).parent]
@@ -49,7 +58,7 @@ class Command:
             **variables,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.run", "--out", str(self.out), *arguments],
+            [sys.executable, "-m", *begins, str(self.out), *arguments],
             cwd=self.out.parent,
             env=environment,
             stdout=subprocess.PIPE,

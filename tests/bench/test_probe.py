@@ -14,17 +14,18 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from bench_command import ROOT, accuracy_rows, files, snapshot
+from bench_command import ROOT, Command, accuracy_rows, files, snapshot, wait_until
 from result_rows import accuracy_row, filled_store
 
-from bench import probe
+from bench import probe, probe_sources, probing
 from bench.children import ChildEnd
 from bench.engine import LocalEngine
 from bench.model_run import execute
 from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
-from bench.versions import PROBE_VERSION
+from bench.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import MODELS
+from results.checkpoint_files import weights_path, write_checkpoint
 from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES, read_rows
 from results.probes import ProbeStore
 from results.store import open_store
@@ -90,7 +91,8 @@ def real_children():
 def command(folder, *arguments, lengths="4"):
     """Run the command line in this process; return its status, output and errors."""
     output, errors = io.StringIO(), io.StringIO()
-    given = ["--results", str(folder), "--lengths", lengths, *arguments]
+    chosen = [] if lengths is None else ["--lengths", lengths]
+    given = ["--results", str(folder), *chosen, *arguments]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
             status = probe.main(given)
@@ -297,7 +299,7 @@ def test_further_lengths_are_all_that_is_left_to_do(probed, copied_probed, order
     assert kept == list(read_rows(probed, INFLUENCE))
     # Fewer lengths take nothing away.
     orders.clear()
-    assert command(copied_probed, lengths="100")[0] == 0
+    assert command(copied_probed, lengths="4")[0] == 0
     assert orders == []
     assert rows_by_model(copied_probed, INFLUENCE)["seq2seq", 2] == 2 * 3 * 2
 
@@ -308,6 +310,7 @@ def test_influence_where_it_was_trained_and_maps_of_the_first_seed(tmp_path, mon
             seed=seed,
             train_length=train_length,
             length=length,
+            recipe_version=RECIPE_VERSION,
             run_id=f"run{seed}",
             record_id=f"{seed}-{train_length}-{length}",
         )
@@ -315,7 +318,7 @@ def test_influence_where_it_was_trained_and_maps_of_the_first_seed(tmp_path, mon
         for train_length, length in ((10, 10), (10, 20), (20, 20), (30, 30))
     ]
     filled_store(tmp_path, rows)
-    (tmp_path / "checkpoints").mkdir()
+    write_checkpoint(weights_path(tmp_path, "stage0"), b"")
     ordered = []
 
     class Idle(HereEngine):
@@ -337,22 +340,39 @@ def test_influence_where_it_was_trained_and_maps_of_the_first_seed(tmp_path, mon
 # What goes wrong.
 
 
-def test_records_without_a_usable_checkpoint_are_counted(copied, orders):
+def test_records_without_a_usable_checkpoint_are_named(copied, orders):
     absent, damaged = (
-        copied / "checkpoints" / f"{row.stage_id}.pt"
+        weights_path(copied, row.stage_id)
         for row in accuracy_rows(copied)
         if row.model == "seq2seq"
     )
     absent.unlink()
     damaged.write_bytes(damaged.read_bytes()[:-1])
+    for done in (0, 2):
+        status, output, errors = command(copied)
+        assert status == 1
+        assert f"Probes: 4 records, {done} done" in output
+        assert f"{damaged}: not used: it is damaged: the checksum does not match\n" in errors
+        named = "; ".join(STAGES[:2])
+        assert f"2 of 4 records have no checkpoint and are not probed: {named}\n" in errors
+        assert "failed" not in errors
+        assert rows_by_model(copied, ERRORS) == {("seq2seq+dot", 2): 1, ("seq2seq+dot", 4): 1}
+    assert [record["row"]["model"] for record in records_of(orders)] == ["seq2seq+dot"] * 2
+
+
+def test_checkpoint_that_goes_while_others_are_probed_is_named(copied, monkeypatch):
+    row = accuracy_rows(copied)[0]
+
+    class Deleting(HereEngine):
+        def execute(self, orders, *, on_event):
+            weights_path(copied, row.stage_id).unlink()
+            return super().execute(orders, on_event=on_event)
+
+    monkeypatch.setattr(probe, "LocalEngine", Deleting)
     status, _, errors = command(copied)
     assert status == 1
-    assert "2 of 4 records have no checkpoint and are not probed\n" in errors
-    assert "failed" not in errors
-    assert rows_by_model(copied, ERRORS) == {("seq2seq+dot", 2): 1, ("seq2seq+dot", 4): 1}
-    status, output, errors = command(copied)
-    assert status == 1
-    assert "Probes: 4 records, 2 done" in output
+    assert f"1 of 4 records have no checkpoint and are not probed: {STAGES[0]}\n" in errors
+    assert len(read_rows(copied, ERRORS)) == 3
 
 
 def ordering(monkeypatch, module):
@@ -419,6 +439,38 @@ def test_interrupt_keeps_what_is_probed(copied, orders, monkeypatch):
     assert "Probes: 4 records, 2 done" in output
 
 
+def probing_command(folder):
+    """Return the command in a process of its own."""
+    begins = ("bench.probe", "--results")
+    return Command(folder, "--lengths", "4", "--jobs", "1", begins=begins)
+
+
+def kill_with_probes(folder, count):
+    """Kill the command as soon as it has a child, and so many records are probed."""
+    with probing_command(folder) as killed:
+        wait_until(lambda: killed.is_over() or killed.children())
+        wait_until(lambda: killed.is_over() or len(files(folder / "probes", "*")) >= count)
+        assert not killed.is_over()
+        killed.process.kill()
+        killed.process.wait()
+        wait_until(lambda: not killed.processes())
+    assert not (folder / ERRORS).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
+def test_killed_command_goes_on_to_the_same_tables(probed, copied):
+    """Kills while a child starts, within a model run, and between two; then its end."""
+    for count in (0, 1, 2):
+        kill_with_probes(copied, count)
+    done = len(files(copied / "probes", "*"))
+    assert 2 <= done < 4
+    with probing_command(copied) as undisturbed:
+        status, output, errors = undisturbed.end()
+    assert status == 0, errors
+    assert f"Probes: 4 records, {done} done in" in output
+    check_same_tables(probed, copied)
+
+
 def test_interrupted_engine_is_stopped(copied, monkeypatch):
     stopped = []
 
@@ -444,23 +496,45 @@ def assert_refused(folder, message, *arguments, **options):
     assert errors == f"bench.probe: {message}\n"
 
 
-def test_folder_that_cannot_be_probed_is_one_line(copied, tmp_path, orders):
+def test_folder_that_cannot_be_probed_is_one_line(tmp_path, orders):
     empty, absent, file = (tmp_path / name for name in ("empty", "absent", "file"))
     empty.mkdir()
     file.touch()
-    for folder in (empty, absent):
-        nothing = f"{folder}: no finished stage to probe: run python -m bench.run first"
-        assert_refused(folder, nothing)
-        assert not absent.exists()
-    assert_refused(file, f"{file}: is a file, a folder is needed")
-    assert_refused("", "--results: must name a folder, got ''")
-    shutil.rmtree(copied / "checkpoints")
     assert_refused(
-        copied,
-        f"{copied}: no checkpoints, which probes read; only the folder that bench.run wrote "
-        "has them",
+        empty, f"--results: {empty}: no finished stage to probe: run python -m bench.run first"
     )
-    assert not (copied / ERRORS).exists()
+    assert_refused(absent, f"--results: {absent}: there is no such folder")
+    assert not absent.exists()
+    assert_refused(file, f"--results: {file}: is a file, a folder is needed")
+    assert_refused("", "--results: must name a folder, got ''")
+
+
+def without_files(checkpoints):
+    for path in checkpoints.iterdir():
+        path.unlink()
+
+
+def with_optimisers_alone(checkpoints):
+    for path in checkpoints.glob("*[!r].pt"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("lose", [shutil.rmtree, without_files, with_optimisers_alone])
+def test_folder_without_checkpoints_is_refused(copied, orders, lose):
+    lose(copied / "checkpoints")
+    message = (
+        f"--results: {copied}: no checkpoints, which probes read; only the folder that bench.run "
+        "wrote has them\n"
+    )
+    check_refused_before_anything(copied, orders, message)
+
+
+def test_folder_of_damaged_checkpoints_is_refused(copied, orders):
+    for path in (copied / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    first = weights_path(copied, accuracy_rows(copied)[0].stage_id)
+    message = f"{first}: not used: it is damaged: the checksum does not match\n"
+    check_refused_before_anything(copied, orders, message)
 
 
 def test_folder_that_can_be_probed_is_not_refused(probed, orders):
@@ -468,38 +542,204 @@ def test_folder_that_can_be_probed_is_not_refused(probed, orders):
         assert_refused(probed, f"{probed}: no finished stage to probe")
 
 
+def made_with(name, there):
+    return f" were made with {name} {there}, here it is 9; train them again in another folder\n"
+
+
 def other_model(monkeypatch):
     entry = replace(MODELS["seq2seq+dot"], version=9)
-    monkeypatch.setattr(probe, "load_models", lambda: MODELS | {"seq2seq+dot": entry})
-    return "copy, seq2seq+dot were trained with model_version 1, here it is 9; train them again\n"
+    monkeypatch.setattr(probe_sources, "load_models", lambda: MODELS | {"seq2seq+dot": entry})
+    return f"copy, seq2seq+dot{made_with('model_version', 1)}"
 
 
 def other_task(monkeypatch):
     task = replace(TASKS["copy"], version=9)
-    monkeypatch.setattr(probe, "load_tasks", lambda: TASKS | {"copy": task})
-    return " were trained with task_version 1, here it is 9; train them again\n"
+    monkeypatch.setattr(probe_sources, "load_tasks", lambda: TASKS | {"copy": task})
+    return made_with("task_version", 1)
 
 
 def other_sampler(monkeypatch):
-    monkeypatch.setattr(probe, "SAMPLER_VERSION", 9)
-    return " were trained with sampler_version 1, here it is 9; train them again\n"
+    monkeypatch.setattr(probe_sources, "SAMPLER_VERSION", 9)
+    return made_with("sampler_version", 1)
+
+
+def other_recipe(monkeypatch):
+    monkeypatch.setattr(probe_sources, "RECIPE_VERSION", 9)
+    return made_with("recipe_version", RECIPE_VERSION)
+
+
+def other_evaluator(monkeypatch):
+    monkeypatch.setattr(probe_sources, "EVALUATOR_VERSION", 9)
+    return made_with("evaluator_version", EVALUATOR_VERSION)
 
 
 def unknown_task(monkeypatch):
-    monkeypatch.setattr(probe, "load_tasks", lambda: {"sort": TASKS["sort"]})
+    monkeypatch.setattr(probe_sources, "load_tasks", lambda: {"sort": TASKS["sort"]})
     return "task 'copy' is not known here\n"
 
 
-@pytest.mark.parametrize("other", [other_model, other_task, other_sampler, unknown_task])
-def test_what_other_code_trained_is_refused(copied, orders, monkeypatch, other):
-    before, message = snapshot(copied), other(monkeypatch)
-    status, output, errors = command(copied)
+def unknown_model(monkeypatch):
+    models = {name: entry for name, entry in MODELS.items() if name != "seq2seq+dot"}
+    monkeypatch.setattr(probe_sources, "load_models", lambda: models)
+    return "model 'seq2seq+dot' is not known here\n"
+
+
+OTHERS = [
+    *(other_model, other_task, other_sampler, other_recipe, other_evaluator),
+    *(unknown_task, unknown_model),
+]
+
+
+def check_refused_before_anything(folder, ordered, message, **options):
+    """One line that ends in the message; no child is started, and nothing is written or renamed."""
+    before = snapshot(folder)
+    status, output, errors = command(folder, **options)
     assert (status, output) == (2, "")
-    assert errors.startswith("bench.probe: --results: ")
+    assert errors.startswith("bench.probe: --")
     assert errors.endswith(message)
     assert len(errors.splitlines()) == 1
-    assert snapshot(copied) == before
+    assert snapshot(folder) == before
+    assert ordered == []
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_other_code_trained_is_refused(copied, orders, monkeypatch, other):
+    check_refused_before_anything(copied, orders, other(monkeypatch))
+
+
+def test_what_this_code_trained_is_not_refused(copied, orders):
+    """The twin: the check would find a command that probes."""
+    with pytest.raises(AssertionError):
+        check_refused_before_anything(copied, orders, "")
+
+
+def test_model_named_by_its_builder_needs_no_entry(copied, monkeypatch):
+    monkeypatch.setattr(probe_sources, "load_models", dict)
+    rows = [replace(row, model="planted:build") for row in accuracy_rows(copied)]
+    probe_sources.require_versions(rows)
+
+
+def test_plug_in_that_is_refused_is_one_line(copied, orders, monkeypatch):
+    def refuse():
+        raise ValueError("entry point x: cannot be loaded")
+
+    monkeypatch.setattr(probe_sources, "load_models", refuse)
+    assert_refused(copied, "entry point x: cannot be loaded")
+
+
+# Nothing that cannot be replaced is lost.
+
+
+def raise_version(monkeypatch):
+    """Let the probes be of the next version."""
+    for module in (probe, probe_sources, probing):
+        monkeypatch.setattr(module, "PROBE_VERSION", PROBE_VERSION + 1)
+
+
+STAGES = [f"copy, {model}, seed 1, length {length}" for model in TRAINED for length in LENGTHS]
+
+
+def other_probes(folder, names):
+    return (
+        f"--results: {folder}: {len(names)} records were probed by version {PROBE_VERSION}, "
+        f"here it is {PROBE_VERSION + 1}, and have no checkpoint to be probed again: "
+        f"{'; '.join(names)}\n"
+    )
+
+
+def test_probes_of_another_version_that_nothing_replaces_are_kept(
+    copied_probed, orders, monkeypatch
+):
+    without_files(copied_probed / "checkpoints")
+    raise_version(monkeypatch)
+    check_refused_before_anything(copied_probed, orders, other_probes(copied_probed, STAGES))
+
+
+def test_one_damaged_checkpoint_is_enough_to_keep_them(copied_probed, orders, monkeypatch):
+    row = accuracy_rows(copied_probed)[0]
+    path = weights_path(copied_probed, row.stage_id)
+    path.write_bytes(path.read_bytes()[:-1])
+    raise_version(monkeypatch)
+    lost = other_probes(copied_probed, STAGES[:1])
+    check_refused_before_anything(copied_probed, orders, lost)
+
+
+def test_probes_of_another_version_are_found_anew(copied_probed, orders, monkeypatch):
+    """The twin: with their checkpoints nothing is refused."""
+    raise_version(monkeypatch)
+    with pytest.raises(AssertionError):
+        check_refused_before_anything(copied_probed, orders, "")
+    assert len(records_of(orders)) == 4
+    assert rows_by_model(copied_probed, INFLUENCE) == {(model, 4): 24 for model in TRAINED}
+
+
+def test_folder_all_probed_needs_no_checkpoint(probed, copied_probed, orders):
+    shutil.rmtree(copied_probed / "checkpoints")
+    status, _, errors = command(copied_probed)
+    assert (status, errors) == (0, "")
+    check_same_tables(probed, copied_probed)
+
+
+def test_damaged_findings_without_a_checkpoint_are_named(copied_probed, orders):
+    without_files(copied_probed / "checkpoints")
+    row = accuracy_rows(copied_probed)[0]
+    path = copied_probed / "probes" / f"{row.record_id}.json"
+    path.write_bytes(b"{")
+    status, _, errors = command(copied_probed)
+    assert status == 1
+    assert f"{path}: not used: it is damaged" in errors
+    assert f"1 of 4 records have no checkpoint and are not probed: {STAGES[0]}\n" in errors
+    assert len(read_rows(copied_probed, ERRORS)) == 3
     assert orders == []
+
+
+def test_refusal_leaves_damaged_findings_where_they_are(copied_probed, orders):
+    without_files(copied_probed / "checkpoints")
+    for path in (copied_probed / "probes").iterdir():
+        path.write_bytes(b"{")
+    message = "no checkpoints, which probes read; only the folder that bench.run wrote has them\n"
+    check_refused_before_anything(copied_probed, orders, message)
+
+
+def test_many_records_are_named_in_one_line():
+    rows = [accuracy_row(train_length=4, length=length) for length in range(4, 13)]
+    assert probe_sources.names_of(rows) == (
+        "copy, seq2seq, seed 0, length 4; "
+        + "".join(f"copy, seq2seq, seed 0, length {n}, trained to 4; " for n in range(5, 9))
+        + "and 4 more"
+    )
+
+
+# Lengths that were not trained.
+
+
+@pytest.mark.parametrize(
+    ("lengths", "absent"), [("7,300", "7,300"), ("2,7", "7"), ("2..7:2", "6,7")]
+)
+def test_lengths_that_were_not_trained_are_refused(copied, orders, lengths, absent):
+    message = f"--lengths: {absent}: not trained in {copied}; choose from --lengths 2,4\n"
+    check_refused_before_anything(copied, orders, message, lengths=lengths)
+
+
+def check_says_where_not_measured(folder):
+    status, _, errors = command(folder, lengths=None)
+    assert status == 0
+    assert errors.splitlines()[-1:] == [
+        f"Influence and maps are not measured at 20,100: not trained in {folder}; "
+        "choose from --lengths 2,4"
+    ]
+
+
+def test_default_lengths_that_were_not_trained_are_named(copied_probed, orders):
+    check_says_where_not_measured(copied_probed)
+
+
+def test_default_lengths_that_were_trained_are_rejected(copied_probed, orders, monkeypatch):
+    """The twin: where all of them were trained there is nothing to say."""
+    monkeypatch.setattr(probe, "INFLUENCE_LENGTHS", "2,4")
+    with pytest.raises(AssertionError):
+        check_says_where_not_measured(copied_probed)
+    assert len(records_of(orders)) == 2
 
 
 @pytest.mark.parametrize(

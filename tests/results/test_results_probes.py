@@ -208,6 +208,7 @@ def test_findings_of_another_version_count_as_absent(tmp_path: Path) -> None:
     store_of(tmp_path, version=2).write(record_of(row, version=2))
     store = store_of(tmp_path)
     assert store.read("record0") is None
+    assert (store.version_of("record0"), store.version_of("record1")) == (2, None)
     store.compile(["record0"])
     assert read_rows(tmp_path, ERRORS) == ()
     assert store_of(tmp_path, version=2).read("record0") == record_of(row, version=2)
