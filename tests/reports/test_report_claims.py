@@ -324,8 +324,8 @@ def check_command(command: str) -> None:
         check=False,
         timeout=60,
     )
-    # Synthetic folders have no checkpoints; that is all that there is to say against probing them.
-    assert finished.returncode == 0 or "no checkpoints" in finished.stderr
+    # Nothing was trained in a synthetic folder; that is all there is to say against probing it.
+    assert finished.returncode == 0 or finished.stderr.startswith("bench.probe: --results: ")
 
 
 @pytest.mark.parametrize("name", ["no probes", "holds"])
