@@ -86,6 +86,14 @@ class Planted(Seq2Seq):
         self.look(source)
         return super().attention_weights(source, target_in)
 
+    @torch.no_grad()
+    def generate(self, source, length):
+        """Return the greedy answer, by `forward`: the attention is given for whole answers."""
+        items = source.new_full((len(source), length + 1), self.config.start)
+        for index in range(length):
+            items[:, index + 1] = self(source, items[:, :-1])[:, index].argmax(dim=-1)
+        return items[:, 1:]
+
 
 class Copying(Planted):
     """Answers with the item that it looks at: parameters set by hand, as training would."""
@@ -102,7 +110,7 @@ class Copying(Planted):
 
     @torch.no_grad()
     def generate(self, source, length):
-        """Return the greedy answer; what was answered before plays no part in it."""
+        """Return the greedy answer at once: what was answered before plays no part in it."""
         return self(source, source.new_zeros(len(source), length)).argmax(dim=-1)
 
 
@@ -159,10 +167,6 @@ class NumberPerItem(Planted):
     def forward(self, source, target_in):
         answer = torch.einsum("bs,bts->bt", self.context(source), self.task.align(source))
         return torch.stack((-answer, answer), dim=-1)
-
-    @torch.no_grad()
-    def generate(self, source, length):
-        return self(source, source).argmax(dim=-1)
 
 
 class HalfBlindEncoder(nn.Module):
