@@ -9,6 +9,7 @@ from models.config import ModelConfig
 from models.encoder import Encoder
 from models.rnn import AlignedRnn
 from models.seq2seq import Seq2Seq
+from tasks import TASKS
 
 
 class ItemEncoder(nn.Module):
@@ -24,6 +25,35 @@ class ItemEncoder(nn.Module):
         memory = self.embedding(source)
         state = 0 * memory.sum(dim=1)[None]
         return memory, (state, state)
+
+
+class CarryingEncoder(ItemEncoder):
+    """Its final state is the sum of the items, each times its position, from 1."""
+
+    def forward(self, source):
+        memory, _ = super().forward(source)
+        positions = torch.arange(1, source.shape[1] + 1)
+        state = (positions[:, None] * memory).sum(dim=1)[None]
+        return memory, (state, state)
+
+
+class Blind(nn.Module):
+    """Throws away what a table looks up in the first part of the source.
+
+    Unlike with `HalfBlindEncoder`, the table is asked for the source itself, so that there are
+    gradients.
+
+    Args:
+        share: How much of the source is not seen.
+    """
+
+    def __init__(self, table: nn.Module, *, share: float) -> None:
+        super().__init__()
+        self.table, self.share = table, share
+
+    def forward(self, source):
+        is_seen = torch.arange(source.shape[1]) >= int(self.share * source.shape[1])
+        return self.table(source) * is_seen[:, None]
 
 
 class GivenAttention(UniformAttention):
@@ -56,6 +86,14 @@ class Planted(Seq2Seq):
         self.look(source)
         return super().attention_weights(source, target_in)
 
+    @torch.no_grad()
+    def generate(self, source, length):
+        """Return the greedy answer, by `forward`: the attention is given for whole answers."""
+        items = source.new_full((len(source), length + 1), self.config.start)
+        for index in range(length):
+            items[:, index + 1] = self(source, items[:, :-1])[:, index].argmax(dim=-1)
+        return items[:, 1:]
+
 
 class Copying(Planted):
     """Answers with the item that it looks at: parameters set by hand, as training would."""
@@ -69,6 +107,66 @@ class Copying(Planted):
             self.decoder.combine.weight[:, config.hidden :] = 2 * torch.eye(config.hidden)
             self.decoder.output.weight.copy_(5 * torch.eye(config.symbols, config.hidden))
             self.decoder.output.bias.zero_()
+
+    @torch.no_grad()
+    def generate(self, source, length):
+        """Return the greedy answer at once: what was answered before plays no part in it."""
+        return self(source, source.new_zeros(len(source), length)).argmax(dim=-1)
+
+
+class RightAtFirst(Copying):
+    """Looks a place off but in the first sequences of a batch: it shows which ones are probed.
+
+    Args:
+        sequences: How many look at the right place.
+    """
+
+    def __init__(self, config: ModelConfig, *, task, sequences: int) -> None:
+        super().__init__(config, task=task)
+        self.sequences = sequences
+
+    def look(self, source):
+        super().look(source)
+        right = self.decoder.attention.weights
+        off = right[self.sequences :].roll(1, dims=-1)
+        self.decoder.attention.weights = torch.cat((right[: self.sequences], off))
+
+
+class NotYetCopying(Copying):
+    """`Copying` of the task copy, but for the weights that read the answer out, which are 0."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, task=TASKS["copy"])
+        nn.init.zeros_(self.decoder.output.weight)
+
+
+class NumberPerItem(Planted):
+    """Carries each item of two symbols in one number of its context, as far as there are numbers.
+
+    Its attention is the task's alignment, and nothing is read there.
+
+    Args:
+        numbers: How many numbers are left of the context; the others are 0.
+    """
+
+    def __init__(self, config: ModelConfig, *, task, numbers: int) -> None:
+        super().__init__(config, task=task)
+        self.numbers = numbers
+        self.encoder.embedding = nn.Embedding.from_pretrained(
+            torch.tensor([[-1.0], [1.0]]), freeze=False
+        )
+
+    def attention_weights(self, source, target_in):
+        self.look(source)
+        return self.decoder.attention.weights
+
+    def context(self, source):
+        is_left = torch.arange(source.shape[1]) < self.numbers
+        return self.encoder.embedding(source).squeeze(-1) * is_left
+
+    def forward(self, source, target_in):
+        answer = torch.einsum("bs,bts->bt", self.context(source), self.task.align(source))
+        return torch.stack((-answer, answer), dim=-1)
 
 
 class HalfBlindEncoder(nn.Module):
