@@ -38,7 +38,7 @@ from reports.costs import (
     phase_name,
     split_by_setting,
 )
-from reports.coverage import missing_lines, unfinished_lines
+from reports.coverage import missing_lines, unfinished_lines, unprobed_lines
 from reports.curves import (
     DEFAULT_PROTOCOL,
     Curves,
@@ -223,10 +223,13 @@ def _probe_figures(
     """Draw what probes found of these rows of accuracy.csv, trained up to the length tested."""
     own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
     found = {name: joined(table, own) for name, table in tables.items()}
+    for line in unprobed_lines(found, suffix=suffix):
+        print(line)
     figures: dict[str, Figure] = {}
     if len(found[ERRORS]):
         unrelated = unrelated_edits(found[SAMPLES]) if SAMPLES in found else None
         figures["errors"] = errors_figure(error_curves(found[ERRORS], unrelated=unrelated))
+    if len(found[POSITIONS]):
         figures["positions"] = positions_figure(found[POSITIONS])
     if len(found[ALIGNMENT]):
         figures["alignment"] = alignment_figure(alignment_curves(found[ALIGNMENT]))
