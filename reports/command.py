@@ -29,11 +29,22 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_REFUSED, f"{self.prog}: {one_line(message)}\n")
 
 
+def named_folder(text: str) -> Path:
+    """Return the folder that an option names; it need not exist.
+
+    Raises:
+        argparse.ArgumentTypeError: Nothing is named; a path would take that for the folder here.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
+    return Path(text)
+
+
 def add_results_option(parser: argparse.ArgumentParser) -> None:
     """Add `--results`."""
     parser.add_argument(
         "--results",
-        type=Path,
+        type=named_folder,
         metavar="DIR",
         help="folder with the CSVs (default: ./results, else the committed results/reference)",
     )
@@ -75,12 +86,13 @@ def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
         ResultsError: The folder given is none.
         NothingToReport: No results are there.
     """
-    if folder is not None and not folder.is_dir():
+    # Unlike Path.is_dir, this is false, not an error, where the name is too long.
+    if folder is not None and not os.path.isdir(folder):
         raise ResultsError(f"{option}: {folder} is not a folder")
     try:
         return locate_results(folder)
     except ResultsError as error:
-        raise NothingToReport(str(error)) from None
+        raise NothingToReport(f"{option}: {error}") from None
 
 
 def leave_with(command: Callable[[], int], *, name: str) -> int:

@@ -7,10 +7,29 @@ from typing import Any
 import pandas as pd
 
 from reports.captions import counted
-from reports.curves import SERIES
+from reports.curves import DEFAULT_PROTOCOL, SERIES
+from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
+from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
 from results.schema import OK
 
 LINES_AT_MOST = 12
+# The figures of what probes found: the table of each, and of which measure, where it is of one.
+PROBE_FIGURES = {
+    "errors": (ERRORS, None),
+    "positions": (POSITIONS, None),
+    "alignment": (ALIGNMENT, None),
+    "influence": (INFLUENCE, None),
+    **{f"map_{measure}": (MAPS, measure) for measure in (ATTENTION, OCCLUSION, GRADIENT)},
+}
+OF_ATTENTION = "only models with attention have any"
+OF_SOME_LENGTHS = "python -m bench.probe writes them for the lengths of its --lengths"
+WHERE_ROWS_COME_FROM = {
+    "alignment": OF_ATTENTION,
+    "map_attention": OF_ATTENTION,
+    "influence": OF_SOME_LENGTHS,
+    "map_occlusion": OF_SOME_LENGTHS,
+    "map_gradient": OF_SOME_LENGTHS,
+}
 Series = tuple[str, str, int]
 
 
@@ -105,3 +124,28 @@ def shortened(lines: Sequence[str]) -> list[str]:
     if len(lines) <= LINES_AT_MOST:
         return list(lines)
     return [*lines[:LINES_AT_MOST], f"  and {len(lines) - LINES_AT_MOST} more"]
+
+
+def unprobed_lines(found: Mapping[str, pd.DataFrame], *, suffix: str = "") -> list[str]:
+    """Say which figures of what probes found are left out, and why; no line where none is.
+
+    Args:
+        found: The tables of probes, each with the rows to draw.
+        suffix: What the names of the figures end in.
+    """
+    if all(found[name].empty for name in PROBE_TABLES):
+        return [
+            f"no {', '.join(f'{name}{suffix}' for name in PROBE_FIGURES)} figures: the tables of "
+            f"probes have no rows of these models with {DEFAULT_PROTOCOL}; "
+            "python -m bench.probe writes them"
+        ]
+    lines = []
+    for name, (table, measure) in PROBE_FIGURES.items():
+        rows = found[table]
+        if measure and len(rows):
+            rows = rows[rows["measure"] == measure]
+        if rows.empty:
+            reason = f"{table} has no rows of {f'{measure} of ' if measure else ''}these models"
+            source = WHERE_ROWS_COME_FROM.get(name)
+            lines.append(f"no {name}{suffix} figure: {reason}{f'; {source}' if source else ''}")
+    return lines

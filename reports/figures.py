@@ -1,7 +1,10 @@
 """Draw the figures from the CSVs alone: `python -m reports.figures`."""
 
+import contextlib
 import io
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from reports.command import (
     add_config_option,
     add_results_option,
     leave_with,
+    named_folder,
     results_folder,
     rows_of_configurations,
     shown,
@@ -34,7 +38,7 @@ from reports.costs import (
     phase_name,
     split_by_setting,
 )
-from reports.coverage import missing_lines, unfinished_lines
+from reports.coverage import missing_lines, unfinished_lines, unprobed_lines
 from reports.curves import (
     DEFAULT_PROTOCOL,
     Curves,
@@ -71,6 +75,7 @@ from results.csv_files import (
     SAMPLES,
     THROUGHPUT,
 )
+from results.errors import ResultsError
 from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
 from results.tables import read_accuracy, read_probes, read_samples, read_throughput
 
@@ -91,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_results_option(parser)
     parser.add_argument(
         "--out",
-        type=Path,
+        type=named_folder,
         default=OUT,
         metavar="DIR",
         help="folder for the figures (default: reports/figures)",
@@ -107,15 +112,18 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     """Draw every figure that the folder has rows for, and say what was read, drawn and missing.
 
     Raises:
-        ResultsError: A CSV is damaged, or settings are mixed; then nothing is drawn.
+        ResultsError: A CSV is damaged, settings are mixed, or `out` cannot be written to; then
+            nothing is drawn.
         NothingToReport: There is no row at all.
         OSError: A figure cannot be written.
     """
     folder = results_folder(results)
+    _require_writable(out)
     accuracy = read_accuracy(folder) if (folder / ACCURACY).is_file() else pd.DataFrame()
     timings = read_throughput(folder) if (folder / THROUGHPUT).is_file() else pd.DataFrame()
     if accuracy.empty and timings.empty:
-        raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
+        raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
+    chosen = rows_of_configurations(accuracy, config_ids) if len(accuracy) else accuracy
     print(
         f"read {shown(folder)}: {counted(len(accuracy), 'accuracy row')}, "
         f"{counted(len(timings), 'throughput row')}"
@@ -123,7 +131,6 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     figures: dict[str, Figure] = {}
     with style.themed():
         if len(accuracy):
-            chosen = rows_of_configurations(accuracy, config_ids)
             tables = {name: read_probes(folder, name) for name in PROBE_TABLES}
             if len(tables[ERRORS]) and (folder / SAMPLES).is_file():
                 tables[SAMPLES] = read_samples(folder)
@@ -149,6 +156,28 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
                 replace_file(out / f"{name}.{kind}", rendered(figure, kind=kind))
             print(f"drew {shown(out / name)}.svg and .png")
     return 0
+
+
+def _require_writable(out: Path) -> None:
+    """Refuse a folder that cannot be written to before minutes of drawing, and leave no trace.
+
+    Raises:
+        ResultsError: It is a file, or the system refuses a folder or a file there.
+    """
+    if os.path.lexists(out) and not out.is_dir():
+        raise ResultsError(f"--out: {out} is not a folder")
+    absent = [each for each in (out, *out.parents) if not os.path.lexists(each)]
+    try:
+        # Tried, since no question tells beforehand: a name too long, a disk that takes no folder.
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ResultsError(f"--out: {out} cannot be written to: {error.strerror}") from None
+    finally:
+        for each in absent:
+            with contextlib.suppress(OSError):
+                each.rmdir()
 
 
 def _accuracy_figures(chosen: pd.DataFrame, *, suffix: str) -> dict[str, Figure]:
@@ -194,10 +223,13 @@ def _probe_figures(
     """Draw what probes found of these rows of accuracy.csv, trained up to the length tested."""
     own = own_length_rows(accuracy[accuracy["protocol"] == DEFAULT_PROTOCOL])
     found = {name: joined(table, own) for name, table in tables.items()}
+    for line in unprobed_lines(found, suffix=suffix):
+        print(line)
     figures: dict[str, Figure] = {}
     if len(found[ERRORS]):
         unrelated = unrelated_edits(found[SAMPLES]) if SAMPLES in found else None
         figures["errors"] = errors_figure(error_curves(found[ERRORS], unrelated=unrelated))
+    if len(found[POSITIONS]):
         figures["positions"] = positions_figure(found[POSITIONS])
     if len(found[ALIGNMENT]):
         figures["alignment"] = alignment_figure(alignment_curves(found[ALIGNMENT]))

@@ -61,7 +61,8 @@ def influence_figure(influence: pd.DataFrame, *, length: int) -> Figure:
         f"before training.{_without_state(here, models)} Teacher-forced; line, mean of "
         f"{counted(seeds, 'seed')}, of their logarithms where the axis is logarithmic; thin lines, "
         f"each{'; band, 95 % t-interval' if seeds > 1 else ''}.",
-        left_inches=0.75,
+        # Two lines of a label beside numbers as long as −0.00025.
+        left_inches=0.95,
     )
     figure, axes = empty_figure(frame, rows=len(PANELS))
     for panel, row in zip(PANELS, axes, strict=True):

@@ -7,9 +7,19 @@ from pathlib import Path
 import pandas as pd
 
 from reports.captions import counted
-from reports.command import Parser, add_results_option, leave_with, results_folder, shown
+from reports.command import (
+    NothingToReport,
+    Parser,
+    add_results_option,
+    leave_with,
+    named_folder,
+    results_folder,
+    shown,
+)
 from reports.curves import own_length_rows
-from results.pairing import CURVE
+from results.csv_files import ACCURACY
+from results.errors import ResultsError
+from results.pairing import BUDGET, CURVE
 from results.plateau import (
     LEAST_BUDGET_FACTOR,
     MOST_CHANGE,
@@ -36,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_results_option(parser)
     parser.add_argument(
         "--control",
-        type=Path,
+        type=named_folder,
         required=True,
         metavar="DIR",
         help=f"results folder of the same with {LEAST_BUDGET_FACTOR} times the budget or more",
@@ -52,10 +62,16 @@ def show(results: Path | None, control: Path) -> int:
         ResultsError: A CSV is damaged, or the folders cannot be compared.
         NothingToReport: There is no row.
     """
-    folders = results_folder(results), results_folder(control, option="--control")
-    reference, larger = (own_length_rows(read_accuracy(folder)) for folder in folders)
-    changes = budget_changes(reference, larger)
-    print(f"read {shown(folders[0])}, control {shown(folders[1])}", file=sys.stderr)
+    folder = results_folder(results)
+    reference = _own_rows(folder)
+    if reference.empty:
+        raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
+    larger = _control_rows(control, reference, reference_folder=folder)
+    try:
+        changes = budget_changes(reference, larger)
+    except ResultsError as error:
+        raise ResultsError(f"--results {folder}, --control {control}: {error}") from None
+    print(f"read {shown(folder)}, control {shown(control)}", file=sys.stderr)
     curves, controlled = reference.groupby(CURVE), changes.groupby(CURVE)
     for names, table in controlled:
         print("\n".join(_told(table, plateau_of(curves.get_group(names), table))), end="\n\n")
@@ -63,6 +79,30 @@ def show(results: Path | None, control: Path) -> int:
         print(f"Without a control: {counted(curves.ngroups - controlled.ngroups, 'curve')}.")
     print(RULE)
     return 0
+
+
+def _own_rows(folder: Path) -> pd.DataFrame:
+    """Return the rows tested at the length trained for; none where there is no accuracy.csv."""
+    if not (folder / ACCURACY).is_file():
+        return pd.DataFrame()
+    return own_length_rows(read_accuracy(folder))
+
+
+def _control_rows(
+    control: Path, reference: pd.DataFrame, *, reference_folder: Path
+) -> pd.DataFrame:
+    """Return the rows of the control, or say which command writes some that can be compared."""
+    try:
+        rows = _own_rows(results_folder(control, option="--control"))
+    except NothingToReport:
+        rows = pd.DataFrame()
+    if rows.empty:
+        budget = LEAST_BUDGET_FACTOR * int(reference[BUDGET].max())
+        raise NothingToReport(
+            f"--control: no rows in {control}: run python -m bench.run --budget {budget} "
+            f"--out {control} with the other options of {shown(reference_folder)}"
+        )
+    return rows
 
 
 def _told(table: pd.DataFrame, plateau: Plateau) -> list[str]:

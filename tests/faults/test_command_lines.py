@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results.tables import REFERENCE
+
 JUNK = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 UNKNOWN = JUNK.map("?{}".format)
 NO_NUMBER = st.one_of(
@@ -29,6 +31,8 @@ NO_FOLDER = st.sampled_from(["", "file", "file/below", "x" * 300, "/proc/no wher
 NUMBERS, RANGES, NAMES, FOLDERS = "numbers", "ranges", "names", "folders"
 VALUES = {NUMBERS: NO_NUMBER, RANGES: NO_RANGE, NAMES: UNKNOWN, FOLDERS: NO_FOLDER}
 MODEL_OPTIONS = {"--models": NAMES, "--cell": NAMES, "--encoder": NAMES, "--hidden": NUMBERS}
+# Read whole, and quickly; with these, a report refuses nothing but what comes after.
+SMALL = str(REFERENCE / "budget-x4")
 # Of each command: a beginning that alone would do little, and what may be wrong after it.
 COMMANDS = {
     "bench.run": (
@@ -64,7 +68,15 @@ COMMANDS = {
     ),
     "reports.claims": (
         ("--results", "finished"),
-        {"--config": NAMES, "--format": NAMES, "--results": NAMES},
+        {"--config": NAMES, "--format": NAMES, "--results": FOLDERS},
+    ),
+    "reports.figures": (
+        ("--results", SMALL),
+        {"--config": NAMES, "--results": FOLDERS, "--out": FOLDERS},
+    ),
+    "reports.plateau": (
+        ("--results", str(REFERENCE), "--control", SMALL),
+        {"--results": FOLDERS, "--control": FOLDERS},
     ),
 }
 

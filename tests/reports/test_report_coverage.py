@@ -1,7 +1,18 @@
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 from synthetic import accuracy_rows, failed, frame_of
+from synthetic_probes import probes_of, rows_to_probe, table_of
 
-from reports.coverage import missing_lengths, missing_lines, spans, unfinished_lines
+from reports.coverage import (
+    missing_lengths,
+    missing_lines,
+    spans,
+    unfinished_lines,
+    unprobed_lines,
+)
+from results.csv_files import INFLUENCE, MAPS, POSITIONS
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 30, 40, 50)}
 
@@ -75,3 +86,56 @@ def test_long_lists_are_cut_and_say_so() -> None:
     lines = missing_lines(frame_of(kept))
     assert len(lines) <= 14
     assert lines[0].startswith("missing: ")
+
+
+Tables = dict[str, pd.DataFrame]
+LENGTHS_OF_PROBES = "python -m bench.probe writes them for the lengths of its --lengths"
+NO_ATTENTION = [
+    "no alignment-uni figure: alignment.csv has no rows of these models; "
+    "only models with attention have any",
+    "no map_attention-uni figure: maps.csv has no rows of attention of these models; "
+    "only models with attention have any",
+]
+NO_INFLUENCE = [
+    f"no influence-uni figure: influence.csv has no rows of these models; {LENGTHS_OF_PROBES}",
+    "no map_attention-uni figure: maps.csv has no rows of attention of these models; "
+    "only models with attention have any",
+    *(
+        f"no map_{name}-uni figure: maps.csv has no rows of {name} of these models; "
+        f"{LENGTHS_OF_PROBES}"
+        for name in ("occlusion", "gradient")
+    ),
+]
+NOTHING = [
+    "no errors-uni, positions-uni, alignment-uni, influence-uni, map_attention-uni, "
+    "map_occlusion-uni, map_gradient-uni figures: the tables of probes have no rows of these "
+    "models with curriculum; python -m bench.probe writes them"
+]
+
+
+def probed(*models: str, without: tuple[str, ...] = ()) -> Tables:
+    found = probes_of(rows_to_probe(tasks=("copy",), models=models, seeds=(0,)))
+    return {name: table_of(name, [] if name in without else rows) for name, rows in found.items()}
+
+
+def unprobed() -> Tables:
+    return {name: table.iloc[:0] for name, table in probed("seq2seq").items()}
+
+
+@pytest.mark.parametrize(
+    ("tables", "lines"),
+    [
+        (lambda: probed("seq2seq", "seq2seq+dot"), []),
+        (lambda: probed("seq2seq"), NO_ATTENTION),
+        (lambda: probed("seq2seq+dot", without=(INFLUENCE, MAPS)), NO_INFLUENCE),
+        (
+            lambda: probed("seq2seq+dot", without=(POSITIONS,)),
+            ["no positions-uni figure: positions.csv has no rows of these models"],
+        ),
+        (unprobed, NOTHING),
+    ],
+)
+def test_every_figure_of_probes_that_is_left_out_has_a_reason(
+    tables: Callable[[], Tables], lines: list[str]
+) -> None:
+    assert unprobed_lines(tables(), suffix="-uni") == lines

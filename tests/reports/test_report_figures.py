@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from synthetic import (
 from synthetic_probes import write_probed_folder
 
 from reports import figures, style
+from reports.coverage import PROBE_FIGURES
 from reports.curves import curves_of
 from reports.figures import main, rendered
 from results.tables import read_accuracy
@@ -65,11 +67,12 @@ def test_every_figure_is_drawn_as_svg_and_png(
     said = lines(capsys.readouterr().out)
     assert said[0] == f"read {full_folder}: 72 accuracy rows, 24 throughput rows"
     assert said[1] == "curriculum: 3 tasks, 2 models, 3 seeds, 4 lengths"
-    assert said[2:4] == [
+    assert said[2].startswith("no errors, positions, alignment, influence, map_attention, ")
+    assert said[3:5] == [
         "growth of time: too few lengths from 25 on",
         "growth of memory: too few lengths from 25 on",
     ]
-    assert [line.split()[0] for line in said[4:]] == ["drew"] * (len(NAMES) // 2)
+    assert [line.split()[0] for line in said[5:]] == ["drew"] * (len(NAMES) // 2)
     assert "date" not in (out / "accuracy.svg").read_text().lower()
 
 
@@ -278,6 +281,45 @@ def test_what_was_probed_is_drawn(tmp_path: Path) -> None:
         "occlusion",
         "gradient",
     }
+
+
+def check_accounted(names: set[str], said: str) -> None:
+    """Raise AssertionError unless every figure of probes is either drawn or said to be left out."""
+    for name in PROBE_FIGURES:
+        is_drawn = any(drawn == name or drawn.startswith(f"{name}_") for drawn in names)
+        told = [line for line in lines(said) if re.match(rf"no .*\b{name}\b.* figures?: ", line)]
+        assert len(told) == (0 if is_drawn else 1), name
+
+
+@QUICK
+@pytest.mark.parametrize(
+    ("models", "write"),
+    [
+        (("seq2seq",), write_folder),
+        (("seq2seq",), write_probed_folder),
+        (("seq2seq+dot",), write_probed_folder),
+    ],
+)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_every_figure_of_probes_is_drawn_or_said_to_be_left_out(
+    models: tuple[str, ...],
+    write: FolderOf,
+    is_told: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = accuracy_rows(tasks=("copy",), models=models, seeds=(0, 1), lengths=(10, 20))
+    folder = write(tmp_path / "results", rows)
+    if not is_told:
+        monkeypatch.setattr(figures, "unprobed_lines", lambda *_, **__: [])
+    names = drawn(folder, tmp_path / "figures")
+    said = capsys.readouterr().out
+    if is_told or models == ("seq2seq+dot",):
+        check_accounted(names, said)
+    else:
+        with pytest.raises(AssertionError):
+            check_accounted(names, said)
 
 
 @QUICK

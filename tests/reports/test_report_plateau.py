@@ -2,7 +2,7 @@ import dataclasses
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -89,68 +89,6 @@ def test_the_published_control_leaves_no_plateau(capsys: pytest.CaptureFixture[s
     text = capsys.readouterr().out
     assert text.count("  no plateau: the control moves the bits by ") == 2
     assert "the capacity of" not in text
-
-
-def no_control(tmp_path: Path) -> list[str]:
-    return ["--results", str(write_folder(tmp_path / "a", rows_of(FLAT)))]
-
-
-def no_folder(tmp_path: Path) -> list[str]:
-    return [*no_control(tmp_path), "--control", str(tmp_path / "nowhere")]
-
-
-def nothing_yet(tmp_path: Path) -> list[str]:
-    (tmp_path / "bare").mkdir()
-    return [*no_control(tmp_path), "--control", str(tmp_path / "bare")]
-
-
-def other_sizes(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, hidden=32))
-    return [*no_control(tmp_path), "--control", str(control)]
-
-
-def other_lengths(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, lengths=(30, 70)))
-    return [*no_control(tmp_path), "--control", str(control)]
-
-
-def other_batches(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, batch_size=16))
-    return [*no_control(tmp_path), "--control", str(control)]
-
-
-def itself(tmp_path: Path) -> list[str]:
-    return [*no_control(tmp_path), "--control", str(tmp_path / "a")]
-
-
-@pytest.mark.parametrize(
-    ("case", "status", "message"),
-    [
-        (no_control, 2, "required: --control"),
-        (no_folder, 2, "--control: "),
-        (nothing_yet, 1, "no results in"),
-        (other_sizes, 2, "hidden 64 in the reference, 32 in the control"),
-        (other_lengths, 2, "length 10, 20, 40, 50, 60, 80, 100 in the reference, 30, 70 in"),
-        (other_batches, 2, "batch_size: must be the same"),
-        (itself, 2, "the control needs at least 4 times"),
-    ],
-)
-def test_a_refusal_is_one_line_and_a_status(
-    case: Callable[[Path], list[str]],
-    status: int,
-    message: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    try:
-        found = main(case(tmp_path))
-    except SystemExit as leaving:
-        found = leaving.code  # type: ignore[assignment]
-    output = capsys.readouterr()
-    assert (found, output.out) == (status, "")
-    assert len(output.err.strip().splitlines()) == 1
-    assert output.err.startswith("reports.plateau: ")
-    assert message in output.err
 
 
 def test_it_runs_as_a_module_without_torch() -> None:

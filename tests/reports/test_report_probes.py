@@ -15,9 +15,10 @@ from synthetic import failed, frame_of
 from synthetic_probes import LENGTHS, probes_of, rows_to_probe, table_of, true_source
 from test_report_layout import check_legible
 
-from reports import style
+from reports import influence, style
 from reports.figures import rendered
 from reports.influence import PANELS, influence_figure
+from reports.layout import Frame
 from reports.probe_curves import (
     ALIGNED,
     BEST_OFFSET,
@@ -521,6 +522,32 @@ def every_figure(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
 def test_text_stays_apart(count: int) -> None:
     for figure in every_figure(of_models(count)).values():
         check_legible(figure)
+
+
+def with_small_effects(*, factor: float) -> pd.DataFrame:
+    """Return effects about 0, as of models that have hardly learned, whose ticks are long."""
+    influence = found(INFLUENCE, rows_to_probe(seeds=(0, 1)))
+    is_linear = influence["measure"] == OCCLUSION
+    for name in ("effect", "aligned_effect"):
+        small = factor * (influence[name] - 0.5)
+        influence[name] = influence[name].where(~is_linear, small)
+    return influence
+
+
+@pytest.mark.parametrize("factor", [1e-2, 1e-3, 1e-4, 1e-5])
+def test_labels_of_small_effects_stay_in_the_figure(factor: float) -> None:
+    check_legible(drawn(influence_figure, with_small_effects(factor=factor), length=LAST))
+
+
+def test_labels_of_small_effects_that_find_no_room_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def narrow(**options: Any) -> Frame:
+        return Frame(**options | {"left_inches": 0.75})
+
+    monkeypatch.setattr(influence, "Frame", narrow)
+    with pytest.raises(AssertionError, match="occlusion"):
+        check_legible(drawn(influence_figure, with_small_effects(factor=1e-3), length=LAST))
 
 
 def test_the_same_findings_give_the_same_bytes() -> None:

@@ -164,6 +164,6 @@ def assert_refused(arguments: list[str], status: int, message: str, capsys: Capt
 def test_nothing_finished_is_one_line(folder_of: FolderOf, tmp_path: Path, capsys: Capture) -> None:
     folder = folder_of([failed(row) for row in timed_rows()])
     assert_refused(["--results", str(folder)], 1, "no model run has finished in", capsys)
-    assert_refused(["--results", str(tmp_path)], 1, "no results in", capsys)
+    assert_refused(["--results", str(tmp_path)], 1, "--results: no results in", capsys)
     nowhere = str(tmp_path / "nowhere")
     assert_refused(["--results", nowhere], 2, "--results: ", capsys)
