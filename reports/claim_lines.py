@@ -86,7 +86,7 @@ def evidence_of(folder: Path, *, config_ids: Sequence[str]) -> Evidence:
     """
     accuracy = own_length_rows(rows_of_configurations(read_accuracy(folder), config_ids))
     if accuracy.empty:
-        raise NothingToReport(f"no rows in {folder}: run python -m bench.run first")
+        raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
     for _, rows in accuracy.groupby("encoder"):
         require_one_configuration(rows)
     check_groups(accuracy, "status", ["task", "model", "encoder", "seed"], unit="length")
