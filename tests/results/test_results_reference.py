@@ -58,7 +58,14 @@ def test_what_answers_at_once_has_an_upper_triangle_of_exact_zeros() -> None:
 
 @pytest.mark.parametrize(
     ("name", "seeds"),
-    [(".", 3), ("claims", 5), ("capacity", 5), ("budget-x4", 1), ("budget-x4-32", 1)],
+    [
+        (".", 3),
+        ("claims", 5),
+        ("capacity", 5),
+        ("extrapolation", 3),
+        ("budget-x4", 1),
+        ("budget-x4-32", 1),
+    ],
 )
 def test_published_plans_are_complete(name: str, seeds: int) -> None:
     rows = read_accuracy(REFERENCE / name)
