@@ -10,7 +10,7 @@ import pandas as pd
 from reports.command import NothingToReport, rows_of_configurations, shown
 from reports.curves import own_length_rows, require_one_configuration
 from results.claim_effects import BOTH, Evidence
-from results.claims import MEASURES, Measure
+from results.claims import CLAIMS, MEASURES, Measure
 from results.csv_files import ALIGNMENT, INFLUENCE
 from results.summary import check_groups
 from results.tables import read_accuracy, read_probes
@@ -61,8 +61,25 @@ def verdict_of(lines: Sequence[Line]) -> str:
 
 def verdicts_by_task(lines: Sequence[Line]) -> dict[str, str]:
     """Return the verdict on a claim task by task; tasks that were pooled count in each of them."""
-    tasks = dict.fromkeys(sorted(task for line in lines for task in line.tasks))
-    return {task: verdict_of([line for line in lines if task in line.tasks]) for task in tasks}
+    return {
+        task: verdict_of([line for line in lines if task in line.tasks]) for task in tasks_of(lines)
+    }
+
+
+def tasks_of(lines: Sequence[Line]) -> list[str]:
+    """Return the tasks that lines are about, in order."""
+    return sorted({task for line in lines for task in line.tasks})
+
+
+def by_claim(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Return the lines of each claim."""
+    return {claim: [line for line in lines if line.claim == claim] for claim in CLAIMS}
+
+
+def by_measure(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Return the lines of each measure of one claim, in their order."""
+    names = dict.fromkeys(line.measure for line in lines)
+    return {name: [line for line in lines if line.measure == name] for name in names}
 
 
 def all_lines(folder: Path, *, config_ids: Sequence[str] = ()) -> list[Line]:

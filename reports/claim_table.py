@@ -1,9 +1,16 @@
 """The README's table of verdicts: claim by claim, measure by measure, task by task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from reports.captions import counted
-from reports.claim_lines import Line, verdict_of, verdicts_by_task
+from reports.claim_lines import (
+    Line,
+    by_claim,
+    by_measure,
+    tasks_of,
+    verdict_of,
+    verdicts_by_task,
+)
 from results.claims import CLAIMS
 from results.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Finding
 
@@ -12,22 +19,16 @@ WORDS = {SUPPORTED: "supported", REFUTED: "**refuted**", INCONCLUSIVE: "inconclu
 BOUNDS = {SUPPORTED: "at least ", REFUTED: "at most ", INCONCLUSIVE: "about "}
 
 
-def claim_table(by_claim: Mapping[str, Sequence[Line]]) -> str:
-    """Return the verdicts as Markdown, a column for each task.
-
-    Args:
-        by_claim: The lines of each claim, in the order to show.
-    """
-    lines = [line for of_claim in by_claim.values() for line in of_claim]
-    tasks = list(dict.fromkeys(sorted(task for line in lines for task in line.tasks)))
+def claim_table(lines: Sequence[Line]) -> str:
+    """Return the verdicts as Markdown, a column for each task."""
+    tasks = tasks_of(lines)
     seeds = max((len(line.seeds) for line in lines), default=0)
     rows = [_row("claim; what is measured", "threshold", tasks), "|---" * (2 + len(tasks)) + "|"]
-    for claim, of_claim in by_claim.items():
+    for claim, of_claim in by_claim(lines).items():
         verdicts = verdicts_by_task(of_claim)
         title = f"**{claim}: {CLAIMS[claim]}** As a whole {verdict_of(of_claim)}"
         rows.append(_row(title, "", [verdicts.get(task, NOTHING) for task in tasks]))
-        for measure in dict.fromkeys(line.measure for line in of_claim):
-            of_measure = [line for line in of_claim if line.measure == measure]
+        for measure, of_measure in by_measure(of_claim).items():
             cells = [_cell(of_measure, task, seeds=seeds) for task in tasks]
             rows.append(_row(measure, of_measure[0].threshold, cells))
     note = (

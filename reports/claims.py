@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from reports.claim_lines import Line, all_lines, verdict_of, verdicts_by_task
+from reports.claim_lines import (
+    Line,
+    all_lines,
+    by_claim,
+    by_measure,
+    verdict_of,
+    verdicts_by_task,
+)
 from reports.command import (
     Parser,
     add_config_option,
@@ -50,13 +57,12 @@ def show(results: Path | None, *, config_ids: Sequence[str], form: str) -> int:
         NothingToReport: There is no row.
     """
     folder = results_folder(results)
-    lines = all_lines(folder, config_ids=config_ids)
-    by_claim = {claim: [line for line in lines if line.claim == claim] for claim in CLAIMS}
+    claims = by_claim(all_lines(folder, config_ids=config_ids))
     if form == JSON:
-        print(json.dumps([_as_json(*item) for item in by_claim.items()], indent=2))
+        print(json.dumps([_as_json(*item) for item in claims.items()], indent=2))
         return 0
     print(f"read {shown(folder)}", file=sys.stderr)
-    for claim, of_claim in by_claim.items():
+    for claim, of_claim in claims.items():
         if form == MARKDOWN:
             print(_as_markdown(claim, of_claim))
         else:
@@ -92,8 +98,7 @@ def _known(numbers: Mapping[str, object] | Mapping[int, float]) -> dict[str, obj
 
 def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
     parts = [f"{claim}  {CLAIMS[claim]}", f"    {_verdicts(lines)}"]
-    for measure in dict.fromkeys(line.measure for line in lines):
-        of_measure = [line for line in lines if line.measure == measure]
+    for measure, of_measure in by_measure(lines).items():
         parts.append(f"  {measure} ({of_measure[0].threshold})")
         if is_traced:
             parts.append(f"    from {of_measure[0].rows}")

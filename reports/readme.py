@@ -16,7 +16,6 @@ from reports.command import Parser, leave_with, shown
 from reports.curves import own_length_rows, protocols_of, require_one_configuration
 from reports.length_table import SOLVED_ACCURACY, length_table
 from results.atomic import replace_file
-from results.claims import CLAIMS
 from results.errors import ResultsError
 from results.schema import OK
 from results.summary import interquartile_means, mean_over_seeds
@@ -127,11 +126,11 @@ def verdicts(results: Path) -> str:
     Raises:
         ResultsError: The results cannot be read or mix settings, or there are none.
     """
-    by_claim = {}
-    for claim in CLAIMS:
-        folder = results if claim in JUDGED_BY_REFERENCE else results / CLAIMS_FOLDER
-        by_claim[claim] = [line for line in all_lines(folder) if line.claim == claim]
-    return claim_table(by_claim)
+    by_reference = [line for line in all_lines(results) if line.claim in JUDGED_BY_REFERENCE]
+    others = [
+        line for line in all_lines(results / CLAIMS_FOLDER) if line.claim not in JUDGED_BY_REFERENCE
+    ]
+    return claim_table([*by_reference, *others])
 
 
 def with_tables(text: str, tables: str, *, name: str, begin: str = BEGIN) -> str:
