@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from bench.train import StageOutcome, Trajectory, Validation
-from results.checkpoint_files import (
+from results.errors import ResultsError
+from results.store.checkpoint_files import (
     CHECKPOINTS,
     optimizer_path,
     read_checkpoint,
     weights_path,
     write_checkpoint,
 )
-from results.errors import ResultsError
 
 
 class Checkpoints:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from results.errors import ResultsError
-from results.locks import locked
+from results.store.locks import locked
 from tasks.references import resolve
 
 RESULTS_REFUSED = 74  # What a child returns whose results folder refused it; as EX_IOERR.

@@ -26,7 +26,7 @@ from bench.engine import ends_of
 from bench.options import UsageError
 from bench.versions import EVALUATOR_VERSION, RECIPE_VERSION
 from results.errors import ResultsError
-from results.schema import SCHEMA_VERSION
+from results.schema.rows import SCHEMA_VERSION
 from tasks import SAMPLER_VERSION
 
 CONNECT_SECONDS = 5.0

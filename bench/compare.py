@@ -14,12 +14,12 @@ import pandas as pd
 
 from bench.comparison_text import provenance_text, section
 from bench.options import Parser, UsageError, read_choice, read_folder, read_lengths
-from results.columns import one_line
-from results.comparison import score_differences, time_ratios
-from results.csv_files import ACCURACY, THROUGHPUT
 from results.errors import ResultsError
-from results.pairing import pair_accuracy, pair_throughput
-from results.schema import SCORE_COLUMNS
+from results.schema.columns import one_line
+from results.schema.rows import SCORE_COLUMNS
+from results.stats.comparison import score_differences, time_ratios
+from results.stats.pairs import pair_accuracy, pair_throughput
+from results.store.csv_files import ACCURACY, THROUGHPUT
 from results.tables import read_accuracy, read_throughput
 
 EXIT_COMPARED, EXIT_REFUSED = 0, 2

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from results.comparison import BETTER, SAME, WORSE, expected_by_chance
-from results.pairing import Pairs
-from results.schema import OK
+from results.schema.rows import OK
+from results.stats.comparison import BETTER, SAME, WORSE, expected_by_chance
+from results.stats.pairs import Pairs
 
 # What a comparison is made for may differ.
 PROVENANCE = (

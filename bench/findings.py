@@ -18,8 +18,7 @@ from bench.influence import (
 )
 from bench.seeding import stream
 from models.interface import attention_weights
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
-from results.probe_schema import (
+from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,
     GRADIENT,
@@ -34,8 +33,9 @@ from results.probe_schema import (
     PositionRow,
     ProbeRow,
 )
-from results.probes import stage_columns
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
+from results.store.probes import stage_columns
 from tasks import Task
 from tasks.sampling import Batch, sample_batch
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan import ModelRun, Stage
-from results.schema import FAILING_STATUSES, OK, AccuracyRow
-from results.store import LEFT, Store
+from results.schema.rows import FAILING_STATUSES, OK, AccuracyRow
+from results.store.folder import LEFT, Store
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bench.options import Parser, UsageError, read_folder
 from bench.versions import PROBE_VERSION
-from results.columns import one_line
 from results.errors import ResultsError
-from results.merged_folder import Merged, merge_folders
-from results.plan_file import PLAN
+from results.merge.folders import Merged, merge_folders
+from results.schema.columns import one_line
+from results.store.plan_file import PLAN
 
 EXIT_MERGED, EXIT_CONFLICTS, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 

@@ -36,8 +36,8 @@ from bench.train import StageOutcome, Trajectory, build_optimizer, train_stage
 from models import entry_from_reference, load_models
 from models.interface import attention_path, forward_flops, parameter_count
 from results.errors import ResultsError
-from results.schema import OK, AccuracyRow, SampleRow
-from results.store import Store, open_store
+from results.schema.rows import OK, AccuracyRow, SampleRow
+from results.store.folder import Store, open_store
 from tasks import load_tasks
 
 THREADS = 1  # Always, so that the number of jobs never changes a number.

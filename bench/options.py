@@ -10,7 +10,7 @@ from bench.lengths import parse_lengths, parse_test_lengths
 from models import entry_from_reference, load_models
 from models.config import CELLS, ENCODERS, ModelConfig
 from models.entry import ModelEntry
-from results.columns import one_line
+from results.schema.columns import one_line
 
 DEVICES = ("cpu", "cuda")
 

@@ -13,7 +13,7 @@ from bench.seeding import stream
 from bench.train import build_optimizer, train_update
 from models.config import ModelConfig
 from models.interface import SequenceModel, forward_flops
-from results.schema import FORWARD_PASSES_PER_UPDATE
+from results.schema.rows import FORWARD_PASSES_PER_UPDATE
 from tasks import TASKS
 from tasks.sampling import Batch, sample_batch
 

@@ -16,7 +16,7 @@ from bench.recipe import Recipe
 from bench.versions import EVALUATOR_VERSION, RECIPE_VERSION
 from models.config import ModelConfig
 from models.entry import ModelEntry
-from results.schema import NOT_REACHED, AccuracyRow
+from results.schema.rows import NOT_REACHED, AccuracyRow
 from tasks import SAMPLER_VERSION, Task
 
 

@@ -11,8 +11,8 @@ from bench.estimate import matrix_seconds
 from bench.matrix import Matrix
 from bench.plan import Block, ModelRun
 from bench.progress import describe_seconds
-from results.schema import FAILING_STATUSES, NOT_REACHED, OK, STATUSES
-from results.store import LEFT
+from results.schema.rows import FAILING_STATUSES, NOT_REACHED, OK, STATUSES
+from results.store.folder import LEFT
 
 
 def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> str:

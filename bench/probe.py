@@ -32,13 +32,13 @@ from bench.probe_sources import (
     untrained_lengths,
 )
 from bench.versions import PROBE_VERSION
-from results.columns import one_line, to_json
-from results.csv_files import INFLUENCE
 from results.errors import ResultsError
-from results.locks import locked
-from results.probes import PROBES, ProbeStore
-from results.schema import AccuracyRow
-from results.store import Store
+from results.schema.columns import one_line, to_json
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import INFLUENCE
+from results.store.folder import Store
+from results.store.locks import locked
+from results.store.probes import PROBES, ProbeStore
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 INFLUENCE_LENGTHS = "20,100"

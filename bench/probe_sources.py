@@ -9,12 +9,12 @@ from pathlib import Path
 from bench.options import UsageError
 from bench.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import entry_from_reference, load_models
-from results.checkpoint_files import read_checkpoint, weights_path
 from results.errors import ResultsError
-from results.outcomes import csv_order
-from results.probes import ProbeStore
-from results.schema import AccuracyRow
-from results.store import Store, open_store
+from results.schema.rows import AccuracyRow
+from results.store.checkpoint_files import read_checkpoint, weights_path
+from results.store.folder import Store, open_store
+from results.store.outcomes import csv_order
+from results.store.probes import ProbeStore
 from tasks import SAMPLER_VERSION, load_tasks
 
 NAMED_AT_MOST = 5

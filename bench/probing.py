@@ -18,9 +18,9 @@ from bench.findings import Subject, findings
 from bench.versions import PROBE_VERSION
 from models import entry_from_reference, load_models
 from models.config import ModelConfig
-from results.columns import from_json
-from results.probes import ProbeRecord, ProbeStore
-from results.schema import AccuracyRow
+from results.schema.columns import from_json
+from results.schema.rows import AccuracyRow
+from results.store.probes import ProbeRecord, ProbeStore
 from tasks import load_tasks
 
 THREADS = 1

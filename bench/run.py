@@ -23,10 +23,10 @@ from bench.runner import Runner
 from bench.shards import shard_of
 from bench.summary_table import summary_table
 from bench.throughput import measure_missing, measurement_of
-from results.columns import one_line
 from results.errors import ResultsError
-from results.ladders import trained_otherwise
-from results.store import Store, open_store
+from results.schema.columns import one_line
+from results.store.folder import Store, open_store
+from results.store.ladders import trained_otherwise
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from bench.provenance import processor_name, source_commit
-from results.atomic import replace_file
 from results.errors import ResultsError
+from results.store.files import replace_file
 
 RUN_FILE = "run.json"
 LOG = "run.log"

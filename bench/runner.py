@@ -21,8 +21,8 @@ from bench.progress import Progress, describe_seconds
 from bench.run_log import RunLog
 from bench.seed_summary import SeedSummary
 from results.errors import ResultsError
-from results.schema import AccuracyRow
-from results.store import Store, open_store
+from results.schema.rows import AccuracyRow
+from results.store.folder import Store, open_store
 
 WAIT_SECONDS = 2.0
 _MAY_PASS = "killed"

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from bench.plan import ModelRun
 from bench.progress import describe_seconds
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 
 class SeedSummary:

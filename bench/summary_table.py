@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from results.schema import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
+from results.schema.rows import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
 
 _MOST_COLUMNS = 5
 

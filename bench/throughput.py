@@ -34,13 +34,13 @@ from bench.recipe import Recipe
 from bench.summary_table import throughput_table
 from models.config import ModelConfig
 from models.entry import ModelEntry
-from results.columns import from_json, one_line
-from results.csv_files import THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.locks import THROUGHPUT as THROUGHPUT_LOCK
-from results.locks import locked
-from results.schema import FAILING_STATUSES, PHASES, ThroughputRow
-from results.store import Store, open_store
+from results.schema.columns import from_json, one_line
+from results.schema.rows import FAILING_STATUSES, PHASES, ThroughputRow
+from results.store.csv_files import THROUGHPUT, read_rows
+from results.store.folder import Store, open_store
+from results.store.locks import THROUGHPUT as THROUGHPUT_LOCK
+from results.store.locks import locked
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 MOST_LENGTHS_OF_A_RUN = 20

@@ -28,8 +28,8 @@ from bench.phases import Phase, prepare
 from bench.provenance import provenance
 from bench.seeding import stream
 from models.interface import attention_path, parameter_count
-from results.columns import to_json
-from results.schema import NOISY, OK, STEADY, ThroughputRow
+from results.schema.columns import to_json
+from results.schema.rows import NOISY, OK, STEADY, ThroughputRow
 
 ROUNDS = 7
 NOISY_FROM = 0.1

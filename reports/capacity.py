@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from results.collapse import SIZES, Collapse, collapse_of
-from results.crossing import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
-from results.schema import OK
-from results.summary import mean_over_seeds
+from results.schema.rows import OK
+from results.stats.over_seeds import mean_over_seeds
+from results.stats.size_scaling import SIZES, Collapse, collapse_of
+from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
 
 MODEL = "seq2seq"
 NUMBERS_PER_UNIT = {"lstm": 2}  # h and c; every other cell has h alone.

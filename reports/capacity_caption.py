@@ -7,7 +7,7 @@ import pandas as pd
 from reports import style
 from reports.capacity import BITS_PER_NUMBER, Capacity, counting_bound_bits
 from reports.captions import counted, model_settings
-from results.collapse import MOST_SPREAD, Collapse, Spread
+from results.stats.size_scaling import MOST_SPREAD, Collapse, Spread
 
 COLLINS = (
     "Collins et al. 2017 find about one real number of the input history per hidden unit; the line "

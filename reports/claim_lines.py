@@ -9,12 +9,12 @@ import pandas as pd
 
 from reports.command import NothingToReport, rows_of_configurations, shown
 from reports.curves import own_length_rows, require_one_configuration
-from results.claim_effects import BOTH, Evidence
-from results.claims import CLAIMS, MEASURES, Measure
-from results.csv_files import ALIGNMENT, INFLUENCE
-from results.summary import check_groups
+from results.claims.effects import BOTH, Evidence
+from results.claims.measures import CLAIMS, MEASURES, Measure
+from results.claims.verdicts import NOT_MEASURED, Finding, judge, overall
+from results.stats.over_seeds import check_groups
+from results.store.csv_files import ALIGNMENT, INFLUENCE
 from results.tables import read_accuracy, read_probes
-from results.verdicts import NOT_MEASURED, Finding, judge, overall
 
 POOLED = {BOTH: ("copy", "reverse")}
 

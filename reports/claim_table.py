@@ -11,8 +11,8 @@ from reports.claim_lines import (
     verdict_of,
     verdicts_by_task,
 )
-from results.claims import CLAIMS
-from results.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Finding
+from results.claims.measures import CLAIMS
+from results.claims.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Finding
 
 NOTHING = "–"
 WORDS = {SUPPORTED: "supported", REFUTED: "**refuted**", INCONCLUSIVE: "inconclusive"}

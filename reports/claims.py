@@ -23,7 +23,7 @@ from reports.command import (
     results_folder,
     shown,
 )
-from results.claims import CLAIMS
+from results.claims.measures import CLAIMS
 
 TEXT, TRACE, MARKDOWN, JSON = "text", "trace", "markdown", "json"
 FORMATS = (TEXT, TRACE, MARKDOWN, JSON)

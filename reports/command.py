@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import pandas as pd
 
-from results.columns import one_line
 from results.errors import ResultsError
+from results.schema.columns import one_line
 from results.tables import locate_results
 
 EXIT_NOTHING = 1

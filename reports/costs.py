@@ -6,8 +6,8 @@ import pandas as pd
 
 from reports.settings import split
 from results.errors import ResultsError
-from results.growth import growth, shortest_fitted_length
-from results.schema import NOISY, OK
+from results.schema.rows import NOISY, OK
+from results.stats.power_law import growth, shortest_fitted_length
 
 SETTINGS = ["device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "symbols"]
 PHASES = {

@@ -8,9 +8,9 @@ import pandas as pd
 
 from reports.captions import counted
 from reports.curves import DEFAULT_PROTOCOL, SERIES
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
-from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
-from results.schema import OK
+from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION
+from results.schema.rows import OK
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 
 LINES_AT_MOST = 12
 # The figures of what probes found: the table of each, and of which measure, where it is of one.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from results.errors import ResultsError
-from results.schema import OK, SETTING_COLUMNS
-from results.summary import mean_over_seeds, one_configuration
+from results.schema.rows import OK, SETTING_COLUMNS
+from results.stats.over_seeds import mean_over_seeds, one_configuration
 
 SCORES = (
     "token_accuracy",

@@ -20,8 +20,8 @@ from reports.command import (
 )
 from reports.curves import own_length_rows, protocols_of
 from reports.symbols import Writing, parse_ids, wrong_items
-from results.csv_files import SAMPLES
 from results.errors import ResultsError
+from results.store.csv_files import SAMPLES
 from results.tables import read_samples
 
 COLUMNS_AT_MOST = 100

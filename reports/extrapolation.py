@@ -10,7 +10,7 @@ from reports import style
 from reports.captions import counted
 from reports.curves import MIXED_PROTOCOL
 from reports.heat import accuracy_grid, draw_grid
-from results.schema import OK
+from results.schema.rows import OK
 
 
 def extrapolated(accuracy: pd.DataFrame) -> pd.DataFrame:

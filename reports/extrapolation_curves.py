@@ -16,7 +16,7 @@ from reports.layout import Frame, empty_figure
 from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
 from reports.scales import decimal_ticks, ends_of, put_ticks
 from reports.style import LineStyle
-from results.summary import mean_over_seeds
+from results.stats.over_seeds import mean_over_seeds
 
 FACTORS = (1.0, 1.25, 1.5, 2.0)
 BASELINE = "constant_accuracy"

@@ -63,8 +63,9 @@ from reports.probe_maps import map_figure, map_lengths, positions_figure
 from reports.settings import split_by_all_but_size, split_by_training
 from reports.throughput import memory_figure, throughput_figure
 from reports.unrelated import unrelated_edits
-from results.atomic import replace_file
-from results.csv_files import (
+from results.errors import ResultsError
+from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION
+from results.store.csv_files import (
     ACCURACY,
     ALIGNMENT,
     ERRORS,
@@ -75,8 +76,7 @@ from results.csv_files import (
     SAMPLES,
     THROUGHPUT,
 )
-from results.errors import ResultsError
-from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION
+from results.store.files import replace_file
 from results.tables import read_accuracy, read_probes, read_samples, read_throughput
 
 FIGURES: dict[str, Callable[[Curves], Figure]] = {

@@ -14,9 +14,9 @@ from reports.layout import Frame, empty_figure
 from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
 from reports.scales import write_plainly
 from reports.style import LineStyle
-from results.probe_schema import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
-from results.schema import OK
-from results.summary import mean_over_seeds
+from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
+from results.schema.rows import OK
+from results.stats.over_seeds import mean_over_seeds
 
 
 @dataclass(frozen=True)

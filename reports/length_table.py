@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from reports import style
-from results.crossing import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
-from results.summary import solved_fraction
+from results.stats.over_seeds import solved_fraction
+from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
 
 SERIES = ["task", "model"]
 SOLVED_ACCURACY = 0.9

@@ -7,8 +7,8 @@ import pandas as pd
 
 from reports.curves import DEFAULT_PROTOCOL, SERIES, Facts, facts_of, own_length_rows
 from results.errors import ResultsError
-from results.schema import FORWARD_PASSES_PER_UPDATE, OK
-from results.summary import mean_over_seeds
+from results.schema.rows import FORWARD_PASSES_PER_UPDATE, OK
+from results.stats.over_seeds import mean_over_seeds
 
 # A mixed run trains on all lengths together: no sum belongs to one of them.
 COMPUTE_PROTOCOLS = (DEFAULT_PROTOCOL, "independent")

@@ -17,10 +17,9 @@ from reports.command import (
     shown,
 )
 from reports.curves import own_length_rows
-from results.csv_files import ACCURACY
 from results.errors import ResultsError
-from results.pairing import BUDGET, CURVE
-from results.plateau import (
+from results.stats.pairs import BUDGET, CURVE
+from results.stats.plateau import (
     LEAST_BUDGET_FACTOR,
     MOST_CHANGE,
     MOST_SHARE,
@@ -28,6 +27,7 @@ from results.plateau import (
     budget_changes,
     plateau_of,
 )
+from results.store.csv_files import ACCURACY
 from results.tables import read_accuracy
 
 RULE = (

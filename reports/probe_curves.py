@@ -9,7 +9,7 @@ from reports import style
 from reports.curves import Curves, curves_of
 from reports.drawing import Panel, draw_curves
 from reports.unrelated import UNRELATED
-from results.records import SHARED_COLUMNS
+from results.store.records import SHARED_COLUMNS
 
 APART = (
     "Dotted: the same between the targets of two sources, as where an answer is unrelated to its "

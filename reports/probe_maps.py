@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from reports import style
 from reports.captions import counted
 from reports.heat import Grid, accuracy_grid, draw_grid
-from results.probe_schema import ATTENTION, GRADIENT, OCCLUSION, TRUTH
+from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION, TRUTH
 
 MAP_TITLES = {
     ATTENTION: "Where attention looks",

@@ -15,10 +15,10 @@ from reports.claim_table import claim_table
 from reports.command import Parser, leave_with, shown
 from reports.curves import own_length_rows, protocols_of, require_one_configuration
 from reports.length_table import SOLVED_ACCURACY, length_table
-from results.atomic import replace_file
 from results.errors import ResultsError
-from results.schema import OK
-from results.summary import interquartile_means, mean_over_seeds
+from results.schema.rows import OK
+from results.stats.over_seeds import interquartile_means, mean_over_seeds
+from results.store.files import replace_file
 from results.tables import REFERENCE, read_accuracy
 
 README = Path(__file__).parent.parent / "README.md"

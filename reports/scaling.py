@@ -17,9 +17,9 @@ from reports.command import (
     shown,
 )
 from reports.schedule import Run, Simulated, repeated, simulate
-from results.csv_files import ACCURACY, read_rows
 from results.errors import ResultsError
-from results.schema import OK, AccuracyRow
+from results.schema.rows import OK, AccuracyRow
+from results.store.csv_files import ACCURACY, read_rows
 
 WORKERS = (1, 4, 16, 64, 256)
 MOST_SEEDS = 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema import SETTING_COLUMNS
+from results.schema.rows import SETTING_COLUMNS
 
 _SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
 

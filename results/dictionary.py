@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.csv_files import ROW_TYPES
-from results.layout import Column, columns_of
-from results.schema import SCHEMA_VERSION
+from results.schema.layout import Column, columns_of
+from results.schema.rows import SCHEMA_VERSION
+from results.store.csv_files import ROW_TYPES
 
 DICTIONARY = Path(__file__).with_name("DICTIONARY.md")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from results.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.layout import columns_of
+from results.schema.layout import columns_of
+from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
 
 DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
 REFERENCE = Path(__file__).with_name("reference")

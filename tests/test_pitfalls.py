@@ -54,9 +54,9 @@ from models.config import ModelConfig
 from models.decoder import Decoder
 from models.entry import ModelEntry
 from models.seq2seq import Seq2Seq
-from results.columns import columns_of
-from results.schema import PHASES, AccuracyRow, SampleRow, ThroughputRow
-from results.store import open_store
+from results.schema.columns import columns_of
+from results.schema.rows import PHASES, AccuracyRow, SampleRow, ThroughputRow
+from results.store.folder import open_store
 from tasks import TASKS
 from tasks.references import resolve
 from tasks.sampling import belongs_to, sample_batch
@@ -385,7 +385,7 @@ def test_attention_weights_are_reported_only_beside_alignment_and_occlusion():
 
 def make_field(known):
     """Return a field that is declared like a known one."""
-    from results.layout import optional
+    from results.schema.layout import optional
 
     return optional(known.metadata["unit"], known.metadata["meaning"])
 

@@ -8,8 +8,8 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from results.csv_files import ACCURACY, read_rows
-from results.schema import TIME_COLUMNS
+from results.schema.rows import TIME_COLUMNS
+from results.store.csv_files import ACCURACY, read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "BENCH_TEST_MARK"

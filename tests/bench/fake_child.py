@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.plan import ModelRun
-from results.schema import OK
-from results.store import open_store
+from results.schema.rows import OK
+from results.store.folder import open_store
 
 VARIABLE = "FAKE_CHILDREN"  # JSON: what a child does, by the model of its run.
 STAMPS = "FAKE_CHILDREN_STAMPS"  # A folder for the times at which children began and ended.

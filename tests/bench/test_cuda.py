@@ -11,7 +11,7 @@ from bench.recipe import Recipe
 from bench.timing import measure
 from models import MODELS
 from models.config import ModelConfig
-from results.store import open_store
+from results.store.folder import open_store
 from tasks import TASKS
 
 pytestmark = pytest.mark.skipif(

@@ -18,8 +18,7 @@ from bench.seeding import seeded_initialisation
 from models import MODELS
 from models.config import ModelConfig
 from models.interface import attention_weights
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
-from results.probe_schema import (
+from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,
     GRADIENT,
@@ -28,6 +27,7 @@ from results.probe_schema import (
     TRAINED,
     TRUTH,
 )
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 from tasks import TASKS
 
 LENGTH = 4

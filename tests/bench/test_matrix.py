@@ -8,8 +8,8 @@ from bench.matrix import Matrix
 from bench.plan import Settings, plan_matrix
 from bench.run import EXIT_DONE, EXIT_USAGE, main
 from models import MODELS
-from results.schema import OK
-from results.store import LEFT, open_store
+from results.schema.rows import OK
+from results.store.folder import LEFT, open_store
 from tasks import TASKS
 
 

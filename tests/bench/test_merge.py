@@ -21,12 +21,12 @@ from bench.provenance import provenance
 from bench.recipe import Recipe
 from bench.shards import Shard, shard_of
 from models import MODELS
-from results.checksums import CHECKSUMS
-from results.csv_files import ACCURACY, ERRORS, SAMPLES, read_rows
-from results.locks import locked
-from results.probes import PROBES
-from results.schema import PROVENANCE_COLUMNS
-from results.store import open_store
+from results.schema.rows import PROVENANCE_COLUMNS
+from results.store.checksums import CHECKSUMS
+from results.store.csv_files import ACCURACY, ERRORS, SAMPLES, read_rows
+from results.store.folder import open_store
+from results.store.locks import locked
+from results.store.probes import PROBES
 from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from bench.model_run import execute
 from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
 from models import MODELS, entry_from_reference
-from results.schema import OK
-from results.store import open_store
+from results.schema.rows import OK
+from results.store.folder import open_store
 from tasks import TASKS
 
 RECIPE = Recipe(batch_size=8, stage_budget_updates=20, validation_sequences=16)

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.phases import prepare
 from models import MODELS
 from models.config import CELLS, ENCODERS, ModelConfig
-from results.schema import PHASES
+from results.schema.rows import PHASES
 
 LENGTH, BATCH, HIDDEN = 7, 3, 16
 # The counter sees matrix products. Of the scores of additive attention it sees none: an addition,

@@ -17,7 +17,7 @@ from bench.protocols import PROTOCOLS
 from bench.recipe import Recipe
 from models import MODELS, load_models
 from models.config import ModelConfig
-from results.schema import NOT_REACHED
+from results.schema.rows import NOT_REACHED
 from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]

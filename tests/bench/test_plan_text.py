@@ -8,8 +8,8 @@ from bench.arguments import parse_request
 from bench.plan import plan_blocks
 from bench.run import main
 from bench.shards import shard_of
-from results.schema import STATUSES
-from results.store import LEFT
+from results.schema.rows import STATUSES
+from results.store.folder import LEFT
 
 SMALL = ["--tasks", "copy", "--models", "rnn,seq2seq", "--lengths", "2,4", "--seeds", "2"]
 

@@ -27,9 +27,8 @@ from bench.seeding import seeded_initialisation, stream
 from bench.train import StageOutcome, Trajectory, Validation, build_optimizer
 from bench.versions import PROBE_VERSION
 from models.config import ModelConfig
-from results.columns import to_json
-from results.csv_files import ALIGNMENT, INFLUENCE, MAPS
-from results.probe_schema import (
+from results.schema.columns import to_json
+from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,
     GRADIENT,
@@ -38,7 +37,8 @@ from results.probe_schema import (
     TRAINED,
     TRUTH,
 )
-from results.probes import ProbeStore, stage_columns
+from results.store.csv_files import ALIGNMENT, INFLUENCE, MAPS
+from results.store.probes import ProbeStore, stage_columns
 from tasks import TASKS
 
 LENGTH, SYMBOLS, HIDDEN, SEED = 25, 5, 8, 3

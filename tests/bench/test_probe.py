@@ -25,10 +25,18 @@ from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
 from bench.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import MODELS
-from results.checkpoint_files import weights_path, write_checkpoint
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES, read_rows
-from results.probes import ProbeStore
-from results.store import open_store
+from results.store.checkpoint_files import weights_path, write_checkpoint
+from results.store.csv_files import (
+    ALIGNMENT,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    PROBE_TABLES,
+    read_rows,
+)
+from results.store.folder import open_store
+from results.store.probes import ProbeStore
 from results.tables import read_probes
 from tasks import TASKS
 

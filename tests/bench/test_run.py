@@ -19,9 +19,9 @@ from bench_command import (
     without_times,
 )
 
-from results.csv_files import ACCURACY, THROUGHPUT, read_rows
-from results.schema import AccuracyRow
-from results.sealed import seal
+from results.schema.rows import AccuracyRow
+from results.store.checked_json import seal
+from results.store.csv_files import ACCURACY, THROUGHPUT, read_rows
 
 
 def test_finished_run_has_a_row_for_every_model_and_length(finished):

@@ -21,7 +21,7 @@ from bench_command import (
     without_times,
 )
 
-from results.csv_files import ACCURACY
+from results.store.csv_files import ACCURACY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
 

@@ -15,9 +15,9 @@ from bench.progress import Progress
 from bench.run_log import RunLog
 from bench.runner import Runner, is_needed
 from models import MODELS
-from results.locks import locked
-from results.schema import OK
-from results.store import open_store
+from results.schema.rows import OK
+from results.store.folder import open_store
+from results.store.locks import locked
 from tasks import TASKS
 
 

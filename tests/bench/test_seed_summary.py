@@ -5,7 +5,7 @@ from dataclasses import replace
 from bench.plan import Settings, plan_matrix
 from bench.seed_summary import SeedSummary
 from models import MODELS
-from results.schema import OK
+from results.schema.rows import OK
 from tasks import TASKS
 
 

@@ -9,11 +9,11 @@ import torch
 from bench import throughput
 from bench.arguments import parse_request
 from bench.throughput import main, measure_missing, measurement_of
-from results.columns import to_json
-from results.csv_files import THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.schema import OK, PHASES, STEADY, ThroughputRow
-from results.store import open_store
+from results.schema.columns import to_json
+from results.schema.rows import OK, PHASES, STEADY, ThroughputRow
+from results.store.csv_files import THROUGHPUT, read_rows
+from results.store.folder import open_store
 
 
 def row_of(order, model, phase, length, *, status=OK, seconds=0.5):

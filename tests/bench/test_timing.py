@@ -13,8 +13,8 @@ from bench.measurement import Cell, Measurement
 from bench.timing import measure, noise_of
 from models import MODELS
 from models.config import ModelConfig
-from results.columns import from_json
-from results.schema import MEASURED_COLUMNS, NOISY, OK, PHASES, STEADY, ThroughputRow
+from results.schema.columns import from_json
+from results.schema.rows import MEASURED_COLUMNS, NOISY, OK, PHASES, STEADY, ThroughputRow
 
 HAS_AFFINITY = hasattr(os, "sched_setaffinity")
 

@@ -17,7 +17,7 @@ from models import MODELS
 from models.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.config import ModelConfig
 from models.interface import attention_path
-from results.schema import PHASES
+from results.schema.rows import PHASES
 from tasks import TASKS
 from tasks.sampling import sample_batch
 

@@ -14,9 +14,9 @@ from bench_command import accuracy_rows, weights
 from fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted
 from test_checkpoints import Bomb
 
-from results import sealed
-from results.csv_files import ACCURACY, read_rows
 from results.errors import ResultsError
+from results.store import checked_json as sealed
+from results.store.csv_files import ACCURACY, read_rows
 
 FLIPS = 200
 
@@ -96,7 +96,7 @@ def test_store_that_accepts_a_damaged_record_is_found(undisturbed, tmp_path):
     code = """
 import json
 
-from results import records
+from results.store import records
 
 records.unseal = lambda content: json.loads(content)["body"]
 """

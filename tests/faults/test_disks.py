@@ -86,7 +86,7 @@ def test_read_only_folder_is_refused_before_training(undisturbed, tmp_path, reac
 def test_store_that_trusts_its_disk_is_found(tmp_path):
     """It finds out only when it is too late."""
     code = """
-from results import store
+from results.store import folder as store
 
 store._check_writable = lambda root: root.mkdir(exist_ok=True)
 """

@@ -20,10 +20,10 @@ from fault_tools import (
     rows_of,
 )
 
-from results import csv_files
-from results.atomic import replace_file
-from results.csv_files import ACCURACY
-from results.store import open_store
+from results.store import csv_files
+from results.store.csv_files import ACCURACY
+from results.store.files import replace_file
+from results.store.folder import open_store
 
 pytestmark = pytest.mark.fault("F1")
 

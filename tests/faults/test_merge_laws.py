@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_rows import failed, run_rows, sample_of
 
-from results.csv_files import ACCURACY, SAMPLES
-from results.schema import OK, planned
-from results.store import open_store
+from results.schema.rows import OK, planned
+from results.store.csv_files import ACCURACY, SAMPLES
+from results.store.folder import open_store
 
 pytestmark = pytest.mark.fault("F15")
 

@@ -12,8 +12,8 @@ from test_timing import measurement
 
 from bench import timing
 from bench.timing import noise_of
-from results.csv_files import THROUGHPUT, read_rows
-from results.schema import NOISY
+from results.schema.rows import NOISY
+from results.store.csv_files import THROUGHPUT, read_rows
 
 pytestmark = pytest.mark.fault("F14")
 

@@ -55,7 +55,7 @@ def test_lock_that_never_locks_is_found(tmp_path):
     code = """
 from contextlib import contextmanager
 
-from results import locks
+from results.store import locks
 
 @contextmanager
 def unlocked(*arguments, **options):

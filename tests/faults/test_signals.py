@@ -18,7 +18,7 @@ from fault_tools import (
     rows_of,
 )
 
-from results.csv_files import ACCURACY
+from results.store.csv_files import ACCURACY
 
 pytestmark = pytest.mark.fault("F9")
 

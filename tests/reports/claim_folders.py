@@ -5,11 +5,11 @@ from pathlib import Path
 
 from claim_rows import World, probes_of
 
-from results.csv_files import PROBE_TABLES
-from results.probe_schema import ProbeRow
-from results.probes import ProbeRecord, ProbeStore
-from results.schema import OK, AccuracyRow, planned
-from results.store import open_store
+from results.schema.probe_rows import ProbeRow
+from results.schema.rows import OK, AccuracyRow, planned
+from results.store.csv_files import PROBE_TABLES
+from results.store.folder import open_store
+from results.store.probes import ProbeRecord, ProbeStore
 
 
 def written(folder: Path, rows: Sequence[AccuracyRow], *, world: World | None = None) -> Path:

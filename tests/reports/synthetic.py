@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 from synthetic_scores import SYMBOLS, scores
 
-from results.columns import columns_of
-from results.schema import (
+from results.schema.columns import columns_of
+from results.schema.rows import (
     MEASURED_COLUMNS,
     NOT_REACHED,
     AccuracyRow,
@@ -22,7 +22,7 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
-from results.store import open_store
+from results.store.folder import open_store
 from results.tables import DTYPES
 
 MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 from synthetic import MODELS, accuracy_rows, frame_of, write_folder
 
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
-from results.layout import columns_of
-from results.probe_schema import (
+from results.schema.layout import columns_of
+from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,
     GRADIENT,
@@ -24,8 +23,9 @@ from results.probe_schema import (
     PositionRow,
     ProbeRow,
 )
-from results.probes import ProbeRecord, ProbeStore, stage_columns
-from results.schema import AccuracyRow, SampleRow
+from results.schema.rows import AccuracyRow, SampleRow
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
+from results.store.probes import ProbeRecord, ProbeStore, stage_columns
 
 Tables = dict[str, list[ProbeRow]]
 VERSION = 1

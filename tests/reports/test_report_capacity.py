@@ -19,8 +19,8 @@ from reports.capacity import Capacity, capacity_of, counting_bound_bits, has_siz
 from reports.capacity_caption import collapse_lines
 from reports.capacity_figure import capacity_figure
 from reports.figures import rendered
-from results.collapse import Collapse, Spread
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.stats.size_scaling import Collapse, Spread
 
 LENGTHS = (10, 20, 40, 80)
 SIZES = ((32, 4), (32, 16), (64, 16))

@@ -14,9 +14,9 @@ from reports import readme
 from reports.claim_lines import all_lines
 from reports.claim_table import claim_table
 from reports.claims import told
-from results.claims import CLAIMS, MEASURES
-from results.schema import AccuracyRow
-from results.verdicts import REFUTED, SUPPORTED
+from results.claims.measures import CLAIMS, MEASURES
+from results.claims.verdicts import REFUTED, SUPPORTED
+from results.schema.rows import AccuracyRow
 
 TASKS = ("copy", "reverse")
 TITLES = ["claim; what is measured", "threshold", *TASKS]

@@ -31,9 +31,9 @@ from reports import claim_lines
 from reports import claims as module
 from reports.claim_lines import Line
 from reports.claims import main
-from results.claims import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
-from results.csv_files import ROW_TYPES
-from results.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, Finding, judge
+from results.claims.measures import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
+from results.claims.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, Finding, judge
+from results.store.csv_files import ROW_TYPES
 
 NAN = float("nan")
 DOT = "seq2seq+dot"

@@ -16,7 +16,7 @@ from reports import operations, style
 from reports.compute import compute_caption, compute_figure, written_lengths
 from reports.operations import Compute, compute_of, training_operations
 from results.errors import ResultsError
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 LENGTHS = (10, 20, 30, 50)
 TASKS = ("copy", "sort")

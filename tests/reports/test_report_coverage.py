@@ -12,7 +12,7 @@ from reports.coverage import (
     unfinished_lines,
     unprobed_lines,
 )
-from results.csv_files import INFLUENCE, MAPS, POSITIONS
+from results.store.csv_files import INFLUENCE, MAPS, POSITIONS
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 30, 40, 50)}
 

@@ -15,7 +15,7 @@ from test_report_layout import check_legible
 from reports import style
 from reports.extrapolation import extrapolated, extrapolation_figure
 from reports.figures import rendered
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 PAIRS = ((10, 10), (10, 12), (10, 20), (20, 20), (20, 25))
 MODELS = ("rnn", "seq2seq+dot")

@@ -13,7 +13,7 @@ from test_report_layout import check_legible
 from reports import style
 from reports.extrapolation_curves import Beyond, beyond_figure, beyond_of, factor_ticks
 from reports.figures import rendered
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 PAIRS = tuple(
     (trained, round(factor * trained))

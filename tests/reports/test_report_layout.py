@@ -16,7 +16,7 @@ from reports.drawing import sequence_figure
 from reports.layout import LEFT_INCHES
 from reports.operations import compute_of
 from reports.throughput import memory_figure, throughput_figure
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 
 def drawn(rows: list[AccuracyRow]) -> Figure:

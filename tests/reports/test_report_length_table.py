@@ -9,7 +9,7 @@ from synthetic import accuracy_row, failed, frame_of
 
 from reports import length_table as module
 from reports.length_table import length_table
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 LENGTHS = (10, 20, 40, 80)
 

@@ -11,7 +11,7 @@ from synthetic import write_folder
 
 from reports import plateau as module
 from reports.plateau import RULE, main
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 from results.tables import REFERENCE
 
 FLAT = saturating(150.0)

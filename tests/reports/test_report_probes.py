@@ -33,9 +33,9 @@ from reports.probe_curves import (
     joined,
 )
 from reports.probe_maps import map_figure, map_lengths, positions_figure
-from results.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
-from results.probe_schema import ATTENTION, CONTEXT, GRADIENT, OCCLUSION, TRUTH
-from results.schema import AccuracyRow
+from results.schema.probe_rows import ATTENTION, CONTEXT, GRADIENT, OCCLUSION, TRUTH
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
 
 MEASURES = (ATTENTION, OCCLUSION, GRADIENT)
 LAST = LENGTHS[-1]

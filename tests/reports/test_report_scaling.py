@@ -11,8 +11,8 @@ from synthetic import accuracy_rows, failed
 
 from reports.scaling import START_SECONDS, WORKERS, main, measured_runs, table
 from reports.schedule import ORDERS, Run, Simulated, simulate
-from results.csv_files import ACCURACY, read_rows
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import ACCURACY, read_rows
 from results.tables import REFERENCE
 
 FolderOf = Callable[..., Path]

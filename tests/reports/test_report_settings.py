@@ -5,7 +5,7 @@ import pytest
 from synthetic import accuracy_rows, frame_of
 
 from reports.settings import split, split_by_training
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 SMALL = {"models": ("rnn", "seq2seq"), "seeds": (0, 1), "lengths": (10, 20)}
 Split = Callable[[pd.DataFrame], dict[str, pd.DataFrame]]

@@ -15,7 +15,7 @@ from reports.costs import MEMORY, TIME, Costs, costs_of, exponents_of, phases_of
 from reports.figures import rendered
 from reports.throughput import memory_figure, throughput_figure
 from results.errors import ResultsError
-from results.growth import growth
+from results.stats.power_law import growth
 
 LENGTHS = (10, 50, 100, 200)
 Draw = Callable[[Costs], Figure]

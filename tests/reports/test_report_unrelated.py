@@ -17,7 +17,7 @@ from test_report_layout import check_legible
 from reports import style
 from reports.probe_curves import EDIT_SHARE, GAP, error_curves, errors_figure, joined
 from reports.unrelated import UNRELATED, edit_distances, unrelated_edits
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 LENGTHS = (4, 12)
 Item = tuple[str, int, int]

@@ -10,13 +10,13 @@ from claim_rows import (
     scored_row,
 )
 
-from results import claim_effects
-from results.claim_effects import (
+from results.claims import effects as claim_effects
+from results.claims.effects import (
     Effects,
     Evidence,
 )
-from results.probe_schema import ProbeRow
-from results.schema import AccuracyRow
+from results.schema.probe_rows import ProbeRow
+from results.schema.rows import AccuracyRow
 
 DOT, ADDITIVE, UNIFORM, PLAIN = "seq2seq+dot", "seq2seq+additive", "seq2seq+uniform", "seq2seq"
 ALIGNED = "rnn-aligned"

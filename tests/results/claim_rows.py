@@ -8,9 +8,9 @@ import pandas as pd
 from compared_rows import frame_of
 from result_rows import accuracy_row, failed
 
-from results.claim_effects import Evidence
-from results.layout import columns_of
-from results.probe_schema import (
+from results.claims.effects import Evidence
+from results.schema.layout import columns_of
+from results.schema.probe_rows import (
     CONTEXT,
     GRADIENT,
     INITIAL,
@@ -20,8 +20,8 @@ from results.probe_schema import (
     InfluenceRow,
     ProbeRow,
 )
-from results.probes import stage_columns
-from results.schema import AccuracyRow, planned
+from results.schema.rows import AccuracyRow, planned
+from results.store.probes import stage_columns
 
 LENGTHS = (10, 20, 40, 80, 160)
 SEEDS = (0, 1, 2)

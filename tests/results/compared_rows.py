@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from result_rows import accuracy_row
 
-from results.layout import columns_of
-from results.schema import AccuracyRow, ThroughputRow
+from results.schema.layout import columns_of
+from results.schema.rows import AccuracyRow, ThroughputRow
 from results.tables import DTYPES
 
 

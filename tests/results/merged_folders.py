@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from result_rows import failed, filled_store, run_rows, throughput_row
 
-from results.csv_files import ERRORS
-from results.locks import LOCKS
-from results.merged_folder import Merged, merge_folders
-from results.probe_schema import ErrorRow
-from results.probes import ProbeRecord, ProbeStore, stage_columns
-from results.schema import AccuracyRow, ThroughputRow, planned
+from results.merge.folders import Merged, merge_folders
+from results.schema.probe_rows import ErrorRow
+from results.schema.rows import AccuracyRow, ThroughputRow, planned
+from results.store.csv_files import ERRORS
+from results.store.locks import LOCKS
+from results.store.probes import ProbeRecord, ProbeStore, stage_columns
 
 VERSION = 1_000_003  # Of probes, never that of the code.
 LENGTHS = (10, 20)

@@ -5,7 +5,7 @@ from typing import Any
 
 from result_rows import accuracy_row
 
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 LENGTHS = (10, 20, 40, 50, 60, 80, 100)
 SEEDS = (11, 12, 13)

@@ -5,10 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from results.columns import LARGEST_INTEGER
-from results.layout import Column, columns_of
-from results.records import Record
-from results.schema import (
+from results.schema.columns import LARGEST_INTEGER
+from results.schema.layout import Column, columns_of
+from results.schema.rows import (
     FAILING_STATUSES,
     MEASURED_COLUMNS,
     NOT_REACHED,
@@ -19,7 +18,8 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
-from results.store import Store, open_store
+from results.store.folder import Store, open_store
+from results.store.records import Record
 
 
 def accuracy_row(**changes: Any) -> AccuracyRow:

@@ -35,16 +35,16 @@ from claim_rows import (
 )
 from result_rows import failed
 
-from results import claim_effects
-from results.claim_effects import (
+from results.claims import effects as claim_effects
+from results.claims.effects import (
     Effects,
     Evidence,
     above_ceiling,
     accuracy_gap,
     early_effects,
 )
-from results.probe_schema import CONTEXT, GRADIENT, INITIAL
-from results.schema import AccuracyRow
+from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL
+from results.schema.rows import AccuracyRow
 
 
 def check_early(effects: Effects) -> None:

@@ -28,16 +28,16 @@ from claim_rows import (
 )
 from result_rows import failed
 
-from results import claim_effects
-from results.claim_effects import (
+from results.claims import effects as claim_effects
+from results.claims.effects import (
     Effects,
     Evidence,
     accuracy_gap,
     length_ratio,
     uniform_share,
 )
-from results.claims import SCORES
-from results.schema import AccuracyRow, planned
+from results.claims.measures import SCORES
+from results.schema.rows import AccuracyRow, planned
 
 RISING = (0.2, 0.3, 0.3, 0.35, 0.4)
 

@@ -25,16 +25,16 @@ from claim_rows import (
 )
 from result_rows import failed
 
-from results import claim_effects
-from results.claim_effects import (
+from results.claims import effects as claim_effects
+from results.claims.effects import (
     Effects,
     Evidence,
     alignment_at_longest,
     context_ratio,
     recency,
 )
-from results.probe_schema import GRADIENT, INITIAL, ProbeRow
-from results.schema import AccuracyRow, planned
+from results.schema.probe_rows import GRADIENT, INITIAL, ProbeRow
+from results.schema.rows import AccuracyRow, planned
 
 Planted = Callable[[int, int], float]
 

@@ -24,14 +24,14 @@ from claim_rows import (
     evidence_of,
 )
 
-from results import claim_effects
-from results.claim_effects import (
+from results.claims import effects as claim_effects
+from results.claims.effects import (
     Effects,
     accuracy_gap,
     uniform_share,
 )
-from results.claims import SCORES
-from results.schema import AccuracyRow
+from results.claims.measures import SCORES
+from results.schema.rows import AccuracyRow
 
 
 def ending(model: str, share: float, **changes: Any) -> list[AccuracyRow]:

@@ -19,13 +19,13 @@ from claim_rows import (
     stopped,
 )
 
-from results.claim_effects import (
+from results.claims.effects import (
     Effects,
     Evidence,
 )
-from results.claims import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
-from results.schema import OK, AccuracyRow
-from results.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, judge
+from results.claims.measures import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
+from results.claims.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, judge
+from results.schema.rows import OK, AccuracyRow
 
 
 def evidence_with(rows: Sequence[AccuracyRow], world: World) -> Evidence:

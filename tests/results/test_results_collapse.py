@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import pytest
 
-from results.collapse import Collapse, collapse_of
+from results.stats.size_scaling import Collapse, collapse_of
 
 STATES, ALPHABETS = (64, 128, 256), (4, 16, 64)
 LENGTHS = range(10, 81, 10)

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from result_rows import accuracy_row, rows_of, throughput_row
 
-from results.columns import check_names, from_cells, from_json, one_line, to_json
-from results.csv_files import ROW_TYPES, Rendered, render_csv
 from results.errors import ResultsError
-from results.layout import columns_of
-from results.schema import AccuracyRow
+from results.schema.columns import check_names, from_cells, from_json, one_line, to_json
+from results.schema.layout import columns_of
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import ROW_TYPES, Rendered, render_csv
 
 ROWS = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 

@@ -9,8 +9,9 @@ from compared_rows import frame_of, seeds
 from result_rows import throughput_row
 from scipy import stats
 
-from results import comparison
-from results.comparison import (
+from results.schema.rows import ThroughputRow
+from results.stats import comparison
+from results.stats.comparison import (
     BETTER,
     NO_SPREAD,
     ONE_SEED,
@@ -20,9 +21,8 @@ from results.comparison import (
     score_differences,
     time_ratios,
 )
-from results.pairing import ACCURACY_GROUP, THROUGHPUT_KEY, pair_accuracy, pair_throughput
-from results.schema import ThroughputRow
-from results.summary import mean_over_seeds
+from results.stats.over_seeds import mean_over_seeds
+from results.stats.pairs import ACCURACY_GROUP, THROUGHPUT_KEY, pair_accuracy, pair_throughput
 
 ROUNDS = 7
 

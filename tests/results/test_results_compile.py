@@ -14,14 +14,15 @@ import pytest
 from result_rows import accuracy_row, failed, filled_store, run_rows, sample_of, throughput_row
 
 import results
-from results import atomic, csv_files, locks
-from results import store as store_module
-from results.checksums import CHECKSUMS, checksum, load_versions, write_versions
-from results.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows, render_csv
 from results.errors import ResultsError
-from results.outcomes import csv_order
-from results.schema import AccuracyRow, planned
-from results.store import Store, open_store
+from results.schema.rows import AccuracyRow, planned
+from results.store import csv_files, locks
+from results.store import files as atomic
+from results.store import folder as store_module
+from results.store.checksums import CHECKSUMS, checksum, load_versions, write_versions
+from results.store.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows, render_csv
+from results.store.folder import Store, open_store
+from results.store.outcomes import csv_order
 
 NAMES = (ACCURACY, SAMPLES, CHECKSUMS)
 ROOT = Path(results.__file__).parents[1]
@@ -216,7 +217,7 @@ def test_kill_check_rejects(
 KILL_AT = """
 import os, signal, sys
 from pathlib import Path
-from results.store import open_store
+from results.store.folder import open_store
 calls, replace = iter(range(99)), os.replace
 def maybe_replace(source, target):
     if next(calls) == int(sys.argv[2]):

@@ -10,9 +10,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results import crossing as module
-from results.crossing import ABOVE, AT, BELOW, KINDS, NOT_IDENTIFIED, Crossing, crossing, crossings
 from results.errors import ResultsError
+from results.stats import threshold_length as module
+from results.stats.threshold_length import (
+    ABOVE,
+    AT,
+    BELOW,
+    KINDS,
+    NOT_IDENTIFIED,
+    Crossing,
+    crossing,
+    crossings,
+)
 
 BY = ["task", "model"]
 LENGTHS = (10, 20, 40, 80, 160)
@@ -116,7 +125,7 @@ def test_a_crossing_of_another_rule_is_rejected(name: str, twin: Find) -> None:
 def test_a_crossing_without_one_of_its_parts_is_rejected(
     name: str, part: str, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"results.crossing.{part}", broken)
+    monkeypatch.setattr(f"results.stats.threshold_length.{part}", broken)
     with pytest.raises(AssertionError):
         check_case(name, crossing)
 
@@ -185,7 +194,7 @@ def test_the_comparison_with_plain_python_rejects_another_rule(twin: Find) -> No
 def test_the_comparison_with_plain_python_rejects_a_missing_part(
     part: str, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"results.crossing.{part}", broken)
+    monkeypatch.setattr(f"results.stats.threshold_length.{part}", broken)
     with pytest.raises(AssertionError):
         check_against_plain_python(crossing)
 
@@ -483,8 +492,8 @@ def test_censored_and_rising_curves_are_always_reported_as_such(
 def test_a_rule_that_overlooks_censoring_is_rejected(
     kind: str, part: str, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"results.crossing.{part}", broken)
+    monkeypatch.setattr(f"results.stats.threshold_length.{part}", broken)
     if kind == ABOVE:
-        monkeypatch.setattr("results.crossing.ABOVE", AT)
+        monkeypatch.setattr("results.stats.threshold_length.ABOVE", AT)
     with pytest.raises(AssertionError):
         check_always_reported(kind)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from results.errors import ResultsError
-from results.growth import growth, shortest_fitted_length
+from results.stats.power_law import growth, shortest_fitted_length
 
 BY = ["model", "phase"]
 LENGTHS = (10, 20, 40, 50, 70, 100, 150, 200)

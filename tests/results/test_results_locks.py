@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from results import locks
 from results.errors import ResultsError
-from results.locks import exclusive, locked
+from results.store import locks
+from results.store.locks import exclusive, locked
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from results.locks import locked
+from results.store.locks import locked
 
 with locked(Path(sys.argv[1]), "run") as is_held:
     print(is_held, flush=True)

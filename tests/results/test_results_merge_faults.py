@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from merged_folders import files_in, folder_of, killed_before, merge, rows_of_runs, three_folders
 
-from results import merged_folder, sealed
-from results.checksums import CHECKSUMS
-from results.csv_files import ACCURACY, ERRORS, SAMPLES, THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.plan_file import PLAN
-from results.store import open_store
+from results.merge import folders as merged_folder
+from results.store import checked_json as sealed
+from results.store.checksums import CHECKSUMS
+from results.store.csv_files import ACCURACY, ERRORS, SAMPLES, THROUGHPUT, read_rows
+from results.store.folder import open_store
+from results.store.plan_file import PLAN
 
 Merge = Callable[..., Any]
 CSVS = (ACCURACY, SAMPLES, THROUGHPUT, ERRORS)

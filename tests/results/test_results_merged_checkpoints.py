@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from merged_folders import changes_of, folder_of, killed_before, merge, rows_of_runs
 
-from results import merged_checkpoints
-from results.checkpoint_files import (
+from results.merge import checkpoints as merged_checkpoints
+from results.schema.rows import AccuracyRow
+from results.store.checkpoint_files import (
     optimizer_path,
     read_checkpoint,
     weights_path,
     write_checkpoint,
 )
-from results.schema import AccuracyRow
 
 Put = Callable[..., Any]
 (ROW,) = rows_of_runs("a", lengths=(10,))
@@ -110,7 +110,7 @@ def test_checkpoint_of_any_training_is_rejected(
     def undisputed(out: Path, parts: Any, *, disputed: Any, notices: list[str]) -> int:
         return merge_checkpoints(out, parts, disputed=dict.fromkeys(parts, ()), notices=notices)
 
-    monkeypatch.setattr("results.merged_folder.merge_checkpoints", undisputed)
+    monkeypatch.setattr("results.merge.folders.merge_checkpoints", undisputed)
     with pytest.raises(AssertionError):
         check_none_is_of_another_training(merge, tmp_path)
 

@@ -18,16 +18,16 @@ from merged_folders import (
 )
 from result_rows import failed, throughput_row
 
-from results import merged_folder
-from results.checksums import CHECKSUMS
-from results.csv_files import ACCURACY, ERRORS, SAMPLES, THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.locks import locked
-from results.plan_file import PLAN
-from results.probes import PROBES
-from results.records import Record
-from results.schema import AccuracyRow
-from results.store import Store, open_store
+from results.merge import folders as merged_folder
+from results.schema.rows import AccuracyRow
+from results.store.checksums import CHECKSUMS
+from results.store.csv_files import ACCURACY, ERRORS, SAMPLES, THROUGHPUT, read_rows
+from results.store.folder import Store, open_store
+from results.store.locks import locked
+from results.store.plan_file import PLAN
+from results.store.probes import PROBES
+from results.store.records import Record
 
 Merge = Callable[..., Any]
 CSVS = (ACCURACY, SAMPLES, THROUGHPUT, ERRORS)

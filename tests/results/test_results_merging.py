@@ -10,16 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from result_rows import accuracy_row, failed, run_rows, sample_of, throughput_row
 
-from results import merging
-from results.columns import to_json
-from results.csv_files import ALIGNMENT, ERRORS
-from results.layout import columns_of
-from results.merging import Contents, disputes, joined, joined_plan
-from results.outcomes import csv_order
-from results.probe_schema import AlignmentRow, ErrorRow
-from results.probes import ProbeRecord, stage_columns
-from results.records import Record
-from results.schema import (
+from results.merge import contents as merging
+from results.merge.contents import Contents, disputes, joined, joined_plan
+from results.schema.columns import to_json
+from results.schema.layout import columns_of
+from results.schema.probe_rows import AlignmentRow, ErrorRow
+from results.schema.rows import (
     MEASURED_COLUMNS,
     PROVENANCE_COLUMNS,
     TIME_COLUMNS,
@@ -27,6 +23,10 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
+from results.store.csv_files import ALIGNMENT, ERRORS
+from results.store.outcomes import csv_order
+from results.store.probes import ProbeRecord, stage_columns
+from results.store.records import Record
 
 Join = Callable[[Iterable[Contents]], Contents]
 Choices = tuple[tuple[int, ...], ...]

@@ -7,7 +7,8 @@ from compared_rows import frame_of, seeds
 from result_rows import accuracy_row, failed, throughput_row
 
 from results.errors import ResultsError
-from results.pairing import (
+from results.schema.rows import AccuracyRow
+from results.stats.pairs import (
     ABSENT,
     ACCURACY_SETTINGS,
     NO_VALUE,
@@ -16,7 +17,6 @@ from results.pairing import (
     pair_accuracy,
     pair_throughput,
 )
-from results.schema import AccuracyRow
 
 
 def paired(a: Sequence[AccuracyRow], b: Sequence[AccuracyRow], **options: Any) -> Pairs:

@@ -10,11 +10,11 @@ from compared_rows import frame_of
 from plateau_rows import LENGTHS, SEEDS, control_of, rows_of, saturating
 from result_rows import failed
 
-from results import plateau as module
 from results.errors import ResultsError
-from results.pairing import BUDGET_SETTINGS
-from results.plateau import Plateau, budget_changes, plateau_of
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.stats import plateau as module
+from results.stats.pairs import BUDGET_SETTINGS
+from results.stats.plateau import Plateau, budget_changes, plateau_of
 
 T_QUANTILE_2 = 4.302652729911275
 FLAT = saturating(150.0)

@@ -9,21 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_rows import accuracy_row, rows_of, sample_of
 
-from results import sealed
-from results.columns import to_json
-from results.csv_files import (
-    ALIGNMENT,
-    ERRORS,
-    INFLUENCE,
-    MAPS,
-    POSITIONS,
-    PROBE_TABLES,
-    SAMPLES,
-    read_rows,
-)
 from results.errors import ResultsError
-from results.layout import columns_of
-from results.probe_schema import (
+from results.schema.columns import to_json
+from results.schema.layout import columns_of
+from results.schema.probe_rows import (
     INFLUENCE_MEASURES,
     MAP_MEASURES,
     AlignmentRow,
@@ -33,9 +22,20 @@ from results.probe_schema import (
     PositionRow,
     ProbeRow,
 )
-from results.probes import PROBES, ProbeRecord, ProbeStore, stage_columns
-from results.records import SHARED_COLUMNS
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.store import checked_json as sealed
+from results.store.csv_files import (
+    ALIGNMENT,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    PROBE_TABLES,
+    SAMPLES,
+    read_rows,
+)
+from results.store.probes import PROBES, ProbeRecord, ProbeStore, stage_columns
+from results.store.records import SHARED_COLUMNS
 from results.tables import read_probes
 
 VERSION = 3
@@ -442,7 +442,7 @@ def check_a_full_disk_leaves_the_old_files(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr("results.record_folder.replace_file", write)
+    monkeypatch.setattr("results.store.documents.replace_file", write)
     other = record_of(accuracy_row(seed=5))
     with pytest.raises(ResultsError, match="cannot be written: No space left on device"):
         store.write(other)
@@ -454,7 +454,7 @@ def check_a_full_disk_leaves_the_old_files(
 
 
 def test_a_full_disk_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from results.atomic import replace_file
+    from results.store.files import replace_file
 
     check_a_full_disk_leaves_the_old_files(replace_file, tmp_path, monkeypatch)
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from result_rows import accuracy_row, example_record, failed, filled_store, sample_of
 
-from results import sealed
-from results.columns import from_json, to_json
 from results.errors import ResultsError
-from results.records import Record, parse_record, render_record
-from results.schema import OK, AccuracyRow
-from results.store import open_store
+from results.schema.columns import from_json, to_json
+from results.schema.rows import OK, AccuracyRow
+from results.store import checked_json as sealed
+from results.store.folder import open_store
+from results.store.records import Record, parse_record, render_record
 
 Parse = Callable[..., Any]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results.claim_effects import ALIGNED, PLAIN
-from results.csv_files import INFLUENCE, MAPS
-from results.probe_schema import CONTEXT, GRADIENT, OCCLUSION
-from results.schema import OK
+from results.claims.effects import ALIGNED, PLAIN
+from results.schema.probe_rows import CONTEXT, GRADIENT, OCCLUSION
+from results.schema.rows import OK
+from results.store.csv_files import INFLUENCE, MAPS
 from results.tables import REFERENCE, read_accuracy, read_probes
 
 CLAIMS = REFERENCE / "claims"

@@ -9,9 +9,8 @@ from result_rows import accuracy_row
 
 import results
 from results import dictionary
-from results.csv_files import ROW_TYPES
-from results.layout import columns_of
-from results.schema import (
+from results.schema.layout import columns_of
+from results.schema.rows import (
     FAILING_STATUSES,
     MEASURED_COLUMNS,
     NOT_REACHED,
@@ -26,6 +25,7 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
+from results.store.csv_files import ROW_TYPES
 
 ROOT = Path(results.__file__).parents[1]
 HEAVY = ("torch", "pandas", "scipy", "numpy")
@@ -136,7 +136,7 @@ def check_light(*modules: str) -> None:
 
 
 def test_store_and_schema_load_nothing_heavy() -> None:
-    check_light("results", "results.schema", "results.store", "results.dictionary")
+    check_light("results", "results.schema.rows", "results.store.folder", "results.dictionary")
 
 
 def test_light_check_rejects_a_module_that_loads_pandas() -> None:
@@ -145,4 +145,4 @@ def test_light_check_rejects_a_module_that_loads_pandas() -> None:
 
 
 def test_tables_and_summary_load_no_torch() -> None:
-    assert "torch" not in loaded_by("results.tables, results.summary")
+    assert "torch" not in loaded_by("results.tables, results.stats.over_seeds")

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from result_rows import accuracy_row, failed, filled_store, run_rows, sample_of, throughput_row
 
-from results import sealed
-from results import store as store_module
-from results.columns import to_json
-from results.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.schema import NOT_REACHED, OK, AccuracyRow, planned
-from results.store import LEFT, Store, open_store
+from results.schema.columns import to_json
+from results.schema.rows import NOT_REACHED, OK, AccuracyRow, planned
+from results.store import checked_json as sealed
+from results.store import folder as store_module
+from results.store.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows
+from results.store.folder import LEFT, Store, open_store
 
 LENGTHS = (10, 20, 30)
 

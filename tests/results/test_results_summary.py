@@ -8,12 +8,13 @@ import pytest
 from result_rows import accuracy_row, failed
 from scipy import stats
 
-from results import intervals, summary
-from results.columns import to_json
 from results.errors import ResultsError
-from results.intervals import wilson_interval
-from results.schema import AccuracyRow
-from results.summary import (
+from results.schema.columns import to_json
+from results.schema.rows import AccuracyRow
+from results.stats import intervals
+from results.stats import over_seeds as summary
+from results.stats.intervals import wilson_interval
+from results.stats.over_seeds import (
     interquartile_mean,
     interquartile_means,
     mean_over_seeds,

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from result_rows import failed, filled_store, run_rows, throughput_row
 
-from results import checksums, sealed
-from results.checksums import CHECKSUMS, READ_ATTEMPTS, checksum
-from results.columns import LARGEST_INTEGER
-from results.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT
 from results.errors import ResultsError
-from results.layout import columns_of
-from results.schema import planned
-from results.store import open_store
+from results.schema.columns import LARGEST_INTEGER
+from results.schema.layout import columns_of
+from results.schema.rows import planned
+from results.store import checked_json as sealed
+from results.store import checksums
+from results.store.checksums import CHECKSUMS, READ_ATTEMPTS, checksum
+from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT
+from results.store.folder import open_store
 from results.tables import locate_results, read_accuracy, read_samples, read_throughput
 
 READERS = {ACCURACY: read_accuracy, SAMPLES: read_samples, THROUGHPUT: read_throughput}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results.verdicts import (
+from results.claims.verdicts import (
     INCONCLUSIVE,
     NOT_MEASURED,
     REFUTED,
@@ -111,7 +111,7 @@ def test_another_rule_is_rejected(twin: Judge) -> None:
 
 @pytest.mark.parametrize("fewest", [1, 2, 4, 6])
 def test_another_number_of_seeds_is_rejected(fewest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("results.verdicts.FEWEST_SEEDS", fewest)
+    monkeypatch.setattr("results.claims.verdicts.FEWEST_SEEDS", fewest)
     with pytest.raises(AssertionError):
         check_rule(judge)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from results.columns import check_row
-from results.layout import column, optional
+from results.schema.columns import check_row
+from results.schema.layout import column, optional
 
 INITIAL, TRAINED = "initial", "trained"
 GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"

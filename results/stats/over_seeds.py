@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from results.errors import ResultsError
-from results.intervals import t_half_width, wilson_interval
-from results.schema import OK, SETTING_COLUMNS, VERSION_COLUMNS
+from results.schema.rows import OK, SETTING_COLUMNS, VERSION_COLUMNS
+from results.stats.intervals import t_half_width, wilson_interval
 
 
 def one_configuration(frame: pd.DataFrame) -> None:

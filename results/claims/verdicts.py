@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from results.intervals import mean_interval
+from results.stats.intervals import mean_interval
 
 SUPPORTED, REFUTED, INCONCLUSIVE, NOT_MEASURED = (
     "SUPPORTED",

@@ -6,9 +6,9 @@ The order of the fields is the order of the columns. DICTIONARY.md is generated 
 import dataclasses
 from dataclasses import dataclass
 
-from results.columns import check_row
 from results.errors import ResultsError
-from results.layout import column, columns_of, optional
+from results.schema.columns import check_row
+from results.schema.layout import column, columns_of, optional
 
 SCHEMA_VERSION = 1
 

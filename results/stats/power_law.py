@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from results.intervals import t_quantile
-from results.schema import OK
-from results.summary import check_groups
+from results.schema.rows import OK
+from results.stats.intervals import t_quantile
+from results.stats.over_seeds import check_groups
 
 LONG_SHARE = 0.25
 FEWEST_LENGTHS = 3

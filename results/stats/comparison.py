@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.intervals import CONFIDENCE, t_quantile
-from results.pairing import ACCURACY_GROUP, THROUGHPUT_KEY
-from results.schema import NOISY, OK
-from results.summary import mean_over_seeds
+from results.schema.rows import NOISY, OK
+from results.stats.intervals import CONFIDENCE, t_quantile
+from results.stats.over_seeds import mean_over_seeds
+from results.stats.pairs import ACCURACY_GROUP, THROUGHPUT_KEY
 
 BETTER, WORSE, SAME = "better", "worse", "no difference seen"
 ONE_SEED, NO_SPREAD = "no verdict, one seed", "no verdict, no spread"

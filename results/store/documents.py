@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from results.atomic import replace_file
 from results.errors import ResultsError
-from results.rejected import State, file_state, set_aside
+from results.store.files import replace_file
+from results.store.rejected import State, file_state, set_aside
 
 SUFFIX = ".json"
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from results.errors import ResultsError
-from results.schema import SCHEMA_VERSION
+from results.schema.rows import SCHEMA_VERSION
 
 _HEADER = re.compile(rb'\{"schema_version":([0-9]{1,9}),"checksum":"([0-9a-f]{64})","body":')
 _END = b"}\n"

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import optimize
 
 from results.errors import ResultsError
-from results.intervals import mean_interval
-from results.schema import OK
-from results.summary import check_groups
+from results.schema.rows import OK
+from results.stats.intervals import mean_interval
+from results.stats.over_seeds import check_groups
 
 AT, ABOVE, BELOW, NOT_IDENTIFIED = "at", "above", "below", "not_identified"
 KINDS = (AT, ABOVE, BELOW, NOT_IDENTIFIED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
 
 _Point = tuple[str, str, str, int, int, int]
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.checkpoint_files import (
+from results.errors import ResultsError
+from results.merge.contents import Contents, record_order
+from results.store.checkpoint_files import (
     optimizer_path,
     read_checkpoint,
     weights_path,
     write_checkpoint,
 )
-from results.errors import ResultsError
-from results.merging import Contents, record_order
-from results.rejected import file_state, set_aside
+from results.store.rejected import file_state, set_aside
 
 
 @dataclass(frozen=True)

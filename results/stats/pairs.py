@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from results.errors import ResultsError
-from results.schema import OK, SETTING_COLUMNS, VERSION_COLUMNS
+from results.schema.rows import OK, SETTING_COLUMNS, VERSION_COLUMNS
 
 ABSENT, NO_VALUE = "absent", "without a value"
 ACCURACY_GROUP = ["task", "model", "protocol", "train_length", "length"]

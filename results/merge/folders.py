@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from results.csv_files import THROUGHPUT, read_rows
 from results.errors import ResultsError
-from results.ladders import trained_otherwise
-from results.locks import locked
-from results.merged_checkpoints import merge_checkpoints, set_aside_unkept
-from results.merging import Contents, Dispute, disputes, joined, joined_plan, record_order
-from results.outcomes import csv_order
-from results.probes import PROBES, ProbeStore
-from results.record_folder import SUFFIX
-from results.schema import AccuracyRow, ThroughputRow
-from results.store import RECORDS, THROUGHPUT_KEY, Store, open_store
+from results.merge.checkpoints import merge_checkpoints, set_aside_unkept
+from results.merge.contents import Contents, Dispute, disputes, joined, joined_plan, record_order
+from results.schema.rows import AccuracyRow, ThroughputRow
+from results.store.csv_files import THROUGHPUT, read_rows
+from results.store.documents import SUFFIX
+from results.store.folder import RECORDS, THROUGHPUT_KEY, Store, open_store
+from results.store.ladders import trained_otherwise
+from results.store.locks import locked
+from results.store.outcomes import csv_order
+from results.store.probes import PROBES, ProbeStore
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.atomic import replace_file
-from results.checksums import (
-    WHAT_TO_DO,
-    Versions,
-    checksum,
-    load_versions,
-    read_verified,
-    write_versions,
-)
-from results.columns import check_names, from_cells
 from results.errors import ResultsError
-from results.layout import layout_of
-from results.probe_schema import (
+from results.schema.columns import check_names, from_cells
+from results.schema.layout import layout_of
+from results.schema.probe_rows import (
     AlignmentRow,
     ErrorRow,
     InfluenceRow,
@@ -27,8 +18,17 @@ from results.probe_schema import (
     PositionRow,
     ProbeRow,
 )
-from results.rejected import file_state, set_aside
-from results.schema import SCHEMA_VERSION, AccuracyRow, SampleRow, ThroughputRow
+from results.schema.rows import SCHEMA_VERSION, AccuracyRow, SampleRow, ThroughputRow
+from results.store.checksums import (
+    WHAT_TO_DO,
+    Versions,
+    checksum,
+    load_versions,
+    read_verified,
+    write_versions,
+)
+from results.store.files import replace_file
+from results.store.rejected import file_state, set_aside
 
 ACCURACY = "accuracy.csv"
 THROUGHPUT = "throughput.csv"

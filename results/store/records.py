@@ -4,11 +4,11 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.columns import from_json, to_json
 from results.errors import ResultsError
-from results.layout import columns_of
-from results.schema import OK, AccuracyRow, SampleRow
-from results.sealed import seal, unseal
+from results.schema.columns import from_json, to_json
+from results.schema.layout import columns_of
+from results.schema.rows import OK, AccuracyRow, SampleRow
+from results.store.checked_json import seal, unseal
 
 SHARED_COLUMNS = ("task", "model", "protocol", "seed", "train_length", "length", "config_id")
 SAMPLE_COLUMNS = ("sample", "source", "target", "answer")

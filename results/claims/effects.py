@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.crossing import ABOVE, BELOW, NOT_IDENTIFIED, crossings
-from results.probe_schema import CONTEXT, OCCLUSION, TRAINED
-from results.schema import OK
+from results.schema.probe_rows import CONTEXT, OCCLUSION, TRAINED
+from results.schema.rows import OK
+from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings
 
 PLAIN, UNIFORM, ALIGNED = "seq2seq", "seq2seq+uniform", "rnn-aligned"
 ATTENTION = ("seq2seq+dot", "seq2seq+additive")

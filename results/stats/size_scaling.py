@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from results.intervals import mean_interval
-from results.plateau import MOST_SHARE
+from results.stats.intervals import mean_interval
+from results.stats.plateau import MOST_SHARE
 
 STATE, ALPHABET = "hidden", "symbols"
 SIZES = [STATE, ALPHABET]

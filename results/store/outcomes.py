@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from results.records import Record
-from results.schema import AccuracyRow
+from results.schema.rows import AccuracyRow
+from results.store.records import Record
 
 
 def outcomes(

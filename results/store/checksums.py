@@ -6,9 +6,9 @@ It is written before a CSV is replaced, so a kill at any moment leaves a CSV tha
 import hashlib
 from pathlib import Path
 
-from results.atomic import replace_file
 from results.errors import ResultsError
-from results.sealed import OtherSchemaError, seal, unseal
+from results.store.checked_json import OtherSchemaError, seal, unseal
+from results.store.files import replace_file
 
 CHECKSUMS = "checksums.json"
 WHAT_TO_DO = "repeat the command that wrote it"

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from results.errors import ResultsError
-from results.intervals import mean_interval
-from results.pairing import BUDGET, CURVE, pair_budgets
-from results.schema import OK
-from results.summary import check_groups
+from results.schema.rows import OK
+from results.stats.intervals import mean_interval
+from results.stats.over_seeds import check_groups
+from results.stats.pairs import BUDGET, CURVE, pair_budgets
 
 LEAST_BUDGET_FACTOR = 4
 MOST_CHANGE = 0.1

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from results.atomic import replace_file
 from results.errors import ResultsError
-from results.locks import exclusive
-from results.records import parse_plan, render_plan
-from results.rejected import State, file_state, set_aside
-from results.schema import NOT_REACHED, AccuracyRow
-from results.sealed import OtherSchemaError
+from results.schema.rows import NOT_REACHED, AccuracyRow
+from results.store.checked_json import OtherSchemaError
+from results.store.files import replace_file
+from results.store.locks import exclusive
+from results.store.records import parse_plan, render_plan
+from results.store.rejected import State, file_state, set_aside
 
 PLAN = "plan.json"
 

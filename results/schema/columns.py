@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from results.errors import ResultsError
-from results.layout import FRACTION, IDENTIFIER, Column, columns_of, layout_of
+from results.schema.layout import FRACTION, IDENTIFIER, Column, columns_of, layout_of
 
 LARGEST_INTEGER = 2**63 - 1
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results import csv_files
-from results.columns import from_json
 from results.errors import ResultsError
-from results.layout import columns_of
-from results.locks import exclusive
-from results.probe_schema import ProbeRow
-from results.record_folder import RecordFolder
-from results.records import SHARED_COLUMNS
-from results.schema import AccuracyRow
-from results.sealed import seal, unseal
+from results.schema.columns import from_json
+from results.schema.layout import columns_of
+from results.schema.probe_rows import ProbeRow
+from results.schema.rows import AccuracyRow
+from results.store import csv_files
+from results.store.checked_json import seal, unseal
+from results.store.documents import RecordFolder
+from results.store.locks import exclusive
+from results.store.records import SHARED_COLUMNS
 
 PROBES = "probes"
 _PARTS = {"record_id", "version", "stage", "tables"}

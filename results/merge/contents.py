@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from results.columns import to_json
-from results.layout import columns_of
-from results.outcomes import csv_order
-from results.probes import ProbeRecord, render_probes
-from results.records import Record, render_record
-from results.schema import (
+from results.schema.columns import to_json
+from results.schema.layout import columns_of
+from results.schema.rows import (
     OK,
     PROVENANCE_COLUMNS,
     STEADY,
@@ -21,7 +18,10 @@ from results.schema import (
     AccuracyRow,
     ThroughputRow,
 )
-from results.sealed import seal
+from results.store.checked_json import seal
+from results.store.outcomes import csv_order
+from results.store.probes import ProbeRecord, render_probes
+from results.store.records import Record, render_record
 
 # The same training says the same again, but for when, where and at which attempt it was done.
 MAY_DIFFER = (*TIME_COLUMNS, *PROVENANCE_COLUMNS, "attempts")

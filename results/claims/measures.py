@@ -5,7 +5,7 @@ The thresholds were written before the runs that they judge.
 
 from dataclasses import dataclass
 
-from results.claim_effects import (
+from results.claims.effects import (
     ALIGNED,
     ATTENTION,
     LEAST_GAP,
@@ -23,7 +23,7 @@ from results.claim_effects import (
     recency,
     uniform_share,
 )
-from results.schema import OK
+from results.schema.rows import OK
 
 SCORES = {
     "carried_share": "bits carried, of all bits",

@@ -6,14 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from results import csv_files
 from results.errors import ResultsError
-from results.locks import exclusive
-from results.outcomes import csv_order, outcomes
-from results.plan_file import PLAN, PlanFile
-from results.record_folder import RecordFolder
-from results.records import Record, parse_record, render_record
-from results.schema import (
+from results.schema.rows import (
     FAILING_STATUSES,
     OK,
     AccuracyRow,
@@ -21,7 +15,13 @@ from results.schema import (
     ThroughputRow,
     planned,
 )
-from results.sealed import OtherSchemaError, check_version
+from results.store import csv_files
+from results.store.checked_json import OtherSchemaError, check_version
+from results.store.documents import RecordFolder
+from results.store.locks import exclusive
+from results.store.outcomes import csv_order, outcomes
+from results.store.plan_file import PLAN, PlanFile
+from results.store.records import Record, parse_record, render_record
 
 LEFT = "left"
 RECORDS = "records"

@@ -6,8 +6,8 @@ What the content is, `bench.checkpoints` knows; here it is bytes.
 import hashlib
 from pathlib import Path
 
-from results.atomic import replace_file
 from results.errors import ResultsError
+from results.store.files import replace_file
 
 CHECKPOINTS = "checkpoints"
 _DIGEST_BYTES = 32
