@@ -5,7 +5,7 @@ from torch import nn
 from bench.seeding import seeded_initialisation
 from models.config import ModelConfig
 from models.interface import warm_up
-from tasks.references import resolve
+from tasks.import_path import resolve
 
 
 def build_model(builder: str, config: ModelConfig, *, seed: int, device: str) -> nn.Module:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from results.errors import ResultsError
 from results.store.locks import locked
-from tasks.references import resolve
+from tasks.import_path import resolve
 
 RESULTS_REFUSED = 74  # What a child returns whose results folder refused it; as EX_IOERR.
 _CHILD_ENVIRONMENT = {

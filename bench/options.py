@@ -173,7 +173,7 @@ def read_models(
 
 def _model_by_reference(reference: str) -> ModelEntry:
     # Only importing it tells whether a builder is there, and whoever names one has torch at hand.
-    from tasks.references import resolve
+    from tasks.import_path import resolve
 
     try:
         builder = resolve(reference)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.attention import AdditiveAttention, DotAttention, UniformAttention
+from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.decoder import Attention, Decoder
 from models.decoding import greedy_decode

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.references import require_reference, resolve
+from tasks.import_path import require_reference, resolve
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64

@@ -49,7 +49,7 @@ from bench.plan import Settings, plan_matrix
 from bench.recipe import Recipe
 from bench.summary_table import summary_table
 from models import MODELS
-from models.attention import AdditiveAttention, DotAttention, UniformAttention
+from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.decoder import Decoder
 from models.entry import ModelEntry
@@ -58,7 +58,7 @@ from results.schema.columns import columns_of
 from results.schema.rows import PHASES, AccuracyRow, SampleRow, ThroughputRow
 from results.store.folder import open_store
 from tasks import TASKS
-from tasks.references import resolve
+from tasks.import_path import resolve
 from tasks.sampling import belongs_to, sample_batch
 
 ROOT = Path(__file__).resolve().parent.parent

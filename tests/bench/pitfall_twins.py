@@ -9,7 +9,7 @@ from bench.evaluate import score
 from bench.plan import plan_matrix
 from bench.seeding import stream
 from bench.summary_table import summary_table
-from models.attention import DotAttention
+from models.attention.layers import DotAttention
 from models.decoder import Decoder
 from tasks.sampling import sample_batch
 

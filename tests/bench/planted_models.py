@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.attention import DotAttention, UniformAttention
+from models.attention.layers import DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.encoder import Encoder
 from models.rnn import AlignedRnn

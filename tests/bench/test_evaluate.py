@@ -22,7 +22,7 @@ from bench.train import validate
 from models import MODELS
 from models.config import ModelConfig
 from tasks import TASKS
-from tasks.references import resolve
+from tasks.import_path import resolve
 from tasks.sampling import belongs_to, sample_batch
 
 SYMBOLS = 8

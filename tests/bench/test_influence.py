@@ -29,7 +29,7 @@ from models.config import CELLS, ModelConfig
 from models.interface import attention_weights, context
 from models.seq2seq import Seq2Seq
 from tasks import TASKS
-from tasks.references import resolve
+from tasks.import_path import resolve
 from tasks.sampling import sample_batch
 
 LENGTH = 6

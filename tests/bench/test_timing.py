@@ -65,7 +65,7 @@ def test_every_cell_has_its_row():
 
 
 def asked_path():
-    from models.additive import warm_up
+    from models.attention.additive import warm_up
 
     return warm_up()
 

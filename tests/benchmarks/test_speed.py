@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.phases import prepare
 from bench.seeding import stream
 from models import MODELS
-from models.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
+from models.attention.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.config import ModelConfig
 from models.interface import attention_path
 from results.schema.rows import PHASES

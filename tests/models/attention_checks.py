@@ -6,9 +6,9 @@ import shutil
 import pytest
 import torch
 
-from models import additive_path
-from models.additive import additive_keys, additive_scores
-from models.attention import AdditiveAttention
+from models.attention import backend as additive_path
+from models.attention.additive import additive_keys, additive_scores
+from models.attention.layers import AdditiveAttention
 
 WITH_COMPILER = pytest.mark.skipif(
     additive_path.additive_path() != "compiled", reason="no C compiler was found"

@@ -5,9 +5,11 @@ import logging
 import pytest
 from attention_checks import check_module
 
-from models import additive, additive_kernel, additive_path
-from models.additive import warm_up
-from models.attention import AdditiveAttention
+from models.attention import additive
+from models.attention import backend as additive_path
+from models.attention import kernel as additive_kernel
+from models.attention.additive import warm_up
+from models.attention.layers import AdditiveAttention
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def test_without_a_compiler_it_runs_chunked_and_says_so_once(fresh_choice, monke
             assert AdditiveAttention(8).path() == "chunked"
             assert warm_up() == "chunked"
             check_module(scale=1)
-    assert [record.name for record in caplog.records] == ["models.additive_path"]
+    assert [record.name for record in caplog.records] == ["models.attention.backend"]
     assert "no C compiler found" in caplog.text
 
 

@@ -22,8 +22,9 @@ from attention_checks import (
 )
 from torch._dynamo.utils import counters
 
-from models import additive, additive_path
-from models.additive import additive_keys, warm_up
+from models.attention import additive
+from models.attention import backend as additive_path
+from models.attention.additive import additive_keys, warm_up
 
 # torch itself gives this warning while it compiles; as an error it would end the compilation.
 QUIET_COMPILER = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")

@@ -5,8 +5,8 @@ import torch
 from attention_checks import PATHS, WITH_COMPILER, check_module, uniform
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import additive_path
-from models.attention import AdditiveAttention, DotAttention, UniformAttention
+from models.attention import backend as additive_path
+from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
 
 KINDS = (DotAttention, AdditiveAttention, UniformAttention)
 

@@ -32,9 +32,9 @@ from model_twins import (
 )
 
 from models import load_models
-from models.attention import DotAttention
+from models.attention.layers import DotAttention
 from models.interface import SequenceModel
-from tasks.references import resolve
+from tasks.import_path import resolve
 
 EXAMPLE = "example_model:build"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks import TASKS, load_tasks
-from tasks.references import resolve
+from tasks.import_path import resolve
 from tasks.task import same_length
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def imported_by(statement: str) -> set[str]:
 
 
 def test_the_registry_imports_no_torch() -> None:
-    assert imported_by("import tasks; tasks.load_tasks(); import tasks.references") == set()
+    assert imported_by("import tasks; tasks.load_tasks(); import tasks.import_path") == set()
 
 
 def test_a_planned_length_imports_no_torch() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import additive_kernel
+from models.attention import kernel as additive_kernel
 
 PREFERENCES = ("auto", "compiled", "chunked")
 

@@ -4,7 +4,7 @@ Written as it stands, the formula fills a tensor (batch, target, source, hidden)
 never exists, in either of two forms of the same operation:
 
 * `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
-  and once per key, and a pair costs a division. On a CPU that is `additive.c`, which needs a C
+  and once per key, and a pair costs a division. On a CPU that is `kernel.c`, which needs a C
   compiler; on CUDA `torch.compile` fuses the formula, which needs Triton.
 * `chunked`, a sigmoid in eager mode on pieces that stay in cache.
 
@@ -21,14 +21,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models import additive_kernel
-from models.additive_path import additive_path, call_compiled, report_failure
+from models.attention import kernel as additive_kernel
+from models.attention.backend import additive_path, call_compiled, report_failure
 
 # The compiled form's bound on keys. e^2a is infinite or nearly 0 from |a| = 43.6 on, and then every
 # pair is saturated, 1 - tanh(43.6 - 34) = 1e-8, so that queries need no bound.
 KEY_LIMIT = 34.0
 
-# Where the compiled form is additive.c; elsewhere it is torch.compile.
+# Where the compiled form is kernel.c; elsewhere it is torch.compile.
 KERNEL_DEVICES = ("cpu",)
 
 # The largest piece of (batch, target, source, hidden) in the chunked form: it stays in cache.

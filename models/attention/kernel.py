@@ -1,4 +1,4 @@
-"""The sums of `additive.c`, compiled in a moment when they are first needed."""
+"""The sums of `kernel.c`, compiled in a moment when they are first needed."""
 
 import ctypes
 import functools
@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-LANES = 16  # As in additive.c.
+LANES = 16  # As in kernel.c.
 
-_SOURCE = Path(__file__).with_name("additive.c")
+_SOURCE = Path(__file__).with_name("kernel.c")
 # For this processor. Sums may be added up in any order; infinities and NaN are respected.
 _FLAGS = (
     "-O3",
@@ -40,7 +40,7 @@ def compiler() -> list[str] | None:
 
 @functools.cache
 def load_library() -> ctypes.CDLL:
-    """Compile and load the functions of `additive.c`, once per process; it takes a fraction of 1 s.
+    """Compile and load the functions of `kernel.c`, once per process; it takes a fraction of 1 s.
 
     Each process compiles its own: nothing is shared that could be stale or half-written.
 

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
-from models.additive_path import additive_path
+from models.attention.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
+from models.attention.backend import additive_path
 
 
 def _context(
