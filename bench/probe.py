@@ -1,7 +1,7 @@
 """`python -m bench.probe --results DIR`: look into trained models, and write the finer tables.
 
 Reads the checkpoint of every stage that has its record. What is probed already is not probed
-again. Imports no torch: child processes probe (`bench.probing`).
+again. Imports no torch: child processes probe (`bench.probes.worker`).
 """
 
 import sys
@@ -12,18 +12,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.children import Order
-from bench.engine import LocalEngine
-from bench.execution import MOST_JOBS, physical_cores
-from bench.lengths import parse_lengths
-from bench.options import (
+from bench.cli.execution import MOST_JOBS, physical_cores
+from bench.cli.lengths import parse_lengths
+from bench.cli.options import (
     Parser,
     UsageError,
     read_folder,
     read_integer,
     read_lengths,
 )
-from bench.probe_sources import (
+from bench.execution.engine import LocalEngine
+from bench.execution.worker import Order
+from bench.plan.versions import PROBE_VERSION
+from bench.probes.inputs import (
     has_checkpoint,
     names_of,
     open_trained,
@@ -31,7 +32,6 @@ from bench.probe_sources import (
     require_versions,
     untrained_lengths,
 )
-from bench.versions import PROBE_VERSION
 from results.errors import ResultsError
 from results.schema.columns import one_line, to_json
 from results.schema.rows import AccuracyRow
@@ -191,7 +191,7 @@ def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
     return [
         Order(
             name=f"probe-{run_id}",
-            module="bench.probing",
+            module="bench.probes.worker",
             message={
                 "out": str(root),
                 "records": [

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from bench.arguments import Request, parse_request
-from bench.engine import Engine, LocalEngine
-from bench.execution import DASK
-from bench.matrix import Matrix
-from bench.options import UsageError
-from bench.plan import ModelRun, plan_blocks
-from bench.plan_text import plan_as_json, plan_as_text, request_as_json
-from bench.progress import Progress
-from bench.run_log import RunLog, write_run_file
-from bench.runner import Runner
-from bench.shards import shard_of
-from bench.summary_table import summary_table
+from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
+from bench.cli.execution import DASK
+from bench.cli.options import UsageError
+from bench.cli.run_options import Request, parse_request
+from bench.cli.summary import summary_table
+from bench.execution.engine import Engine, LocalEngine
+from bench.execution.progress import Progress
+from bench.execution.run_log import RunLog, write_run_file
+from bench.execution.runner import Runner
+from bench.plan.runs import ModelRun, plan_blocks
+from bench.plan.shards import shard_of
+from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.errors import ResultsError
 from results.schema.columns import one_line
@@ -141,7 +141,9 @@ def _engine_of(request: Request) -> Iterator[Engine]:
     engine: Engine
     if execution.engine == DASK:
         try:
-            from bench.cluster import DaskEngine  # Dask is there only where it was asked for.
+            from bench.execution.dask_engine import (
+                DaskEngine,  # Dask is there only where it was asked for.
+            )
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"--engine: dask needs {error.name}; pip install '.[cluster]' brings it"

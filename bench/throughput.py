@@ -1,7 +1,7 @@
 """`python -m bench.throughput`: time every model at every length, and write throughput.csv.
 
 Also the last step of `bench.run`. What is measured already is not measured again. Imports no
-torch: a child process measures, while nothing else runs (`bench.timing`).
+torch: a child process measures, while nothing else runs (`bench.timing.measure`).
 """
 
 import os
@@ -14,9 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.children import child_events
-from bench.measurement import Cell, Measurement
-from bench.options import (
+from bench.cli.options import (
     Parser,
     UsageError,
     add_model_options,
@@ -28,10 +26,12 @@ from bench.options import (
     read_lengths,
     read_models,
 )
-from bench.plan import Block
-from bench.presets import PRESETS
-from bench.recipe import Recipe
-from bench.summary_table import throughput_table
+from bench.cli.summary import throughput_table
+from bench.execution.worker import child_events
+from bench.plan.presets import PRESETS
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Block
+from bench.timing.cases import Cell, Measurement
 from models.config import ModelConfig
 from models.entry import ModelEntry
 from results.errors import ResultsError
@@ -190,7 +190,7 @@ def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) 
     order = asdict(replace(measurement, cells=missing, builders=builders))
     bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
     with bar:
-        for event in child_events("bench.timing", order, out=store.root):
+        for event in child_events("bench.timing.measure", order, out=store.root):
             rows = [from_json(ThroughputRow, row) for row in event.get("rows", ())]
             if rows:
                 store.write_throughput(rows)

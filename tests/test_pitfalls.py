@@ -39,15 +39,17 @@ import torch
 from result_rows import accuracy_row
 from torch import nn
 
-from bench import evaluate, run, seeding, timing, train
-from bench.evaluate import answer_test_sequences, score
-from bench.measurement import Cell, Measurement
-from bench.memory import Peak
-from bench.model_run import execute
-from bench.phases import Phase
-from bench.plan import Settings, plan_matrix
-from bench.recipe import Recipe
-from bench.summary_table import summary_table
+from bench import run
+from bench.cli.summary import summary_table
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Settings, plan_matrix
+from bench.timing import measure as timing
+from bench.timing.cases import Cell, Measurement
+from bench.timing.peak_memory import Peak
+from bench.timing.phases import Phase
+from bench.training import evaluate, seeding, train
+from bench.training.evaluate import answer_test_sequences, score
+from bench.training.model_run import execute
 from models import MODELS
 from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig

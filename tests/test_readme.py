@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.arguments import build_parser, parse_request
+from bench.cli.run_options import build_parser, parse_request
 from models import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,6 @@
 """The files of checkpoints: where they stand, and the checksum before their content.
 
-What the content is, `bench.checkpoints` knows; here it is bytes.
+What the content is, `bench.training.checkpoints` knows; here it is bytes.
 """
 
 import hashlib

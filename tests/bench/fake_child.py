@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.plan import ModelRun
+from bench.plan.runs import ModelRun
 from results.schema.rows import OK
 from results.store.folder import open_store
 

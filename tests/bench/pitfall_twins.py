@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from torch import nn
 
-from bench import timing
-from bench.evaluate import score
-from bench.plan import plan_matrix
-from bench.seeding import stream
-from bench.summary_table import summary_table
+from bench.cli.summary import summary_table
+from bench.plan.runs import plan_matrix
+from bench.timing import measure as timing
+from bench.training.evaluate import score
+from bench.training.seeding import stream
 from models.attention.layers import DotAttention
 from models.decoder import Decoder
 from tasks.sampling import sample_batch

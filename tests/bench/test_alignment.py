@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 import torch
 
-from bench.alignment import alignment_columns, occlusion_agreement
+from bench.probes.attention import alignment_columns, occlusion_agreement
 from tasks import TASKS
 
 LENGTH = 9

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.anatomy import edit_distances, error_columns, position_columns
-from bench.evaluate import Answers, score
+from bench.probes.errors import edit_distances, error_columns, position_columns
+from bench.training.evaluate import Answers, score
 from models import MODELS
 from tasks import TASKS
 

@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench import run
-from bench.arguments import MOST_SEEDS, MOST_SYMBOLS, parse_request
-from bench.execution import physical_cores
-from bench.options import UsageError
-from bench.presets import PRESETS
-from bench.shards import Shard
+from bench.cli.execution import physical_cores
+from bench.cli.options import UsageError
+from bench.cli.run_options import MOST_SEEDS, MOST_SYMBOLS, parse_request
+from bench.plan.presets import PRESETS
+from bench.plan.shards import Shard
 from models import MODELS
 from tasks import TASKS
 
@@ -255,7 +255,7 @@ def test_bad_ways_to_carry_out_are_refused(arguments, message):
 
 def test_cluster_without_dask_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "bench.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "bench.execution.dask_engine", raising=False)
     assert_refused(["--engine", "dask"], "--engine: dask needs distributed; pip install")
 
 

@@ -10,10 +10,10 @@ import random
 import pytest
 import torch
 
-from bench.checkpoints import Checkpoints
-from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation
-from bench.train import Trajectory, build_optimizer, train_stage
+from bench.plan.recipe import Recipe
+from bench.training.checkpoints import Checkpoints
+from bench.training.seeding import seeded_initialisation
+from bench.training.train import Trajectory, build_optimizer, train_stage
 from models.config import ModelConfig
 from models.seq2seq import build_dot
 from tasks import TASKS

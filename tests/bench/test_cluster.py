@@ -12,10 +12,11 @@ pytest.importorskip("distributed", reason="Dask comes with the extra cluster")
 import psutil
 from distributed import LocalCluster
 
-from bench import cluster, run
-from bench.children import Order
-from bench.cluster import DaskEngine
-from bench.options import UsageError
+from bench import run
+from bench.cli.options import UsageError
+from bench.execution import dask_engine as cluster
+from bench.execution.dask_engine import DaskEngine
+from bench.execution.worker import Order
 from results.errors import ResultsError
 
 SMALL = ["--lengths", "2,4", "--tasks", "copy", "--seeds", "1", "--hidden", "8", "--budget", "20"]

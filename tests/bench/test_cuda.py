@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from bench.measurement import Cell, Measurement
-from bench.memory import peak_memory
-from bench.model_run import execute
-from bench.plan import Settings, plan_matrix
-from bench.recipe import Recipe
-from bench.timing import measure
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Settings, plan_matrix
+from bench.timing.cases import Cell, Measurement
+from bench.timing.measure import measure
+from bench.timing.peak_memory import peak_memory
+from bench.training.model_run import execute
 from models import MODELS
 from models.config import ModelConfig
 from results.store.folder import open_store

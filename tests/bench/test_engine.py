@@ -13,11 +13,12 @@ import pytest
 from bench_command import MARK, ROOT, accuracy_rows, marked_processes, wait_until
 from fake_child import STAMPS, VARIABLE
 
-from bench import children as bench_children
-from bench import limits, run
-from bench.children import Order, child_events
-from bench.engine import LocalEngine
-from bench.plan import Settings, plan_matrix
+from bench import run
+from bench.execution import worker as bench_children
+from bench.execution.engine import LocalEngine
+from bench.execution.worker import Order, child_events
+from bench.plan import limits
+from bench.plan.runs import Settings, plan_matrix
 from models import MODELS
 from results.errors import ResultsError
 from tasks import TASKS
@@ -88,7 +89,7 @@ def orders(folder, count=1, *, model="rnn"):
     return [
         Order(
             each.run_id,
-            "bench.model_run",
+            "bench.training.model_run",
             message_of(each, folder),
             out=str(folder),
             time_limit_seconds=60.0,
@@ -185,7 +186,7 @@ def test_folder_removed_meanwhile_is_one_line(children, tmp_path, capsys):
 PARENT = """
 import sys
 
-from bench import children
+from bench.execution import worker as children
 from bench.run import main
 
 start_child = children._start_child
@@ -238,7 +239,7 @@ def test_child_whose_parent_is_gone_already_begins_nothing(children):
     """Between its start and its asking to die with its parent, the parent may have died."""
     children.do(rnn="done")
     done = subprocess.run(
-        [sys.executable, "-m", "bench.child", "fake_child", "0"],
+        [sys.executable, "-m", "bench.execution.worker_main", "fake_child", "0"],
         input="",
         capture_output=True,
         text=True,

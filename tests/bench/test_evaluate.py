@@ -9,7 +9,7 @@ from broken_models import Noisy
 from torch import nn
 from torch.nn import functional
 
-from bench.evaluate import (
+from bench.training.evaluate import (
     MOST_CHUNK_SEQUENCES,
     TEST_SEQUENCES,
     Answers,
@@ -17,8 +17,8 @@ from bench.evaluate import (
     chunk_sequences,
     score,
 )
-from bench.seeding import seeded_initialisation, stream
-from bench.train import validate
+from bench.training.seeding import seeded_initialisation, stream
+from bench.training.train import validate
 from models import MODELS
 from models.config import ModelConfig
 from tasks import TASKS

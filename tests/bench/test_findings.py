@@ -9,12 +9,12 @@ from broken_models import Noisy
 from result_rows import accuracy_row
 from task_duplicate import DUPLICATE
 
-from bench import findings as findings_module
-from bench.evaluate import answer_test_sequences
-from bench.findings import Effects, Subject, findings, influence_rows, map_rows
-from bench.influence import context_norms, spread_positions
-from bench.probing import build
-from bench.seeding import seeded_initialisation
+from bench.probes import rows as findings_module
+from bench.probes.influence import context_norms, spread_positions
+from bench.probes.rows import Effects, Subject, findings, influence_rows, map_rows
+from bench.probes.worker import build
+from bench.training.evaluate import answer_test_sequences
+from bench.training.seeding import seeded_initialisation
 from models import MODELS
 from models.config import ModelConfig
 from models.interface import attention_weights
@@ -36,7 +36,7 @@ EXAMPLE = "example_model:build"  # A plug-in: no attention, and no context that 
 
 @pytest.fixture(autouse=True)
 def few_test_sequences(monkeypatch):
-    monkeypatch.setattr("bench.evaluate.TEST_SEQUENCES", 160)
+    monkeypatch.setattr("bench.training.evaluate.TEST_SEQUENCES", 160)
 
 
 def row_of(model="seq2seq+dot", task="copy", *, length=LENGTH, hidden=8, seed=3):

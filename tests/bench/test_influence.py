@@ -21,9 +21,14 @@ from planted_models import (
 )
 from torch import nn
 
-from bench.alignment import alignment_columns, occlusion_agreement
-from bench.influence import context_norms, margin_gradients, occlusion_effects, spread_positions
-from bench.seeding import seeded_initialisation, stream
+from bench.probes.attention import alignment_columns, occlusion_agreement
+from bench.probes.influence import (
+    context_norms,
+    margin_gradients,
+    occlusion_effects,
+    spread_positions,
+)
+from bench.training.seeding import seeded_initialisation, stream
 from models import MODELS
 from models.config import CELLS, ModelConfig
 from models.interface import attention_weights, context

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.lengths import (
+from bench.cli.lengths import (
     LONGEST_LENGTH,
     MOST_LENGTHS,
     ladder,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.matrix import Matrix
-from bench.plan import Settings, plan_matrix
+from bench.plan.runs import Settings, plan_matrix
+from bench.plan.status import Matrix
 from bench.run import EXIT_DONE, EXIT_USAGE, main
 from models import MODELS
 from results.schema.rows import OK

@@ -8,7 +8,7 @@ import pytest
 import torch
 from attention_checks import obvious_scores, uniform
 
-from bench.memory import peak_memory
+from bench.timing.peak_memory import peak_memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 

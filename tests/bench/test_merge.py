@@ -13,13 +13,14 @@ import pytest
 from bench_command import accuracy_rows, snapshot, weights, without_times
 from merged_folders import VERSION, files_in, folder_of, rows_of_runs, three_folders
 
-from bench import merge, model_run
-from bench.checkpoints import Checkpoints
-from bench.model_run import execute
-from bench.plan import Settings, plan_matrix
-from bench.provenance import provenance
-from bench.recipe import Recipe
-from bench.shards import Shard, shard_of
+from bench import merge
+from bench.execution.provenance import provenance
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Settings, plan_matrix
+from bench.plan.shards import Shard, shard_of
+from bench.training import model_run
+from bench.training.checkpoints import Checkpoints
+from bench.training.model_run import execute
 from models import MODELS
 from results.schema.rows import PROVENANCE_COLUMNS
 from results.store.checksums import CHECKSUMS

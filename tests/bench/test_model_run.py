@@ -9,11 +9,11 @@ import torch
 from bench_command import files, snapshot, weights, without_times
 from broken_models import Raising
 
-from bench import model_run
-from bench.checkpoints import Checkpoints
-from bench.model_run import execute
-from bench.plan import Settings, plan_matrix
-from bench.recipe import Recipe
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Settings, plan_matrix
+from bench.training import model_run
+from bench.training.checkpoints import Checkpoints
+from bench.training.model_run import execute
 from models import MODELS, entry_from_reference
 from results.schema.rows import OK
 from results.store.folder import open_store
@@ -24,7 +24,7 @@ RECIPE = Recipe(batch_size=8, stage_budget_updates=20, validation_sequences=16)
 
 @pytest.fixture(autouse=True)
 def few_test_sequences(monkeypatch):
-    monkeypatch.setattr("bench.evaluate.TEST_SEQUENCES", 32)
+    monkeypatch.setattr("bench.training.evaluate.TEST_SEQUENCES", 32)
 
 
 def run_of(*, lengths=(2, 4, 6), model="rnn", **options):
@@ -64,7 +64,7 @@ def stopping_after(events):
 def undisturbed(tmp_path_factory):
     folder, events = tmp_path_factory.mktemp("undisturbed"), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.evaluate.TEST_SEQUENCES", 32)
+        patch.setattr("bench.training.evaluate.TEST_SEQUENCES", 32)
         carry_out(run_of(), folder, emit=events.append)
     return folder, events
 

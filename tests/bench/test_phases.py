@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.phases import prepare
+from bench.timing.phases import prepare
 from models import MODELS
 from models.config import CELLS, ENCODERS, ModelConfig
 from results.schema.rows import PHASES

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench import plan
-from bench.arguments import parse_request
-from bench.plan import Block, ModelRun, Settings, digest, plan_blocks, plan_matrix
-from bench.protocols import PROTOCOLS
-from bench.recipe import Recipe
+from bench.cli.run_options import parse_request
+from bench.plan import runs as plan
+from bench.plan.protocols import PROTOCOLS
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Block, ModelRun, Settings, digest, plan_blocks, plan_matrix
 from models import MODELS, load_models
 from models.config import ModelConfig
 from results.schema.rows import NOT_REACHED
@@ -204,7 +204,7 @@ def test_defaults_written_out_give_the_same_ids():
 def test_ids_are_the_same_in_another_process():
     """Python's own hash changes from process to process."""
     code = (
-        "import sys; from bench.plan import ModelRun\n"
+        "import sys; from bench.plan.runs import ModelRun\n"
         "run = ModelRun.from_json(sys.stdin.read())\n"
         "print(run.config_id, run.run_id, *(row.record_id for row in run.planned_rows()))"
     )

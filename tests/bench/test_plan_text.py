@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from bench.arguments import parse_request
-from bench.plan import plan_blocks
+from bench.cli.run_options import parse_request
+from bench.plan.runs import plan_blocks
+from bench.plan.shards import shard_of
 from bench.run import main
-from bench.shards import shard_of
 from results.schema.rows import STATUSES
 from results.store.folder import LEFT
 

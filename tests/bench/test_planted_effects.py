@@ -17,11 +17,11 @@ from planted_models import (
     Planted,
 )
 
-from bench import evaluate
-from bench.alignment import alignment_columns
-from bench.evaluate import answer_test_sequences, score
-from bench.influence import context_norms, margin_gradients, occlusion_effects
-from bench.seeding import seeded_initialisation, stream
+from bench.probes.attention import alignment_columns
+from bench.probes.influence import context_norms, margin_gradients, occlusion_effects
+from bench.training import evaluate
+from bench.training.evaluate import answer_test_sequences, score
+from bench.training.seeding import seeded_initialisation, stream
 from models import MODELS
 from models.config import ModelConfig
 from models.interface import attention_weights

@@ -17,15 +17,15 @@ from planted_models import Blind, CarryingEncoder, Copying, NotYetCopying, Right
 from result_rows import accuracy_row
 from task_duplicate import DUPLICATE
 
-from bench import findings as findings_module
-from bench import probing
-from bench.checkpoints import Checkpoints
-from bench.findings import Subject, findings
-from bench.influence import spread_positions
-from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation, stream
-from bench.train import StageOutcome, Trajectory, Validation, build_optimizer
-from bench.versions import PROBE_VERSION
+from bench.plan.recipe import Recipe
+from bench.plan.versions import PROBE_VERSION
+from bench.probes import rows as findings_module
+from bench.probes import worker as probing
+from bench.probes.influence import spread_positions
+from bench.probes.rows import Subject, findings
+from bench.training.checkpoints import Checkpoints
+from bench.training.seeding import seeded_initialisation, stream
+from bench.training.train import StageOutcome, Trajectory, Validation, build_optimizer
 from models.config import ModelConfig
 from results.schema.columns import to_json
 from results.schema.probe_rows import (
@@ -58,7 +58,7 @@ SLOPE_WHERE_WRONG = math.hypot(FLAT, STEEP)
 
 @pytest.fixture(autouse=True)
 def few_test_sequences(monkeypatch):
-    monkeypatch.setattr("bench.evaluate.TEST_SEQUENCES", 160)
+    monkeypatch.setattr("bench.training.evaluate.TEST_SEQUENCES", 160)
 
 
 def planted_subject(task):

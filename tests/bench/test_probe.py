@@ -17,13 +17,15 @@ import pytest
 from bench_command import ROOT, Command, accuracy_rows, files, snapshot, wait_until
 from result_rows import accuracy_row, filled_store
 
-from bench import probe, probe_sources, probing
-from bench.children import ChildEnd
-from bench.engine import LocalEngine
-from bench.model_run import execute
-from bench.plan import Settings, plan_matrix
-from bench.recipe import Recipe
-from bench.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
+from bench import probe
+from bench.execution.engine import LocalEngine
+from bench.execution.worker import ChildEnd
+from bench.plan.recipe import Recipe
+from bench.plan.runs import Settings, plan_matrix
+from bench.plan.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
+from bench.probes import inputs as probe_sources
+from bench.probes import worker as probing
+from bench.training.model_run import execute
 from models import MODELS
 from results.store.checkpoint_files import weights_path, write_checkpoint
 from results.store.csv_files import (

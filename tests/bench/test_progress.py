@@ -5,10 +5,10 @@ import warnings
 
 import pytest
 
-from bench.arguments import parse_request
-from bench.estimate import matrix_seconds, stage_seconds
-from bench.plan import plan_blocks
-from bench.progress import Progress, describe_seconds
+from bench.cli.run_options import parse_request
+from bench.execution.progress import Progress, describe_seconds
+from bench.plan.cost import matrix_seconds, stage_seconds
+from bench.plan.runs import plan_blocks
 
 
 def stages_of(*arguments):

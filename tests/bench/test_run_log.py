@@ -7,7 +7,7 @@ import re
 import pytest
 from bench_command import files
 
-from bench.run_log import RunLog, write_run_file
+from bench.execution.run_log import RunLog, write_run_file
 from results.errors import ResultsError
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d+ .+")

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from bench import runner
-from bench.children import ChildEnd
-from bench.limits import Limits
-from bench.matrix import Matrix
-from bench.plan import Settings, plan_matrix
-from bench.progress import Progress
-from bench.run_log import RunLog
-from bench.runner import Runner, is_needed
+from bench.execution import runner
+from bench.execution.progress import Progress
+from bench.execution.run_log import RunLog
+from bench.execution.runner import Runner, is_needed
+from bench.execution.worker import ChildEnd
+from bench.plan.limits import Limits
+from bench.plan.runs import Settings, plan_matrix
+from bench.plan.status import Matrix
 from models import MODELS
 from results.schema.rows import OK
 from results.store.folder import open_store

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bench.plan import Settings, plan_matrix
-from bench.seed_summary import SeedSummary
+from bench.execution.seed_summary import SeedSummary
+from bench.plan.runs import Settings, plan_matrix
 from models import MODELS
 from results.schema.rows import OK
 from tasks import TASKS

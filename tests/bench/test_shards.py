@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.arguments import parse_request
-from bench.plan import plan_blocks
-from bench.shards import MOST_SHARDS, Shard, parse_shard, shard_of
+from bench.cli.run_options import parse_request
+from bench.plan.runs import plan_blocks
+from bench.plan.shards import MOST_SHARDS, Shard, parse_shard, shard_of
 
 
 def runs_of(*arguments):

@@ -2,7 +2,7 @@
 
 from result_rows import accuracy_row
 
-from bench.summary_table import summary_table
+from bench.cli.summary import summary_table
 
 
 def test_sizes_of_one_model_stand_in_lines_of_their_own():

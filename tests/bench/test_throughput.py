@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import throughput
-from bench.arguments import parse_request
+from bench.cli.run_options import parse_request
 from bench.throughput import main, measure_missing, measurement_of
 from results.errors import ResultsError
 from results.schema.columns import to_json
@@ -45,13 +45,13 @@ class Measuring:
         self.orders, self.failing, self.dies_after = [], set(failing), dies_after
 
     def __call__(self, module, order, *, out):
-        assert module == "bench.timing"
+        assert module == "bench.timing.measure"
         self.orders.append(json.loads(json.dumps(order)))
         for _ in order["cells"]:
             yield {"memory": 1}
         for number, length in enumerate(dict.fromkeys(each["length"] for each in order["cells"])):
             if number == self.dies_after:
-                raise ResultsError("bench.timing ended with exit status -9")
+                raise ResultsError("bench.timing.measure ended with exit status -9")
             yield {
                 "rows": [
                     to_json(self.row(order, **cell))

@@ -7,10 +7,10 @@ import pytest
 import torch
 from broken_models import REPAIRED
 
-from bench import timing
-from bench.children import child_events
-from bench.measurement import Cell, Measurement
-from bench.timing import measure, noise_of
+from bench.execution.worker import child_events
+from bench.timing import measure as timing
+from bench.timing.cases import Cell, Measurement
+from bench.timing.measure import measure, noise_of
 from models import MODELS
 from models.config import ModelConfig
 from results.schema.columns import from_json
@@ -72,7 +72,7 @@ def asked_path():
 
 def test_child_process_measures_the_same(tmp_path):
     asked = measurement(lengths=(2,))
-    events = list(child_events("bench.timing", asdict(asked), out=tmp_path))
+    events = list(child_events("bench.timing.measure", asdict(asked), out=tmp_path))
     assert events[:3] == [{"memory": 1}] * 3
     (last,) = events[3:]
     rows = [from_json(ThroughputRow, row) for row in last["rows"]]

@@ -5,9 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from bench.recipe import Recipe
-from bench.seeding import seeded_initialisation, stream, stream_seed
-from bench.train import Diverged, Trajectory, build_optimizer, train_stage, train_update, validate
+from bench.plan.recipe import Recipe
+from bench.training.seeding import seeded_initialisation, stream, stream_seed
+from bench.training.train import (
+    Diverged,
+    Trajectory,
+    build_optimizer,
+    train_stage,
+    train_update,
+    validate,
+)
 from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import build_dot, build_plain

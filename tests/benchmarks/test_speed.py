@@ -11,8 +11,8 @@ from jaxtyping import config as type_checks
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from bench.phases import prepare
-from bench.seeding import stream
+from bench.timing.phases import prepare
+from bench.training.seeding import stream
 from models import MODELS
 from models.attention.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.config import ModelConfig

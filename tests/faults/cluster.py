@@ -73,7 +73,7 @@ class Cluster:
         for process in self.processes():
             try:
                 with open(f"/proc/{process}/cmdline", "rb") as file:
-                    is_run = b"bench.child" in file.read().split(b"\0")
+                    is_run = b"bench.execution.worker_main" in file.read().split(b"\0")
             except OSError:
                 continue
             found += [process] if is_run else []

@@ -107,7 +107,7 @@ def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, 
 @pytest.mark.fault("F11", is_twin=True)
 def test_engine_that_does_not_expect_to_lose_its_scheduler_is_found(tmp_path):
     code = """
-from bench import cluster
+from bench.execution import dask_engine as cluster
 
 cluster._LOST = ()
 """

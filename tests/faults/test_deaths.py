@@ -54,7 +54,7 @@ def test_model_that_dies_leaves_one_row_and_stops_no_other(tmp_path, reached):
 @pytest.mark.fault("F2", is_twin=True)
 def test_runner_that_leaves_no_row_is_found(tmp_path):
     code = """
-from bench.runner import Runner
+from bench.execution.runner import Runner
 
 Runner._record_child_end = lambda *arguments: None
 """

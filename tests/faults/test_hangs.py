@@ -49,7 +49,7 @@ def test_hanging_runs_are_gone_soon_after_their_limit(tmp_path, reached):
 
 
 KILL_THE_CHILD_ALONE = """
-from bench import children
+from bench.execution import worker as children
 
 children.end_with_descendants = lambda child: child.kill()
 """

@@ -10,8 +10,8 @@ import pytest
 from bench_command import ROOT
 from test_timing import measurement
 
-from bench import timing
-from bench.timing import noise_of
+from bench.timing import measure as timing
+from bench.timing.measure import noise_of
 from results.schema.rows import NOISY
 from results.store.csv_files import THROUGHPUT, read_rows
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.fault("F10")
 
 SHUFFLED = """
 import random
-from bench.matrix import Matrix
+from bench.plan.status import Matrix
 
 in_order = Matrix.runs_to_do
 
@@ -90,7 +90,7 @@ def test_seed_that_depends_on_the_order_is_found(undisturbed, tmp_path):
     code = """
 import os
 
-from bench import seeding
+from bench.training import seeding
 
 stream = seeding.stream
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bench.seeding import seeded_initialisation, stream
-from bench.train import item_loss
+from bench.training.seeding import seeded_initialisation, stream
+from bench.training.train import item_loss
 from models.config import ModelConfig
 from tasks import TASKS
 from tasks.sampling import Batch, sample_batch

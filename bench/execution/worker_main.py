@@ -1,0 +1,43 @@
+"""The first code of every child process. Imports nothing heavy before it is tied to its parent.
+
+`python -m bench.execution.worker_main MODULE PARENT_PID` runs MODULE's `main`, which writes its events to the file
+that it is given.
+"""
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
+_SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask the kernel to end this process when its parent ends (Linux only).
+
+    It also adopts what its own children leave behind, so that its parent finds all of it.
+    """
+    if sys.platform != "linux":
+        return
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_CHILD_SUBREAPER, 1)
+    prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(1)  # It ended before it could be asked for.
+
+
+def main() -> int:
+    """Run the `main` of the module that the first argument names."""
+    module, parent_pid = sys.argv[1], int(sys.argv[2])
+    die_with_parent(parent_pid)
+    # What a model prints goes to the log; the parent reads events, and nothing else.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    code: int = importlib.import_module(module).main(events)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""What a matrix contains: model runs, their stages and records, each with its id.
+
+An id is a hash of everything that changes the numbers behind it, defaults filled in; paths, jobs
+and hosts are not in it. Imports no torch.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.plan.protocols import PROTOCOLS, TrajectoryLengths
+from bench.plan.recipe import Recipe
+from bench.plan.versions import EVALUATOR_VERSION, RECIPE_VERSION
+from models.config import ModelConfig
+from models.entry import ModelEntry
+from results.schema.rows import NOT_REACHED, AccuracyRow
+from tasks import SAMPLER_VERSION, Task
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that stand for this content."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the whole matrix has in common.
+
+    Attributes:
+        protocol: A name of `PROTOCOLS`.
+        lengths: Source lengths asked for, rising.
+        test_lengths: Further lengths at which every finished stage is tested.
+        test_factors: The same, as multiples of the length that the stage trained on.
+        seeds: The seeds; each is a replication of the whole matrix.
+        symbols: Alphabet size by task name; a task that is not in it has its default.
+        cell: Recurrent cell.
+        hidden: State size.
+        encoder: Direction of the encoder.
+        device: `cpu` or `cuda`.
+        recipe: Training recipe.
+    """
+
+    lengths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    protocol: str = "curriculum"
+    test_lengths: tuple[int, ...] = ()
+    test_factors: tuple[float, ...] = ()
+    symbols: Mapping[str, int] = field(default_factory=dict)
+    cell: str = "lstm"
+    hidden: int = 64
+    encoder: str = "bi"
+    device: str = "cpu"
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A segment of training that ends in a checkpoint.
+
+    Attributes:
+        stage_id: Hash of the run and of the stages so far.
+        lengths: Source lengths of its batches.
+        test_lengths: Lengths at which it is evaluated at its end, rising.
+        budget_updates: Updates at most.
+        is_first: Whether the model begins here.
+    """
+
+    stage_id: str
+    lengths: tuple[int, ...]
+    test_lengths: tuple[int, ...]
+    budget_updates: int
+    is_first: bool
+
+    @property
+    def train_length(self) -> int:
+        """The largest length that it trains on."""
+        return max(self.lengths)
+
+    def record_id(self, length: int) -> str:
+        """Return the id of this stage's evaluation at one length."""
+        return digest(
+            {"stage": self.stage_id, "length": length, "evaluator_version": EVALUATOR_VERSION}
+        )
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One parameter trajectory: all that is needed to carry it out, in plain values.
+
+    Attributes:
+        task: Name of the task.
+        model: Name of the model.
+        builder: Reference to the model's builder.
+        seed: Seed of all its streams.
+        protocol: Name of the protocol.
+        trajectory: Lengths of each stage.
+        test_lengths: Further lengths at which every stage is tested.
+        test_factors: The same, as multiples of its train_length.
+        config: Sizes and choices of the model.
+        device: `cpu` or `cuda`.
+        recipe: Training recipe.
+        task_version: Version of the task.
+        model_version: Version of the model.
+    """
+
+    task: str
+    model: str
+    builder: str
+    seed: int
+    protocol: str
+    trajectory: TrajectoryLengths
+    test_lengths: tuple[int, ...]
+    config: ModelConfig
+    device: str
+    recipe: Recipe
+    task_version: int
+    model_version: int
+    test_factors: tuple[float, ...] = ()
+
+    @property
+    def config_id(self) -> str:
+        """Hash of the settings: rows that share it may stand in one curve."""
+        return digest(
+            {
+                "config": asdict(self.config),
+                "device": self.device,
+                "protocol": self.protocol,
+                "recipe": asdict(self.recipe),
+                "task_version": self.task_version,
+                "model_version": self.model_version,
+                "sampler_version": SAMPLER_VERSION,
+                "recipe_version": RECIPE_VERSION,
+            }
+        )
+
+    @property
+    def run_id(self) -> str:
+        """Hash of what this trajectory begins with; a longer ladder is the same run, continued."""
+        return digest(
+            {
+                "config": self.config_id,
+                "task": self.task,
+                "model": self.model,
+                "builder": self.builder,
+                "seed": self.seed,
+                "first_stage": self.trajectory[0],
+            }
+        )
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the stages in order. The id of a stage depends on no later stage."""
+        for index, lengths in enumerate(self.trajectory):
+            path = self.trajectory[: index + 1]
+            yield Stage(
+                stage_id=digest({"run": self.run_id, "path": path}),
+                lengths=lengths,
+                test_lengths=self._tested_at(lengths),
+                budget_updates=self.recipe.budget_updates(lengths),
+                is_first=index == 0,
+            )
+
+    def _tested_at(self, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        # Rounded first: 1.1 * 10 is a little more than 11.
+        multiples = (math.ceil(round(factor * max(lengths), 6)) for factor in self.test_factors)
+        return tuple(sorted({*lengths, *self.test_lengths, *multiples}))
+
+    def planned_rows(self) -> Iterator[AccuracyRow]:
+        """Yield the row of every record that this run will leave, without scores."""
+        for stage in self.stages():
+            for length in stage.test_lengths:
+                yield self.planned_row(stage, length)
+
+    def planned_row(self, stage: Stage, length: int) -> AccuracyRow:
+        """Return the row of one record, without scores."""
+        return AccuracyRow(
+            task=self.task,
+            model=self.model,
+            protocol=self.protocol,
+            seed=self.seed,
+            train_length=stage.train_length,
+            length=length,
+            status=NOT_REACHED,
+            config_id=self.config_id,
+            symbols=self.config.symbols,
+            cell=self.config.cell,
+            hidden=self.config.hidden,
+            embedding=self.config.embedding,
+            encoder=self.config.encoder,
+            batch_size=self.recipe.batch_size,
+            learning_rate=self.recipe.learning_rate,
+            budget_updates=self.recipe.stage_budget_updates,
+            stage_budget_updates=stage.budget_updates,
+            warmup_updates=self.recipe.warmup_updates,
+            clip_norm=self.recipe.clip_norm,
+            solved_accuracy=self.recipe.solved_accuracy,
+            device=self.device,
+            task_version=self.task_version,
+            model_version=self.model_version,
+            sampler_version=SAMPLER_VERSION,
+            recipe_version=RECIPE_VERSION,
+            evaluator_version=EVALUATOR_VERSION,
+            attempts=0,
+            run_id=self.run_id,
+            stage_id=stage.stage_id,
+            record_id=stage.record_id(length),
+        )
+
+    def to_json(self) -> str:
+        """Return the run as text, for the process that carries it out."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelRun":
+        """Read what `to_json` wrote."""
+        content = json.loads(text)
+        content["trajectory"] = tuple(tuple(lengths) for lengths in content["trajectory"])
+        content["test_lengths"] = tuple(content["test_lengths"])
+        content["test_factors"] = tuple(content["test_factors"])
+        content["config"] = ModelConfig(**content["config"])
+        content["recipe"] = Recipe(**content["recipe"])
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Tasks x models that share their settings; an experiment is one block, or several."""
+
+    settings: Settings
+    tasks: tuple[Task, ...]
+    models: tuple[ModelEntry, ...]
+
+
+def plan_blocks(blocks: Sequence[Block]) -> tuple[ModelRun, ...]:
+    """Return the model runs of all blocks, seed by seed, those that two blocks share once."""
+    runs = dict.fromkeys(
+        run
+        for block in blocks
+        for run in plan_matrix(block.settings, tasks=block.tasks, models=block.models)
+    )
+    return tuple(sorted(runs, key=lambda run: run.seed))
+
+
+def plan_matrix(
+    settings: Settings, *, tasks: Sequence[Task], models: Sequence[ModelEntry]
+) -> tuple[ModelRun, ...]:
+    """Return the model runs of one block, seed by seed.
+
+    The seed is the outermost loop: after the first seed the figure is complete, and each further
+    seed narrows its intervals. Within a seed the attention models come first: they take longest.
+    """
+    trajectories = PROTOCOLS[settings.protocol].trajectories(settings.lengths)
+    return tuple(
+        ModelRun(
+            task=task.name,
+            model=entry.name,
+            builder=entry.builder,
+            seed=seed,
+            protocol=settings.protocol,
+            trajectory=trajectory,
+            test_lengths=settings.test_lengths,
+            test_factors=settings.test_factors,
+            config=ModelConfig(
+                symbols=settings.symbols.get(task.name, task.default_symbols),
+                hidden=settings.hidden,
+                cell=settings.cell,
+                encoder=settings.encoder,
+            ),
+            device=settings.device,
+            recipe=settings.recipe,
+            task_version=task.version,
+            model_version=entry.version,
+        )
+        for seed in settings.seeds
+        for entry in sorted(models, key=lambda entry: not entry.attends)
+        for task in tasks
+        for trajectory in trajectories
+    )

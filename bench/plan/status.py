@@ -1,0 +1,57 @@
+"""A plan held against a results folder: what is done, what failed and what is left."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.plan.runs import ModelRun, Stage
+from results.schema.rows import FAILING_STATUSES, OK, AccuracyRow
+from results.store.folder import LEFT, Store
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The model runs of a request, and how far the results folder has them."""
+
+    runs: tuple[ModelRun, ...]
+    statuses: Mapping[str, str]
+    failures: Mapping[str, AccuracyRow]
+
+    @classmethod
+    def of(cls, runs: tuple[ModelRun, ...], store: Store) -> "Matrix":
+        """Look up how far a results folder has these runs."""
+        return cls(runs=runs, statuses=store.statuses(), failures=store.failures())
+
+    def status(self, record_id: str) -> str:
+        """Return the status of a record, `left` where nothing was planned or tried yet."""
+        return self.statuses.get(record_id, LEFT)
+
+    def records(self) -> Iterator[tuple[ModelRun, Stage, int]]:
+        """Yield every record as its run, its stage and the length of its test."""
+        for run in self.runs:
+            for stage in run.stages():
+                for length in stage.test_lengths:
+                    yield run, stage, length
+
+    def unfinished_stages(self, runs: Sequence[ModelRun]) -> list[tuple[ModelRun, Stage]]:
+        """Return the stages of some runs that lack a record."""
+        return [
+            (run, stage)
+            for run in runs
+            for stage in run.stages()
+            if any(self.status(stage.record_id(length)) != OK for length in stage.test_lengths)
+        ]
+
+    def runs_to_do(self, *, retries_failed: bool) -> list[ModelRun]:
+        """Return the runs with work left; one that failed only if it may pass this time."""
+        final = set() if retries_failed else {*FAILING_STATUSES} - {"killed"}
+        return [
+            run
+            for run in self.runs
+            if (statuses := {self.status(row.record_id) for row in run.planned_rows()}) != {OK}
+            and not statuses & final
+        ]
+
+    def attempt(self, run: ModelRun) -> int:
+        """Return the number of the next attempt at a run, counted from 1."""
+        attempts = [row.attempts for row in self.failures.values() if row.run_id == run.run_id]
+        return 1 + max(attempts, default=0)

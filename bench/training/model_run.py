@@ -1,0 +1,285 @@
+"""One model run, from its first stage that is not done to its last, in this process.
+
+As a child process (`bench.execution.worker_main`) it reads the run from standard input and writes one event per
+line.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from bench.execution.provenance import provenance
+from bench.execution.worker import RESULTS_REFUSED
+from bench.plan.runs import ModelRun, Stage
+from bench.training.building import build_model
+from bench.training.checkpoints import Checkpoints
+from bench.training.evaluate import (
+    STORED_SAMPLES,
+    Answers,
+    answer_test_sequences,
+    chunk_sequences,
+    score,
+)
+from bench.training.failure_status import summary_of
+from bench.training.seeding import seeded_model
+from bench.training.train import StageOutcome, Trajectory, build_optimizer, train_stage
+from models import entry_from_reference, load_models
+from models.interface import attention_path, forward_flops, parameter_count
+from results.errors import ResultsError
+from results.schema.rows import OK, AccuracyRow, SampleRow
+from results.store.folder import Store, open_store
+from tasks import load_tasks
+
+THREADS = 1  # Always, so that the number of jobs never changes a number.
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class _Execution:
+    """What the parts of carrying out one run share."""
+
+    run: ModelRun
+    store: Store
+    attempt: int
+    emit: Emit
+
+    def __post_init__(self) -> None:
+        self.task = load_tasks()[self.run.task]
+        self.entry = load_models().get(self.run.model) or entry_from_reference(self.run.model)
+        self.checkpoints = Checkpoints(self.store.root)
+        self.stages = tuple(self.run.stages())
+        self.reached = -1  # Index of the stage at whose end the trajectory stands.
+        self.failed_test: Exception | None = None
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        """The model on its way; built when a stage needs it, so that a failure is the stage's."""
+        return self._fresh_trajectory()
+
+    def _fresh_trajectory(self) -> Trajectory:
+        run = self.run
+        model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
+        return Trajectory(model, build_optimizer(model, run.recipe))
+
+    def missing_lengths(self, stage: Stage) -> list[int]:
+        """Return the lengths at which a stage has no record yet."""
+        return [
+            length
+            for length in stage.test_lengths
+            if self.store.read_record(stage.record_id(length)) is None
+        ]
+
+    def finish_stage(self, index: int) -> None:
+        """Leave all the records of one stage, training up to it only where it must be."""
+        stage = self.stages[index]
+        missing = self.missing_lengths(stage)
+        if not missing:
+            return
+        with self._failures_recorded(stage, missing):
+            outcome = self._restore(index)
+            if outcome is None:
+                self._go_to(index - 1)
+                outcome = self._train(index)
+        for length in missing:
+            self._evaluate_alone(stage, length, outcome)
+        if self.checkpoints.has_optimizer(stage.stage_id):
+            for earlier in self.stages[:index]:
+                self.checkpoints.forget_optimizer(earlier.stage_id)
+
+    def _restore(self, index: int) -> StageOutcome | None:
+        """Take a finished stage's weights from its checkpoint, to evaluate them."""
+        loaded = self.checkpoints.load_weights(self.stages[index].stage_id, self.trajectory.model)
+        if loaded is None:
+            return None
+        outcome, self.trajectory.updates, self.trajectory.tokens = loaded
+        self.reached = -1  # The optimiser is not where the weights are.
+        return outcome
+
+    def _go_to(self, index: int) -> None:
+        """Bring the trajectory to the end of a stage, from the last checkpoint before it."""
+        if self.reached == index and index >= 0:
+            return
+        start = index
+        while start >= 0 and not self.checkpoints.load_trajectory(
+            self.stages[start].stage_id, self.trajectory
+        ):
+            start -= 1
+        if start < 0:
+            self.trajectory = self._fresh_trajectory()
+        self.reached = start
+        for between in range(start + 1, index + 1):
+            self._train(between)
+
+    def _train(self, index: int) -> StageOutcome:
+        stage, run = self.stages[index], self.run
+        with seeded_model(run.seed, "training", *stage.lengths):
+            outcome = train_stage(
+                self.trajectory,
+                self.task,
+                lengths=stage.lengths,
+                symbols=run.config.symbols,
+                seed=run.seed,
+                recipe=run.recipe,
+                budget_updates=stage.budget_updates,
+                is_first=stage.is_first,
+                on_progress=lambda done: self.emit({"stage": stage.stage_id, "updates": done}),
+            )
+        self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
+        self.reached = index
+        return outcome
+
+    def _evaluate_alone(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
+        """Evaluate; where a further test length fails, nothing but its own row does."""
+        try:
+            with self._failures_recorded(stage, [length]):
+                self._evaluate(stage, length, outcome)
+        except ResultsError:
+            raise
+        except Exception as error:
+            if length in stage.lengths:
+                raise
+            traceback.print_exc()
+            self.failed_test = self.failed_test or error
+
+    def _evaluate(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
+        model, symbols = self.trajectory.model, self.run.config.symbols
+        began = time.perf_counter()
+        answers = answer_test_sequences(
+            model,
+            self.task,
+            length=length,
+            symbols=symbols,
+            seed=self.run.seed,
+            chunk_size=chunk_sequences(length, hidden=self.run.config.hidden),
+        )
+        scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
+        row = replace(
+            self._measured_row(stage, length),
+            status=OK,
+            **scores,  # type: ignore[arg-type]  # The names are columns; the row checks them.
+            stopped_because=outcome.stopped_because,
+            stage_updates=outcome.updates,
+            total_updates=self.trajectory.updates,
+            stage_tokens=outcome.tokens,
+            total_tokens=self.trajectory.tokens,
+            validation_cross_entropy_bits=outcome.validation.cross_entropy_bits,
+            validation_token_accuracy=outcome.validation.token_accuracy,
+            validation_sequence_accuracy=outcome.validation.sequence_accuracy,
+            parameters=parameter_count(model),
+            forward_flops=forward_flops(model, length, answers.target.shape[1]),
+            train_seconds=outcome.seconds,
+            evaluate_seconds=time.perf_counter() - began,
+            train_tokens_per_second=outcome.tokens / outcome.seconds,
+            attention_path=attention_path(model),
+        )
+        self.store.write_record(row, _samples(row, answers))
+        self.emit({"record": row.record_id})
+
+    def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
+        run = self.run
+        return replace(
+            run.planned_row(stage, length),
+            attempts=self.attempt,
+            **provenance(run.device, threads=THREADS),  # type: ignore[arg-type]
+        )
+
+    @contextmanager
+    def _failures_recorded(self, stage: Stage, lengths: list[int]) -> Iterator[None]:
+        """Turn what stops a stage into rows that say so, then let it stop the run.
+
+        A results folder that refuses what is written is no failure of the model.
+        """
+        try:
+            yield
+        except ResultsError:
+            raise
+        except Exception as error:
+            status, summary = summary_of(error)
+            for length in lengths:
+                row = self._measured_row(stage, length)
+                self.store.write_failure(replace(row, status=status, error=summary))
+                self.emit({"failure": row.record_id, "status": status})
+            raise
+
+
+def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
+    """Carry out what is left of a run, and leave a record for every stage and length.
+
+    Every stage is checkpointed before it is evaluated, so a run that is killed goes on from its
+    last finished stage, and ends with the numbers of an undisturbed one.
+
+    Args:
+        attempt: Counted from 1; it goes into the rows.
+        emit: Called with an event for every few updates, and for each record or failure left.
+
+    Raises:
+        Exception: Whatever stopped a stage, after the rows that say so were written; or, after the
+            last stage, what failed first at a further test length.
+    """
+    execution = _Execution(run, store, attempt, emit)
+    for index in range(len(execution.stages)):
+        execution.finish_stage(index)
+    if execution.failed_test is not None:
+        raise execution.failed_test
+
+
+def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
+    return [
+        SampleRow(
+            task=row.task,
+            model=row.model,
+            protocol=row.protocol,
+            seed=row.seed,
+            train_length=row.train_length,
+            length=row.length,
+            config_id=row.config_id,
+            sample=index,
+            source=" ".join(map(str, answers.source[index].tolist())),
+            target=" ".join(map(str, answers.target[index].tolist())),
+            answer=" ".join(map(str, answers.answer[index].tolist())),
+        )
+        for index in range(STORED_SAMPLES)
+    ]
+
+
+def main(events: TextIO) -> int:
+    """Carry out the run that stands on standard input.
+
+    Returns:
+        1 if a stage failed, RESULTS_REFUSED if the results folder cannot be used.
+    """
+    torch.set_num_threads(THREADS)
+    order = json.loads(sys.stdin.readline())
+
+    def emit(event: dict[str, Any]) -> None:
+        try:
+            print(json.dumps(event), file=events, flush=True)
+        except BrokenPipeError:
+            # Nobody listens any more. That is no failure of the run: it goes on another time.
+            os._exit(1)
+
+    try:
+        execute(
+            ModelRun.from_json(order["run"]),
+            open_store(Path(order["out"]), create=True),
+            attempt=order["attempt"],
+            emit=emit,
+        )
+    except ResultsError as error:
+        emit({"refused": str(error)})
+        return RESULTS_REFUSED
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0

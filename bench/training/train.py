@@ -1,0 +1,225 @@
+"""Training: one stage at a time, by the one recipe."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.plan.recipe import Recipe
+from bench.training.seeding import stream
+from tasks.sampling import Batch, sample_batch
+from tasks.task import Task
+
+PROGRESS_EVERY_UPDATES = 10
+
+
+class Diverged(Exception):
+    """The training loss is no longer a finite number."""
+
+
+@dataclass
+class Trajectory:
+    """One model on its way through its stages, with all that the next update depends on.
+
+    Attributes:
+        model: The model, changed in place.
+        optimizer: Its optimiser; the state goes on from stage to stage.
+        updates: Updates taken so far, all stages together.
+        tokens: Target tokens seen so far, all stages together.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    updates: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scores on the validation sequences, given the true items before each item."""
+
+    cross_entropy_bits: float
+    token_accuracy: float
+    sequence_accuracy: float
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """How a stage ended, and what it took."""
+
+    stopped_because: str
+    updates: int
+    tokens: int
+    seconds: float
+    validation: Validation
+
+
+def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return Adam as every model gets it.
+
+    Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+    return torch.optim.Adam(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, recipe.beta2), fused=True
+    )
+
+
+def item_loss(
+    logits: Float[Tensor, "batch target symbols"],
+    target: Int[Tensor, "batch target"],
+    *,
+    reduction: str = "mean",
+) -> Float[Tensor, "..."]:
+    """Return the cross-entropy of the items, in nats."""
+    return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction=reduction)
+
+
+def train_update(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, *, clip_norm: float
+) -> Float[Tensor, ""]:
+    """Take one update with teacher forcing, and return its loss in nats per item.
+
+    The gradient is clipped between the backward pass and the update.
+
+    Source: Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, algorithm 1 (clipping).
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss = item_loss(model(batch.source, batch.target_in), batch.target)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimizer.step()
+    return loss.detach()
+
+
+@torch.no_grad()
+def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
+    """Score a model on fixed batches.
+
+    A causal model's greedy answer is all correct exactly when its answer to every item, given
+    the true items before it, is correct: up to its first error it has seen nothing else. So the
+    greedy exact match is read from one teacher-forced pass.
+    """
+    nats = items = correct_items = correct_sequences = sequences = 0.0
+    model.eval()
+    for batch in batches:
+        logits = model(batch.source, batch.target_in)
+        correct = logits.argmax(dim=-1) == batch.target
+        nats += item_loss(logits, batch.target, reduction="sum").item()
+        items += batch.target.numel()
+        correct_items += correct.sum().item()
+        correct_sequences += correct.all(dim=1).sum().item()
+        sequences += len(batch.target)
+    model.train()
+    return Validation(
+        cross_entropy_bits=nats / items / math.log(2),
+        token_accuracy=correct_items / items,
+        sequence_accuracy=correct_sequences / sequences,
+    )
+
+
+def train_stage(
+    trajectory: Trajectory,
+    task: Task,
+    *,
+    lengths: Sequence[int],
+    symbols: int,
+    seed: int,
+    recipe: Recipe,
+    budget_updates: int,
+    is_first: bool,
+    on_progress: Callable[[int], None] = lambda updates: None,
+) -> StageOutcome:
+    """Train until solved, until the plateau, or to the budget.
+
+    Args:
+        lengths: Source lengths of the stage; every batch has one of them.
+        budget_updates: Updates at most.
+        is_first: Whether the model begins here, so that the learning rate warms up.
+        on_progress: Called every few updates with the updates of this stage so far.
+
+    Raises:
+        Diverged: If the loss is not finite.
+    """
+    trajectory.model.train()
+    device = next(trajectory.model.parameters()).device
+    began = time.perf_counter()
+    draw = stream(seed, "train", *lengths)
+    validation_batches = _validation_batches(
+        task, lengths=lengths, symbols=symbols, seed=seed, recipe=recipe, device=device
+    )
+    tokens = 0
+    best_bits, best_update = math.inf, 0
+    stopped_because = "budget"
+    validation = Validation(math.nan, math.nan, math.nan)
+    for update in range(budget_updates):
+        length = lengths[0]
+        if len(lengths) > 1:
+            length = lengths[int(torch.randint(len(lengths), (), generator=draw))]
+        batch = sample_batch(
+            task, draw, batch_size=recipe.batch_size, length=length, symbols=symbols, split="train"
+        ).to(device)
+        rate = recipe.learning_rate_at(
+            update, length=length, budget_updates=budget_updates, is_first=is_first
+        )
+        for group in trajectory.optimizer.param_groups:
+            group["lr"] = rate
+        loss = train_update(
+            trajectory.model, trajectory.optimizer, batch, clip_norm=recipe.clip_norm
+        )
+        tokens += batch.target.numel()
+        done = update + 1
+        if done % PROGRESS_EVERY_UPDATES == 0 or done == budget_updates:
+            if not torch.isfinite(loss):
+                raise Diverged(f"the loss is {loss.item()} after {done} updates of the stage")
+            on_progress(done)
+        if done % recipe.validate_every_updates == 0 or done == budget_updates:
+            validation = validate(trajectory.model, validation_batches)
+            if validation.sequence_accuracy >= recipe.solved_accuracy:
+                stopped_because = "solved"
+                break
+            if validation.cross_entropy_bits < best_bits * (1 - recipe.plateau_fall):
+                best_bits, best_update = validation.cross_entropy_bits, done
+            is_flat = done - best_update >= recipe.plateau_fraction * budget_updates
+            if is_flat and validation.sequence_accuracy < recipe.plateau_accuracy:
+                stopped_because = "plateau"
+                break
+    if not math.isfinite(validation.cross_entropy_bits):
+        raise Diverged("the validation loss is not finite")
+    trajectory.updates += done
+    trajectory.tokens += tokens
+    return StageOutcome(
+        stopped_because=stopped_because,
+        updates=done,
+        tokens=tokens,
+        seconds=time.perf_counter() - began,
+        validation=validation,
+    )
+
+
+def _validation_batches(
+    task: Task,
+    *,
+    lengths: Sequence[int],
+    symbols: int,
+    seed: int,
+    recipe: Recipe,
+    device: torch.device,
+) -> list[Batch]:
+    """Draw the stage's validation sequences, shared out evenly over its lengths."""
+    sequences = max(1, recipe.validation_sequences // len(lengths))
+    return [
+        sample_batch(
+            task,
+            stream(seed, "validation", length),
+            batch_size=sequences,
+            length=length,
+            symbols=symbols,
+            split="validation",
+        ).to(device)
+        for length in lengths
+    ]
