@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from reports.claim_lines import (
-    Line,
-    all_lines,
-    by_claim,
-    by_measure,
-    verdict_of,
-    verdicts_by_task,
-)
-from reports.command import (
+from reports.cli import (
     Parser,
     add_config_option,
     add_results_option,
     leave_with,
     results_folder,
     shown,
+)
+from reports.tables.claims import (
+    Line,
+    all_lines,
+    by_claim,
+    by_measure,
+    verdict_of,
+    verdicts_by_task,
 )
 from results.claims.measures import CLAIMS
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import style
-from reports.command import (
+from reports.cli import (
     NothingToReport,
     Parser,
     add_config_option,
@@ -18,7 +17,8 @@ from reports.command import (
     rows_of_configurations,
     shown,
 )
-from reports.curves import own_length_rows, protocols_of
+from reports.drawing import style
+from reports.selection.curves import own_length_rows, protocols_of
 from reports.symbols import Writing, parse_ids, wrong_items
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES

@@ -11,12 +11,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.capacity import capacity_of, has_sizes
-from reports.capacity_caption import collapse_lines
-from reports.capacity_figure import capacity_figure
-from reports.captions import counted
-from reports.command import (
+from reports.cli import (
     NothingToReport,
     Parser,
     add_config_option,
@@ -27,8 +22,26 @@ from reports.command import (
     rows_of_configurations,
     shown,
 )
-from reports.compute import compute_figure
-from reports.costs import (
+from reports.drawing import style
+from reports.plots.accuracy import accuracy_figure, bits_figure, sequence_figure
+from reports.plots.capacity import capacity_figure
+from reports.plots.capacity_caption import collapse_lines
+from reports.plots.capacity_data import capacity_of, has_sizes
+from reports.plots.compute import compute_figure
+from reports.plots.extrapolation import beyond_figure, beyond_of
+from reports.plots.extrapolation_map import extrapolated, extrapolation_figure
+from reports.plots.influence import influence_figure
+from reports.plots.maps import map_figure, map_lengths, positions_figure
+from reports.plots.operations import COMPUTE_PROTOCOLS, compute_of
+from reports.plots.probes import (
+    alignment_curves,
+    alignment_figure,
+    error_curves,
+    errors_figure,
+    joined,
+)
+from reports.plots.throughput import memory_figure, throughput_figure
+from reports.plots.throughput_data import (
     COST_NAMES,
     MEMORY,
     TIME,
@@ -38,8 +51,9 @@ from reports.costs import (
     phase_name,
     split_by_setting,
 )
-from reports.coverage import missing_lines, unfinished_lines, unprobed_lines
-from reports.curves import (
+from reports.plots.unrelated import unrelated_edits
+from reports.selection.captions import counted
+from reports.selection.curves import (
     DEFAULT_PROTOCOL,
     Curves,
     curves_of,
@@ -47,22 +61,8 @@ from reports.curves import (
     protocols_of,
     require_one_configuration,
 )
-from reports.drawing import accuracy_figure, bits_figure, sequence_figure
-from reports.extrapolation import extrapolated, extrapolation_figure
-from reports.extrapolation_curves import beyond_figure, beyond_of
-from reports.influence import influence_figure
-from reports.operations import COMPUTE_PROTOCOLS, compute_of
-from reports.probe_curves import (
-    alignment_curves,
-    alignment_figure,
-    error_curves,
-    errors_figure,
-    joined,
-)
-from reports.probe_maps import map_figure, map_lengths, positions_figure
-from reports.settings import split_by_all_but_size, split_by_training
-from reports.throughput import memory_figure, throughput_figure
-from reports.unrelated import unrelated_edits
+from reports.selection.missing import missing_lines, unfinished_lines, unprobed_lines
+from reports.selection.split import split_by_all_but_size, split_by_training
 from results.errors import ResultsError
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION
 from results.store.csv_files import (

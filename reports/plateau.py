@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.captions import counted
-from reports.command import (
+from reports.cli import (
     NothingToReport,
     Parser,
     add_results_option,
@@ -16,7 +15,8 @@ from reports.command import (
     results_folder,
     shown,
 )
-from reports.curves import own_length_rows
+from reports.selection.captions import counted
+from reports.selection.curves import own_length_rows
 from results.errors import ResultsError
 from results.stats.pairs import BUDGET, CURVE
 from results.stats.plateau import (

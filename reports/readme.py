@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from reports import style
-from reports.captions import counted
-from reports.claim_lines import all_lines
-from reports.claim_table import claim_table
-from reports.command import Parser, leave_with, shown
-from reports.curves import own_length_rows, protocols_of, require_one_configuration
-from reports.length_table import SOLVED_ACCURACY, length_table
+from reports.cli import Parser, leave_with, shown
+from reports.drawing import style
+from reports.selection.captions import counted
+from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
+from reports.tables.claim_table import claim_table
+from reports.tables.claims import all_lines
+from reports.tables.lengths import SOLVED_ACCURACY, length_table
 from results.errors import ResultsError
 from results.schema.rows import OK
 from results.stats.over_seeds import interquartile_means, mean_over_seeds

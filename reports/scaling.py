@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from reports.captions import counted
-from reports.command import (
+from reports.cli import (
     NothingToReport,
     Parser,
     add_results_option,
@@ -17,6 +16,7 @@ from reports.command import (
     shown,
 )
 from reports.schedule import Run, Simulated, repeated, simulate
+from reports.selection.captions import counted
 from results.errors import ResultsError
 from results.schema.rows import OK, AccuracyRow
 from results.store.csv_files import ACCURACY, read_rows

@@ -137,11 +137,11 @@ def test_packages_import_only_what_they_may() -> None:
         ("bench/recipe.py", "import reports", "bench.plan.recipe imports reports"),
         ("results/schema.py", "from tasks import TASKS", "results.schema.rows imports tasks"),
         ("results/schema.py", "def f():\n    import torch", "results.schema.rows imports torch"),
-        ("reports/style.py", "from torch.nn import Module", "reports.style imports torch"),
+        ("reports/style.py", "from torch.nn import Module", "reports.drawing.style imports torch"),
         (
             "reports/style.py",
             "from bench.plan.runs import Stage",
-            "reports.style imports bench.plan.runs",
+            "reports.drawing.style imports bench.plan.runs",
         ),
         ("models/__init__.py", "import torch.nn", "the package models imports torch"),
         ("bench/__init__.py", "def f():\n    import pandas", "the package bench imports pandas"),

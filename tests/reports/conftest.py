@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
 
-from reports import style
+from reports.drawing import style
 
 SHORT = (10, 20, 50, 100)
 MODELS_USED = ("rnn", "seq2seq+dot")

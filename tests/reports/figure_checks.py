@@ -7,8 +7,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.curves import Curves
-from reports.drawing import Panel
+from reports.plots.accuracy import Panel
+from reports.selection.curves import Curves
 
 
 def lines_of(figure: Figure) -> dict[str, np.ndarray]:

@@ -14,11 +14,12 @@ from matplotlib.text import Annotation
 from synthetic import accuracy_row, failed, frame_of
 from test_report_layout import check_legible
 
-from reports import capacity_sizes, style
-from reports.capacity import Capacity, capacity_of, counting_bound_bits, has_sizes
-from reports.capacity_caption import collapse_lines
-from reports.capacity_figure import capacity_figure
+from reports.drawing import style
 from reports.figures import rendered
+from reports.plots import capacity_sizes
+from reports.plots.capacity import capacity_figure
+from reports.plots.capacity_caption import collapse_lines
+from reports.plots.capacity_data import Capacity, capacity_of, counting_bound_bits, has_sizes
 from results.schema.rows import AccuracyRow
 from results.stats.size_scaling import Collapse, Spread
 

@@ -9,11 +9,11 @@ import pytest
 from claim_folders import written
 from claim_rows import FAILS, HOLDS, SEEDS, rows_in
 
-from reports import claim_table as module
 from reports import readme
-from reports.claim_lines import all_lines
-from reports.claim_table import claim_table
 from reports.claims import told
+from reports.tables import claim_table as module
+from reports.tables.claim_table import claim_table
+from reports.tables.claims import all_lines
 from results.claims.measures import CLAIMS, MEASURES
 from results.claims.verdicts import REFUTED, SUPPORTED
 from results.schema.rows import AccuracyRow

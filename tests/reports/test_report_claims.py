@@ -27,10 +27,10 @@ from claim_rows import (
 )
 from result_rows import failed
 
-from reports import claim_lines
 from reports import claims as module
-from reports.claim_lines import Line
 from reports.claims import main
+from reports.tables import claims as claim_lines
+from reports.tables.claims import Line
 from results.claims.measures import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
 from results.claims.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, Finding, judge
 from results.store.csv_files import ROW_TYPES

@@ -11,10 +11,11 @@ from matplotlib.text import Annotation
 from synthetic import accuracy_row, accuracy_rows, failed, frame_of
 from test_report_layout import check_legible
 
-from reports import compute as compute_module
-from reports import operations, style
-from reports.compute import compute_caption, compute_figure, written_lengths
-from reports.operations import Compute, compute_of, training_operations
+from reports.drawing import style
+from reports.plots import compute as compute_module
+from reports.plots import operations
+from reports.plots.compute import compute_caption, compute_figure, written_lengths
+from reports.plots.operations import Compute, compute_of, training_operations
 from results.errors import ResultsError
 from results.schema.rows import AccuracyRow
 

@@ -5,7 +5,7 @@ import pytest
 from synthetic import accuracy_rows, failed, frame_of
 from synthetic_probes import probes_of, rows_to_probe, table_of
 
-from reports.coverage import (
+from reports.selection.missing import (
     missing_lengths,
     missing_lines,
     spans,

@@ -5,8 +5,13 @@ from scipy import stats
 from synthetic import accuracy_row, accuracy_rows, failed, frame_of
 from synthetic_scores import SYMBOLS
 
-from reports import curves
-from reports.curves import curves_of, own_length_rows, protocols_of, require_one_configuration
+from reports.selection import curves
+from reports.selection.curves import (
+    curves_of,
+    own_length_rows,
+    protocols_of,
+    require_one_configuration,
+)
 from results.errors import ResultsError
 
 LENGTHS = (10, 20, 50)

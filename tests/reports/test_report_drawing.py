@@ -8,10 +8,8 @@ from figure_checks import check_shows, lines_of, texts_of
 from matplotlib.figure import Figure
 from synthetic import accuracy_row, accuracy_rows, failed, frame_of
 
-from reports import style
-from reports.captions import curves_caption
-from reports.curves import Curves, curves_of
-from reports.drawing import (
+from reports.drawing import style
+from reports.plots.accuracy import (
     CARRIED_BITS,
     EXACT_MATCH,
     FREE_RUNNING,
@@ -21,6 +19,8 @@ from reports.drawing import (
     bits_figure,
     sequence_figure,
 )
+from reports.selection.captions import curves_caption
+from reports.selection.curves import Curves, curves_of
 
 LENGTHS = (10, 20, 50)
 FIGURES: list[tuple[Callable[[Curves], Figure], tuple[Panel, ...]]] = [

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from synthetic import accuracy_row, failed, frame_of
 from test_report_layout import check_legible
 
-from reports import style
-from reports.extrapolation import extrapolated, extrapolation_figure
+from reports.drawing import style
 from reports.figures import rendered
+from reports.plots.extrapolation_map import extrapolated, extrapolation_figure
 from results.schema.rows import AccuracyRow
 
 PAIRS = ((10, 10), (10, 12), (10, 20), (20, 20), (20, 25))

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from synthetic import accuracy_row, frame_of
 from test_report_layout import check_legible
 
-from reports import style
-from reports.extrapolation_curves import Beyond, beyond_figure, beyond_of, factor_ticks
+from reports.drawing import style
 from reports.figures import rendered
+from reports.plots.extrapolation import Beyond, beyond_figure, beyond_of, factor_ticks
 from results.schema.rows import AccuracyRow
 
 PAIRS = tuple(

@@ -20,10 +20,11 @@ from synthetic import (
 )
 from synthetic_probes import write_probed_folder
 
-from reports import figures, style
-from reports.coverage import PROBE_FIGURES
-from reports.curves import curves_of
+from reports import figures
+from reports.drawing import style
 from reports.figures import main, rendered
+from reports.selection.curves import curves_of
+from reports.selection.missing import PROBE_FIGURES
 from results.tables import read_accuracy
 
 ROOT = Path(figures.__file__).parent.parent

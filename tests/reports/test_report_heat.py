@@ -9,8 +9,9 @@ from heat_checks import cells_of, colours_of, largest_of, squares_of
 from matplotlib.figure import Figure
 from test_report_layout import check_legible
 
-from reports import heat, style
-from reports.heat import Grid, draw_grid
+from reports.drawing import heatmap as heat
+from reports.drawing import style
+from reports.drawing.heatmap import Grid, draw_grid
 
 X, Y = (1, 2, 3, 5, 9), (10, 20, 40)
 ROWS, COLUMNS = ("copy", "sort"), ("a", "b")

@@ -8,14 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic import MODELS, accuracy_rows, cost_failed, failed, frame_of, throughput_rows
 
-from reports import scales, style, throughput
-from reports.compute import compute_figure
-from reports.costs import Costs, costs_of
-from reports.curves import curves_of
-from reports.drawing import sequence_figure
-from reports.layout import LEFT_INCHES
-from reports.operations import compute_of
-from reports.throughput import memory_figure, throughput_figure
+from reports.drawing import axes as scales
+from reports.drawing import style
+from reports.drawing.frame import LEFT_INCHES
+from reports.plots import throughput
+from reports.plots.accuracy import sequence_figure
+from reports.plots.compute import compute_figure
+from reports.plots.operations import compute_of
+from reports.plots.throughput import memory_figure, throughput_figure
+from reports.plots.throughput_data import Costs, costs_of
+from reports.selection.curves import curves_of
 from results.schema.rows import AccuracyRow
 
 

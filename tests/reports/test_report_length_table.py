@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 from synthetic import accuracy_row, failed, frame_of
 
-from reports import length_table as module
-from reports.length_table import length_table
+from reports.tables import lengths as module
+from reports.tables.lengths import length_table
 from results.schema.rows import AccuracyRow
 
 LENGTHS = (10, 20, 40, 80)

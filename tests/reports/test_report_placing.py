@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.placing import places_apart
+from reports.drawing.placing import places_apart
 
 GAP, END = 0.1, 10.0
 CENTRES = st.lists(st.floats(0.0, END), min_size=1, max_size=6)

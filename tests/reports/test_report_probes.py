@@ -15,11 +15,13 @@ from synthetic import failed, frame_of
 from synthetic_probes import LENGTHS, probes_of, rows_to_probe, table_of, true_source
 from test_report_layout import check_legible
 
-from reports import influence, style
+from reports.drawing import style
+from reports.drawing.frame import Frame
 from reports.figures import rendered
-from reports.influence import PANELS, influence_figure
-from reports.layout import Frame
-from reports.probe_curves import (
+from reports.plots import influence
+from reports.plots.influence import PANELS, influence_figure
+from reports.plots.maps import map_figure, map_lengths, positions_figure
+from reports.plots.probes import (
     ALIGNED,
     BEST_OFFSET,
     EDIT_SHARE,
@@ -32,7 +34,6 @@ from reports.probe_curves import (
     errors_figure,
     joined,
 )
-from reports.probe_maps import map_figure, map_lengths, positions_figure
 from results.schema.probe_rows import ATTENTION, CONTEXT, GRADIENT, OCCLUSION, TRUTH
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from reports.scales import (
+from reports.drawing.axes import (
     byte_ticks,
     bytes_text,
     decimal_ticks,

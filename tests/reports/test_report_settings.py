@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from synthetic import accuracy_rows, frame_of
 
-from reports.settings import split, split_by_training
+from reports.selection.split import split, split_by_training
 from results.schema.rows import AccuracyRow
 
 SMALL = {"models": ("rnn", "seq2seq"), "seeds": (0, 1), "lengths": (10, 20)}

@@ -5,7 +5,14 @@ import matplotlib
 import numpy as np
 import pytest
 
-from reports.style import BASELINE_STYLES, MODEL_STYLES, SOLID, LineStyle, styles_for, themed
+from reports.drawing.style import (
+    BASELINE_STYLES,
+    MODEL_STYLES,
+    SOLID,
+    LineStyle,
+    styles_for,
+    themed,
+)
 
 LEAST_LIGHTNESS_STEP = 8.0
 LEAST_COLOUR_STEP = 18.0

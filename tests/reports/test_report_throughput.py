@@ -10,10 +10,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from synthetic import cost_failed, frame_of, throughput_row, throughput_rows
 
-from reports import style
-from reports.costs import MEMORY, TIME, Costs, costs_of, exponents_of, phases_of, split_by_setting
+from reports.drawing import style
 from reports.figures import rendered
-from reports.throughput import memory_figure, throughput_figure
+from reports.plots.throughput import memory_figure, throughput_figure
+from reports.plots.throughput_data import (
+    MEMORY,
+    TIME,
+    Costs,
+    costs_of,
+    exponents_of,
+    phases_of,
+    split_by_setting,
+)
 from results.errors import ResultsError
 from results.stats.power_law import growth
 

@@ -14,9 +14,9 @@ from synthetic import accuracy_rows, frame_of, sample_rows
 from synthetic_probes import errors_of
 from test_report_layout import check_legible
 
-from reports import style
-from reports.probe_curves import EDIT_SHARE, GAP, error_curves, errors_figure, joined
-from reports.unrelated import UNRELATED, edit_distances, unrelated_edits
+from reports.drawing import style
+from reports.plots.probes import EDIT_SHARE, GAP, error_curves, errors_figure, joined
+from reports.plots.unrelated import UNRELATED, edit_distances, unrelated_edits
 from results.schema.rows import AccuracyRow
 
 LENGTHS = (4, 12)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.captions import counted
-from reports.curves import DEFAULT_PROTOCOL, SERIES
+from reports.selection.captions import counted
+from reports.selection.curves import DEFAULT_PROTOCOL, SERIES
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION
 from results.schema.rows import OK
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES

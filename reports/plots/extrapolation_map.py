@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.captions import counted
-from reports.curves import MIXED_PROTOCOL
-from reports.heat import accuracy_grid, draw_grid
+from reports.drawing import style
+from reports.drawing.heatmap import accuracy_grid, draw_grid
+from reports.selection.captions import counted
+from reports.selection.curves import MIXED_PROTOCOL
 from results.schema.rows import OK
 
 

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports import style
-from reports.captions import curves_caption
-from reports.curves import Curves
-from reports.layout import XLABEL, Frame, empty_figure
-from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
-from reports.style import LineStyle
+from reports.drawing import style
+from reports.drawing.frame import XLABEL, Frame, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.drawing.style import LineStyle
+from reports.selection.captions import curves_caption
+from reports.selection.curves import Curves
 
 ROOM = 1.03
 

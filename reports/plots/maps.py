@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.captions import counted
-from reports.heat import Grid, accuracy_grid, draw_grid
+from reports.drawing import style
+from reports.drawing.heatmap import Grid, accuracy_grid, draw_grid
+from reports.selection.captions import counted
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION, TRUTH
 
 MAP_TITLES = {

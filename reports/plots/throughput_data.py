@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.settings import split
+from reports.selection.split import split
 from results.errors import ResultsError
 from results.schema.rows import NOISY, OK
 from results.stats.power_law import growth, shortest_fitted_length

@@ -7,14 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.captions import counted, figure_caption
-from reports.layout import Frame, empty_figure
-from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
-from reports.operations import Compute
-from reports.placing import places_apart
-from reports.scales import decimal_ticks, ends_of, number_texts, put_ticks
-from reports.style import LineStyle
+from reports.drawing import style
+from reports.drawing.axes import decimal_ticks, ends_of, number_texts, put_ticks
+from reports.drawing.frame import Frame, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.drawing.placing import places_apart
+from reports.drawing.style import LineStyle
+from reports.plots.operations import Compute
+from reports.selection.captions import counted, figure_caption
 
 PREFIXES = {"k": "10³", "M": "10⁶", "G": "10⁹", "T": "10¹²", "P": "10¹⁵", "E": "10¹⁸"}
 COUNTED = (

@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.captions import counted
-from reports.layout import Frame, empty_figure
-from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
-from reports.scales import write_plainly
-from reports.style import LineStyle
+from reports.drawing import style
+from reports.drawing.axes import write_plainly
+from reports.drawing.frame import Frame, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.drawing.style import LineStyle
+from reports.selection.captions import counted
 from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
 from results.schema.rows import OK
 from results.stats.over_seeds import mean_over_seeds

@@ -8,12 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.cost_captions import memory_caption, throughput_caption
-from reports.costs import COST_NAMES, MEMORY, TIME, Costs, exponents_of, phase_name, phases_of
-from reports.layout import LEFT_INCHES, XLABEL, Frame, Notes, empty_figure
-from reports.marks import draw_band, draw_mean, points, say_empty
-from reports.scales import (
+from reports.drawing import style
+from reports.drawing.axes import (
     byte_ticks,
     bytes_text,
     decimal_ticks,
@@ -21,7 +17,19 @@ from reports.scales import (
     number_text,
     put_ticks,
 )
-from reports.style import LineStyle
+from reports.drawing.frame import LEFT_INCHES, XLABEL, Frame, Notes, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, points, say_empty
+from reports.drawing.style import LineStyle
+from reports.plots.cost_captions import memory_caption, throughput_caption
+from reports.plots.throughput_data import (
+    COST_NAMES,
+    MEMORY,
+    TIME,
+    Costs,
+    exponents_of,
+    phase_name,
+    phases_of,
+)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.curves import Curves, Facts
+from reports.selection.curves import Curves, Facts
 
 PROTOCOLS = {
     "curriculum": "one model climbs from short to long and is tested at each length",

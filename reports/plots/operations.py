@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.curves import DEFAULT_PROTOCOL, SERIES, Facts, facts_of, own_length_rows
+from reports.selection.curves import DEFAULT_PROTOCOL, SERIES, Facts, facts_of, own_length_rows
 from results.errors import ResultsError
 from results.schema.rows import FORWARD_PASSES_PER_UPDATE, OK
 from results.stats.over_seeds import mean_over_seeds

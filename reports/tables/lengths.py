@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports import style
+from reports.drawing import style
 from results.stats.over_seeds import solved_fraction
 from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
 

@@ -4,12 +4,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.capacity import Capacity, in_order
-from reports.capacity_caption import capacity_caption
-from reports.capacity_sizes import ONE_ITEM, TARGET, Looks, draw_by_state, draw_half, heights
-from reports.layout import Frame, empty_figure
-from reports.marks import draw_band, draw_mean, points, say_empty
-from reports.style import DASH_DOT, DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
+from reports.drawing.frame import Frame, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, points, say_empty
+from reports.drawing.style import DASH_DOT, DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
+from reports.plots.capacity_caption import capacity_caption
+from reports.plots.capacity_data import Capacity, in_order
+from reports.plots.capacity_sizes import ONE_ITEM, TARGET, Looks, draw_by_state, draw_half, heights
 
 COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A")
 DASHES: tuple[Dash, ...] = (SOLID, DASHED, DASH_DOT, DOTTED)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.command import NothingToReport, rows_of_configurations, shown
-from reports.curves import own_length_rows, require_one_configuration
+from reports.cli import NothingToReport, rows_of_configurations, shown
+from reports.selection.curves import own_length_rows, require_one_configuration
 from results.claims.effects import BOTH, Evidence
 from results.claims.measures import CLAIMS, MEASURES, Measure
 from results.claims.verdicts import NOT_MEASURED, Finding, judge, overall

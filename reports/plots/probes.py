@@ -5,10 +5,10 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.curves import Curves, curves_of
-from reports.drawing import Panel, draw_curves
-from reports.unrelated import UNRELATED
+from reports.drawing import style
+from reports.plots.accuracy import Panel, draw_curves
+from reports.plots.unrelated import UNRELATED
+from reports.selection.curves import Curves, curves_of
 from results.store.records import SHARED_COLUMNS
 
 APART = (

@@ -10,10 +10,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports import style
-from reports.layout import Frame, empty_figure
-from reports.marks import say_empty
-from reports.scales import decimal_ticks, ends_of, put_ticks
+from reports.drawing import style
+from reports.drawing.axes import decimal_ticks, ends_of, put_ticks
+from reports.drawing.frame import Frame, empty_figure
+from reports.drawing.marks import say_empty
 
 COLOURS = "viridis"
 CORNER_INCHES = 0.12

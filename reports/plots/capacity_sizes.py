@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from reports.capacity import in_order
-from reports.marks import say_empty
-from reports.style import NOTE_COLOUR, SOLID, LineStyle
+from reports.drawing.marks import say_empty
+from reports.drawing.style import NOTE_COLOUR, SOLID, LineStyle
+from reports.plots.capacity_data import in_order
 
 Looks = Mapping[tuple[int, int], LineStyle]
 TARGET = LineStyle("all the information in the target", "#CFCFCF", SOLID, width=4.0)

@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.captions import figure_caption
-from reports.compute import written_lengths
-from reports.curves import SERIES, Facts, facts_of
-from reports.layout import Frame, empty_figure
-from reports.marks import draw_band, draw_mean, draw_seed, points, say_empty
-from reports.scales import decimal_ticks, ends_of, put_ticks
-from reports.style import LineStyle
+from reports.drawing import style
+from reports.drawing.axes import decimal_ticks, ends_of, put_ticks
+from reports.drawing.frame import Frame, empty_figure
+from reports.drawing.marks import draw_band, draw_mean, draw_seed, points, say_empty
+from reports.drawing.style import LineStyle
+from reports.plots.compute import written_lengths
+from reports.selection.captions import figure_caption
+from reports.selection.curves import SERIES, Facts, facts_of
 from results.stats.over_seeds import mean_over_seeds
 
 FACTORS = (1.0, 1.25, 1.5, 2.0)

@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 
-from reports import style
-from reports.capacity import BITS_PER_NUMBER, Capacity, counting_bound_bits
-from reports.captions import counted, model_settings
+from reports.drawing import style
+from reports.plots.capacity_data import BITS_PER_NUMBER, Capacity, counting_bound_bits
+from reports.selection.captions import counted, model_settings
 from results.stats.size_scaling import MOST_SPREAD, Collapse, Spread
 
 COLLINS = (

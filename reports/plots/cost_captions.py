@@ -1,7 +1,7 @@
 """The captions of the figures of throughput.csv."""
 
-from reports.captions import counted, model_settings, unfinished_rows
-from reports.costs import COST_NAMES, MEMORY, TIME, CostFacts
+from reports.plots.throughput_data import COST_NAMES, MEMORY, TIME, CostFacts
+from reports.selection.captions import counted, model_settings, unfinished_rows
 
 MEMORY_OF_DEVICE = {
     "cpu": ", model, optimiser and batch included: resident memory beyond that of the process "

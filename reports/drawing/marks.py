@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.style import NOTE_COLOUR, LineStyle
+from reports.drawing.style import NOTE_COLOUR, LineStyle
 
 MARK_EVERY_POINT_UP_TO = 10
 

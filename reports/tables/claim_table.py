@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from reports.captions import counted
-from reports.claim_lines import (
+from reports.selection.captions import counted
+from reports.tables.claims import (
     Line,
     by_claim,
     by_measure,

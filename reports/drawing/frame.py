@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import style
-from reports.style import LineStyle
+from reports.drawing import style
+from reports.drawing.style import LineStyle
 
 LEFT_INCHES = 0.58
 RIGHT_INCHES = 0.12
