@@ -2,7 +2,7 @@
 
 A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its builder takes a
 `models.config.ModelConfig` and returns it. That is all; nothing has to be inherited, and
-`tests/models/example_model.py` is a whole one. What else is used where it exists: the method
+`tests/plugins/example.py` is a whole one. What else is used where it exists: the method
 `flops(source_length, target_length)` fills the column forward_flops, `attention_path()` the column
 of that name, `warm_up()` is called before anything is timed, and `attention_weights(source,
 target_in)` and `context(source)` let the probes look inside.

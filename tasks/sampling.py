@@ -1,9 +1,9 @@
 """Batches of a task, drawn from a generator that the caller seeds.
 
-The fixed rule of the project: there is one generator per (seed, purpose, length), made in
-`bench/seeding.py`, and the model is not part of it. Every model therefore sees the same batches in
-the same order, and comparing two models at one seed is a paired comparison. Nothing here reads or
-moves a global generator.
+One generator belongs to each (seed, purpose, length): `bench/training/seeding.py` makes it. The
+model is not part of its seed. Every model therefore sees the same batches in the same order, and
+comparing two models at one seed is a paired comparison. Nothing here reads or moves a global
+generator.
 
 Which split a source belongs to is a property of the source alone, decided by a hash of its items:
 1/16 of all sources are test, 1/16 validation, 14/16 train. No source can thus be trained on and

@@ -12,7 +12,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["bench", "models", "tasks"], "beartype.beartype")
 
-pytest_plugins = ["fault_report"]
+pytest_plugins = ["tests.faults.fault_report"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT: dict[str, Any] = PYPROJECT["project"]
-PACKAGES: list[str] = PYPROJECT["tool"]["setuptools"]["packages"]
+PACKAGES = [
+    each.rstrip("*") for each in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+]
 
 
 def packages_on_disk(root: Path) -> set[str]:

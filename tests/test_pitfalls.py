@@ -2,26 +2,26 @@
 
 | pitfall | test |
 |---|---|
-| accuracy with the gold answer in the input | tests/bench/test_evaluate.py::test_model_that_peeks_at_the_answer_is_seen_free_running |
-| chance not shown, or taken to be constant | test_baselines_stand_in_every_row_and_follow_the_task, tests/reports/test_report_curves.py::test_baselines_are_those_of_the_rows |
+| accuracy with the gold answer in the input | tests/bench/training/test_evaluate.py::test_model_that_peeks_at_the_answer_is_seen_free_running |
+| chance not shown, or taken to be constant | test_baselines_stand_in_every_row_and_follow_the_task, tests/reports/selection/test_curves.py::test_baselines_are_those_of_the_rows |
 | sort rises with length for a model that ignores its input | test_accuracy_that_rises_without_the_source_is_normalised_away |
-| accuracy divided by the length of the hypothesis | tests/bench/test_evaluate.py::test_accuracy_divided_by_what_was_answered_is_rejected |
+| accuracy divided by the length of the hypothesis | tests/bench/training/test_evaluate.py::test_accuracy_divided_by_what_was_answered_is_rejected |
 | attention over padding, state taken at padding | test_a_batch_has_one_length_and_no_padding |
 | held-out strings that also occur in training | tests/tasks/test_task_splits.py::test_split_checks_reject_a_broken_twin |
 | choosing by test score | test_training_never_meets_a_test_sequence |
-| best of N seeds reported | test_the_summary_is_the_mean_of_all_seeds, tests/reports/test_report_curves.py::test_every_seed_and_every_failure_is_in_the_curves |
+| best of N seeds reported | test_the_summary_is_the_mean_of_all_seeds, tests/reports/selection/test_curves.py::test_every_seed_and_every_failure_is_in_the_curves |
 | 24 strings per length | test_a_record_rests_on_1024_sequences |
-| diverged runs dropped | tests/bench/test_run_failures.py::test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other, tests/results/test_results_summary.py::test_rows_that_are_not_ok_did_not_solve |
+| diverged runs dropped | tests/bench/test_run_failures.py::test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other, tests/results/stats/test_over_seeds.py::test_rows_that_are_not_ok_did_not_solve |
 | a learning rate tuned for one model | test_all_models_share_one_recipe, test_all_models_share_one_optimiser |
 | unequal sizes unreported | test_size_and_budget_of_every_model_are_in_its_row |
-| initialisation that has no effect | tests/bench/test_train.py::test_initialisation_changes_the_weights_and_sets_the_forget_bias |
-| clipping before the backward pass | tests/bench/test_train.py::test_clipping_twin_is_seen |
-| seeds that do not cover the data | test_models_of_a_seed_share_their_data_and_seeds_do_not, tests/bench/test_train.py::test_same_seed_gives_the_same_weights_and_moves_no_global_generator |
-| off by one in ranges of lengths | tests/bench/test_lengths.py::test_range_holds_both_ends_and_every_step, tests/bench/test_plan.py::test_every_requested_length_has_a_row_of_its_own_for_every_seed |
-| early stopping for some | test_all_models_share_one_recipe, tests/bench/test_train.py::test_stage_without_progress_ends_on_the_plateau |
-| too few updates called a limit | test_size_and_budget_of_every_model_are_in_its_row, tests/bench/test_train.py::test_stage_ends_at_its_budget_and_counts |
+| initialisation that has no effect | tests/bench/training/test_train.py::test_initialisation_changes_the_weights_and_sets_the_forget_bias |
+| clipping before the backward pass | tests/bench/training/test_train.py::test_clipping_twin_is_seen |
+| seeds that do not cover the data | test_models_of_a_seed_share_their_data_and_seeds_do_not, tests/bench/training/test_train.py::test_same_seed_gives_the_same_weights_and_moves_no_global_generator |
+| off by one in ranges of lengths | tests/bench/cli/test_lengths.py::test_range_holds_both_ends_and_every_step, tests/bench/plan/test_runs.py::test_every_requested_length_has_a_row_of_its_own_for_every_seed |
+| early stopping for some | test_all_models_share_one_recipe, tests/bench/training/test_train.py::test_stage_without_progress_ends_on_the_plateau |
+| too few updates called a limit | test_size_and_budget_of_every_model_are_in_its_row, tests/bench/training/test_train.py::test_stage_ends_at_its_budget_and_counts |
 | stopping errors mixed with memory errors | tests/models/test_model_conformance.py::test_twin_is_rejected, tests/tasks/test_task_vocabulary.py::test_the_start_symbol_is_the_last_of_the_vocabulary |
-| a scale of the score taken over from elsewhere | tests/models/test_attention.py::test_dot_is_the_unscaled_product |
+| a scale of the score taken over from elsewhere | tests/models/attention/test_layers.py::test_dot_is_the_unscaled_product |
 | another decoder for another attention | test_swapping_the_score_swaps_nothing_else |
 | attention weights taken for the explanation | test_attention_weights_are_reported_only_beside_alignment_and_occlusion |
 | throughput cold, with padding, with neighbours | test_throughput_is_timed_warm_in_turns_and_beside_a_reference, test_throughput_is_measured_after_the_last_child |
@@ -32,11 +32,8 @@ from collections.abc import Callable
 from dataclasses import make_dataclass
 from pathlib import Path
 
-import example_model
-import pitfall_twins as twins
 import pytest
 import torch
-from result_rows import accuracy_row
 from torch import nn
 
 from bench import run
@@ -62,8 +59,11 @@ from results.store.folder import open_store
 from tasks import TASKS
 from tasks.import_path import resolve
 from tasks.sampling import belongs_to, sample_batch
+from tests import ROOT
+from tests.bench.training import pitfall_twins as twins
+from tests.plugins import example as example_model
+from tests.rows import accuracy_row
 
-ROOT = Path(__file__).resolve().parent.parent
 SORT, COPY = TASKS["sort"], TASKS["copy"]
 QUICK = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=8)
 
@@ -306,7 +306,7 @@ def test_size_and_budget_of_every_model_are_in_its_row(name, tmp_path):
 def test_model_that_keeps_its_operations_to_itself_is_found(tmp_path):
     """The twin: a plug-in may leave them out, and its row has a gap."""
     assert not hasattr(example_model.BagModel, "flops")
-    entry = ModelEntry(name="bag", summary="no operations", builder="example_model:build")
+    entry = ModelEntry(name="bag", summary="no operations", builder="tests.plugins.example:build")
     rejects(check_reported, entry, tmp_path)
 
 

@@ -1,7 +1,8 @@
 """Where model runs execute: orders are submitted to a `concurrent.futures.Executor`.
 
 The local engine is a pool of threads, each of which runs one child process at a time
-(`bench.execution.worker`); `bench.execution.dask_engine` submits the same function to the workers of Dask.
+(`bench.execution.worker`). `bench.execution.dask_engine` submits the same function to the
+workers of Dask.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -176,7 +176,8 @@ def _kill(kill: Callable[[int, int], None], process: int) -> None:
 def _descendants(process: int) -> list[int]:
     """Return the living processes that a process has started, and those that they have.
 
-    Only Linux tells; a child adopts what its own children leave behind (`bench.execution.worker_main`).
+    Only Linux tells. A child adopts what its own children leave behind
+    (`bench.execution.worker_main`).
     """
     found: list[int] = []
     for path in Path(f"/proc/{process}/task").glob("*/children"):

@@ -1,7 +1,7 @@
 """The first code of every child process. Imports nothing heavy before it is tied to its parent.
 
-`python -m bench.execution.worker_main MODULE PARENT_PID` runs MODULE's `main`, which writes its events to the file
-that it is given.
+`python -m bench.execution.worker_main MODULE PARENT_PID` runs MODULE's `main`, which writes its
+events to the file that it is given.
 """
 
 import ctypes

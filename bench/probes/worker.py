@@ -1,7 +1,7 @@
 """The probes of one model run: the checkpoints of its stages, looked into one after the other.
 
-As a child process (`bench.execution.worker_main`) it reads which records to probe from standard input, and writes
-one event for each: that it was probed, or that there is no checkpoint.
+As a child process (`bench.execution.worker_main`) it reads which records to probe from standard
+input, and writes one event for each: that it was probed, or that there is no checkpoint.
 """
 
 import json

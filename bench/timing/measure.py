@@ -1,7 +1,7 @@
 """How fast each model trains and answers, and in how much memory, while nothing else runs.
 
-As a child process (`bench.execution.worker_main`) it reads what to measure from standard input and writes the
-rows of one length per line, after a line for each cell whose memory is known.
+As a child process (`bench.execution.worker_main`) it reads what to measure from standard input and
+writes the rows of one length per line, after a line for each cell whose memory is known.
 """
 
 import json

@@ -1,7 +1,7 @@
 """One model run, from its first stage that is not done to its last, in this process.
 
-As a child process (`bench.execution.worker_main`) it reads the run from standard input and writes one event per
-line.
+As a child process (`bench.execution.worker_main`) it reads the run from standard input and writes
+one event per line.
 """
 
 import json

@@ -104,7 +104,7 @@ MEASURES: tuple[Measure, ...] = (
             claim="C1",
             name=f"L50 of {model} / L50 of seq2seq: {words}",
             rows=f"{OWN_LENGTH}: where {COLUMNS[score]} falls through one half, of {model} over "
-            "that of seq2seq (results/crossing.py)",
+            "that of seq2seq (results/stats/threshold_length.py)",
             threshold=LEAST_LENGTH_RATIO,
             is_at_least=True,
             effects=length_ratio(score, model, decisive=LEAST_LENGTH_RATIO),

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from bench_command import BOTH, FAILING, SMALL, run
+
+from tests.commands import BOTH, FAILING, SMALL, run
 
 REFUSE_HEAVY_IMPORTS = """
 import sys

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from result_rows import accuracy_row, failed, filled_store, throughput_row
 
 from bench import compare
 from results.schema.rows import planned
 from results.store.folder import open_store
+from tests import ROOT
+from tests.rows import accuracy_row, failed, filled_store, throughput_row
 
-ROOT = Path(__file__).resolve().parents[2]
 SCORES = {"rnn": (0.50, 0.40, 0.45), "seq2seq": (0.70, 0.72, 0.65)}
 IN_A_PROCESS = """
 import sys

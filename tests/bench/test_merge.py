@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_command import accuracy_rows, snapshot, weights, without_times
-from merged_folders import VERSION, files_in, folder_of, rows_of_runs, three_folders
 
 from bench import merge
 from bench.execution.provenance import provenance
@@ -29,8 +27,16 @@ from results.store.folder import open_store
 from results.store.locks import locked
 from results.store.probes import PROBES
 from tasks import TASKS
+from tests import ROOT
+from tests.commands import accuracy_rows, snapshot, weights, without_times
+from tests.results.merge.merged_folders import (
+    VERSION,
+    files_in,
+    folder_of,
+    rows_of_runs,
+    three_folders,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=16)
 IN_A_PROCESS = """
 import os, signal, sys

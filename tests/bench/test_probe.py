@@ -14,8 +14,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from bench_command import ROOT, Command, accuracy_rows, files, snapshot, wait_until
-from result_rows import accuracy_row, filled_store
 
 from bench import probe
 from bench.execution.engine import LocalEngine
@@ -41,6 +39,8 @@ from results.store.folder import open_store
 from results.store.probes import ProbeStore
 from results.tables import read_probes
 from tasks import TASKS
+from tests.commands import ROOT, Command, accuracy_rows, files, snapshot, wait_until
+from tests.rows import accuracy_row, filled_store
 
 HERE = os.path.dirname(__file__)
 TRAINED = ("seq2seq", "seq2seq+dot")
@@ -412,7 +412,7 @@ def check_others_are_kept(folder):
 
 
 def test_killed_child_leaves_the_tables_of_the_others(copied, monkeypatch):
-    ordering(monkeypatch, "killed_child")
+    ordering(monkeypatch, "tests.bench.execution.killed_child")
     with real_children():
         check_others_are_kept(copied)
     assert len(files(copied / "logs", "probe-*.log")) == 2

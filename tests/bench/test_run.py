@@ -5,7 +5,11 @@ import json
 import resource
 
 import pytest
-from bench_command import (
+
+from results.schema.rows import AccuracyRow
+from results.store.checked_json import seal
+from results.store.csv_files import ACCURACY, THROUGHPUT, read_rows
+from tests.commands import (
     BOTH,
     ONE,
     SMALL,
@@ -18,10 +22,6 @@ from bench_command import (
     weights,
     without_times,
 )
-
-from results.schema.rows import AccuracyRow
-from results.store.checked_json import seal
-from results.store.csv_files import ACCURACY, THROUGHPUT, read_rows
 
 
 def test_finished_run_has_a_row_for_every_model_and_length(finished):

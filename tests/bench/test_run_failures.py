@@ -3,8 +3,8 @@
 import itertools
 import shutil
 
-from bench_command import FAILING, accuracy_rows, rows_by_length, run, snapshot
-from broken_models import REPAIRED
+from tests.commands import FAILING, accuracy_rows, rows_by_length, run, snapshot
+from tests.plugins.broken import REPAIRED
 
 
 def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
@@ -15,13 +15,16 @@ def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
         for model, rows in itertools.groupby(accuracy_rows(folder), key=lambda row: row.model)
     }
     assert statuses == {
-        "broken_models:NotANumber": ["ok", "diverged", "not_reached"],
-        "broken_models:Raising": ["ok", "failed", "not_reached"],
+        "tests.plugins.broken:NotANumber": ["ok", "diverged", "not_reached"],
+        "tests.plugins.broken:Raising": ["ok", "failed", "not_reached"],
         "rnn": ["ok", "ok", "ok"],
     }
     for model, error in (
-        ("broken_models:Raising", "ValueError: longer than 2"),
-        ("broken_models:NotANumber", "Diverged: the loss is nan after 10 updates of the stage"),
+        ("tests.plugins.broken:Raising", "ValueError: longer than 2"),
+        (
+            "tests.plugins.broken:NotANumber",
+            "Diverged: the loss is nan after 10 updates of the stage",
+        ),
     ):
         row = rows_by_length(folder, model)[4]
         assert row.error == error
@@ -45,15 +48,15 @@ def test_what_failed_is_left_alone_unless_asked_for(failed, tmp_path):
 
 def test_failed_run_is_tried_again_when_asked_for(failed, tmp_path):
     folder = shutil.copytree(failed[0], tmp_path / "results")
-    arguments = (*FAILING, "--models", "broken_models:Raising", "--retry-failed")
+    arguments = (*FAILING, "--models", "tests.plugins.broken:Raising", "--retry-failed")
     status, output, errors = run(folder, *arguments, **{REPAIRED: "yes"})
     assert status == 0, errors
     assert "To do: 1 model runs" in output
-    rows = rows_by_length(folder, "broken_models:Raising")
+    rows = rows_by_length(folder, "tests.plugins.broken:Raising")
     assert [(length, row.status, row.attempts) for length, row in rows.items()] == [
         (2, "ok", 1),
         (4, "ok", 2),
         (6, "ok", 2),
     ]
     assert {row.error for row in rows.values()} == {None}
-    assert rows_by_length(folder, "broken_models:NotANumber")[4].status == "diverged"
+    assert rows_by_length(folder, "tests.plugins.broken:NotANumber")[4].status == "diverged"

@@ -6,7 +6,9 @@ import sys
 import time
 
 import pytest
-from bench_command import (
+
+from results.store.csv_files import ACCURACY
+from tests.commands import (
     BOTH,
     ONE,
     SMALL,
@@ -20,8 +22,6 @@ from bench_command import (
     weights,
     without_times,
 )
-
-from results.store.csv_files import ACCURACY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
 
@@ -86,7 +86,7 @@ def test_killed_while_a_child_starts_it_leaves_no_orphan_and_goes_on(finished, t
 )
 def test_signal_ends_it_soon_with_a_whole_csv_and_a_word_on_how_to_go_on(number, status, tmp_path):
     folder = tmp_path / "results"
-    with Command(folder, *SMALL, "--models", "broken_models:Slow") as command:
+    with Command(folder, *SMALL, "--models", "tests.plugins.broken:Slow") as command:
         wait_until(lambda: command.is_over() or (folder / ACCURACY).exists())
         assert len(command.children()) == 1
         began = time.perf_counter()

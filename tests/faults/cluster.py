@@ -6,8 +6,7 @@ import subprocess
 import sys
 import uuid
 
-from bench_command import MARK, ROOT, marked_processes
-from fault_tools import HERE
+from tests.commands import MARK, ROOT, marked_processes
 
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LOOPBACK = "127.0.0.1"
@@ -33,7 +32,7 @@ class Cluster:
         self._mark = uuid.uuid4().hex
         self._folder = folder
         self._environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, HERE, HERE.parent / "bench"))),
+            "PYTHONPATH": str(ROOT),
             "GIT_DIR": str(folder / "no-repository"),
             MARK: self._mark,
         }

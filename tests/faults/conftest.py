@@ -1,7 +1,8 @@
 """What all faults are compared with."""
 
 import pytest
-from fault_tools import Undisturbed
+
+from tests.faults.fault_tools import Undisturbed
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench_command import SMALL, Command, accuracy_rows, files, wait_until, without_times
-
 from results.errors import ResultsError
+from tests.commands import SMALL, Command, accuracy_rows, files, wait_until, without_times
 
-HERE = Path(__file__).parent
 SECONDS_TO_DIE = 5.0
 # Three model runs of two stages, for several commands, jobs, shards and workers to share.
 MATRIX = (*SMALL, "--models", "rnn,seq2seq,seq2seq+dot")
@@ -19,7 +17,7 @@ ODD_NAME = "결과 100% of them"
 
 def command(out, *arguments, before=(), **variables):
     """Return the command started, with the models of this folder at hand."""
-    return Command(out, *arguments, before=[*before, HERE], **variables)
+    return Command(out, *arguments, before=before, **variables)
 
 
 def run(out, *arguments, **options):

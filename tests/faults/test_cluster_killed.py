@@ -6,8 +6,9 @@ import signal
 import time
 
 import pytest
-from bench_command import wait_until
-from fault_tools import (
+
+from tests.commands import wait_until
+from tests.faults.fault_tools import (
     MATRIX,
     SECONDS_TO_DIE,
     TWO_JOBS,
@@ -23,7 +24,7 @@ from fault_tools import (
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
 
-from cluster import Cluster, free_port
+from tests.faults.cluster import Cluster, free_port
 
 pytestmark = pytest.mark.fault("F11")
 

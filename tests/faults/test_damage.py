@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench_command import accuracy_rows, weights
-from fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted
 from test_checkpoints import Bomb
 
 from results.errors import ResultsError
 from results.store import checked_json as sealed
 from results.store.csv_files import ACCURACY, read_rows
+from tests.commands import accuracy_rows, weights
+from tests.faults.fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted
 
 FLIPS = 200
 

@@ -7,8 +7,9 @@ import time
 from contextlib import suppress
 
 import pytest
-from bench_command import SMALL, accuracy_rows
-from fault_tools import (
+
+from tests.commands import SMALL, accuracy_rows
+from tests.faults.fault_tools import (
     MATRIX,
     TWO_JOBS,
     command,
@@ -21,10 +22,10 @@ from fault_tools import (
 pytestmark = pytest.mark.fault("F2")
 
 DEATHS = {
-    "broken_models:Killed": ("killed", 2, "killed by SIGKILL"),
-    "faulty_models:Crashing": ("killed", 2, "killed by SIGSEGV"),
-    "faulty_models:Aborting": ("killed", 2, "killed by SIGABRT"),
-    "faulty_models:Vanishing": ("failed", 1, "exit status 0 without a record"),
+    "tests.plugins.broken:Killed": ("killed", 2, "killed by SIGKILL"),
+    "tests.plugins.faulty:Crashing": ("killed", 2, "killed by SIGSEGV"),
+    "tests.plugins.faulty:Aborting": ("killed", 2, "killed by SIGABRT"),
+    "tests.plugins.faulty:Vanishing": ("failed", 1, "exit status 0 without a record"),
 }
 
 

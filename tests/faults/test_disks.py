@@ -3,9 +3,10 @@
 import shutil
 
 import pytest
-from bench_command import wait_until
-from disks import fill, make_read_only, make_room, small_disk
-from fault_tools import (
+
+from tests.commands import wait_until
+from tests.faults.disks import fill, make_read_only, make_room, small_disk
+from tests.faults.fault_tools import (
     MATRIX,
     ODD_NAME,
     TWO_JOBS,
@@ -21,7 +22,7 @@ from fault_tools import (
 
 pytestmark = pytest.mark.fault("F8")
 
-SLOW = (*MATRIX, "--models", "broken_models:Slow")
+SLOW = (*MATRIX, "--models", "tests.plugins.broken:Slow")
 
 
 def assert_one_line(errors, *words):

@@ -3,17 +3,18 @@
 import time
 
 import pytest
-from bench_command import SMALL, accuracy_rows, wait_until
-from fault_tools import SECONDS_TO_DIE, command, planted
+
+from tests.commands import SMALL, accuracy_rows, wait_until
+from tests.faults.fault_tools import SECONDS_TO_DIE, command, planted
 
 pytestmark = pytest.mark.fault("F4")
 
 # From its start to its hanging a run needs a few seconds; more on a busy machine.
 LIMIT_SECONDS = 12
 HANGING = [
-    "faulty_models:HangingWithChild",
-    "faulty_models:HangingWithSession",
-    "faulty_models:HangingWithOrphan",
+    "tests.plugins.faulty:HangingWithChild",
+    "tests.plugins.faulty:HangingWithSession",
+    "tests.plugins.faulty:HangingWithOrphan",
 ]
 
 

@@ -5,8 +5,13 @@ import shutil
 import time
 
 import pytest
-from bench_command import wait_until
-from fault_tools import (
+
+from results.store import csv_files
+from results.store.csv_files import ACCURACY
+from results.store.files import replace_file
+from results.store.folder import open_store
+from tests.commands import wait_until
+from tests.faults.fault_tools import (
     MATRIX,
     ODD_NAME,
     TWO_JOBS,
@@ -19,11 +24,6 @@ from fault_tools import (
     records,
     rows_of,
 )
-
-from results.store import csv_files
-from results.store.csv_files import ACCURACY
-from results.store.files import replace_file
-from results.store.folder import open_store
 
 pytestmark = pytest.mark.fault("F1")
 

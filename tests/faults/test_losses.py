@@ -1,14 +1,14 @@
 """F5: a loss that is no finite number; the row is kept, and figures are drawn all the same."""
 
 import pytest
-from bench_command import SMALL, accuracy_rows
-from fault_tools import TWO_JOBS, planted, run
 
 from reports.figures import main as draw
+from tests.commands import SMALL, accuracy_rows
+from tests.faults.fault_tools import TWO_JOBS, planted, run
 
 pytestmark = pytest.mark.fault("F5")
 
-DIVERGING = ("broken_models:NotANumber", "faulty_models:Infinite")
+DIVERGING = ("tests.plugins.broken:NotANumber", "tests.plugins.faulty:Infinite")
 ARGUMENTS = (*SMALL, "--models", ",".join((*DIVERGING, "rnn")), *TWO_JOBS)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from result_rows import failed, run_rows, sample_of
 
 from results.schema.rows import OK, planned
 from results.store.csv_files import ACCURACY, SAMPLES
 from results.store.folder import open_store
+from tests.rows import failed, run_rows, sample_of
 
 pytestmark = pytest.mark.fault("F15")
 

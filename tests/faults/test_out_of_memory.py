@@ -1,13 +1,14 @@
 """F3: a model that wants more memory than there is; a row says so, and the others go on."""
 
 import pytest
-from bench_command import SMALL, accuracy_rows
-from fault_tools import TWO_JOBS, log_lines, planted, run
+
+from tests.commands import SMALL, accuracy_rows
+from tests.faults.fault_tools import TWO_JOBS, log_lines, planted, run
 
 pytestmark = pytest.mark.fault("F3")
 
 PLACES = ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
-HUNGRY = [f"faulty_models:Hungry{place}" for place in PLACES]
+HUNGRY = [f"tests.plugins.faulty:Hungry{place}" for place in PLACES]
 
 
 def assert_out_of_memory(folder, models):

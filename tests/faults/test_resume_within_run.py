@@ -5,8 +5,9 @@ import io
 
 import pytest
 import torch
-from bench_command import ONE, SMALL, wait_until, weights
-from fault_tools import command, complete, kill, planted
+
+from tests.commands import ONE, SMALL, wait_until, weights
+from tests.faults.fault_tools import command, complete, kill, planted
 
 pytestmark = pytest.mark.fault("F12")
 

@@ -1,8 +1,9 @@
 """F7: several commands at once on one results folder."""
 
 import pytest
-from bench_command import ONE, wait_until
-from fault_tools import MATRIX, command, harm_of, kill, log_lines, planted
+
+from tests.commands import ONE, wait_until
+from tests.faults.fault_tools import MATRIX, command, harm_of, kill, log_lines, planted
 
 pytestmark = pytest.mark.fault("F7")
 

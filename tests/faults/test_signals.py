@@ -5,8 +5,10 @@ import signal
 import time
 
 import pytest
-from bench_command import wait_until
-from fault_tools import (
+
+from results.store.csv_files import ACCURACY
+from tests.commands import wait_until
+from tests.faults.fault_tools import (
     MATRIX,
     SECONDS_TO_DIE,
     TWO_JOBS,
@@ -17,8 +19,6 @@ from fault_tools import (
     records,
     rows_of,
 )
-
-from results.store.csv_files import ACCURACY
 
 pytestmark = pytest.mark.fault("F9")
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from bench_command import ONE, ROOT, accuracy_rows
-from fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted, rows_of
+
+from tests.commands import ONE, ROOT, accuracy_rows
+from tests.faults.fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted, rows_of
 
 pytestmark = pytest.mark.fault("F10")
 

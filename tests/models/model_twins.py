@@ -1,12 +1,12 @@
 """Models broken on purpose, one for each check: the check has to reject it."""
 
 import torch
-from example_model import BagModel
 from torch import nn
 
 from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import Seq2Seq
+from tests.plugins.example import BagModel
 
 
 class ManyAnswers(Rnn):

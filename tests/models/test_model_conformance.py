@@ -2,8 +2,12 @@
 
 import pytest
 import torch
-from example_model import BagModel
-from model_checks import (
+
+from models import load_models
+from models.attention.layers import DotAttention
+from models.interface import SequenceModel
+from tasks.import_path import resolve
+from tests.models.model_checks import (
     CHECKS,
     batch_of,
     build,
@@ -18,7 +22,7 @@ from model_checks import (
     check_shapes,
     check_state_dict_round_trip,
 )
-from model_twins import (
+from tests.models.model_twins import (
     BatchMixing,
     Blind,
     DeadParameter,
@@ -30,13 +34,9 @@ from model_twins import (
     Rescaled,
     ShortPlaces,
 )
+from tests.plugins.example import BagModel
 
-from models import load_models
-from models.attention.layers import DotAttention
-from models.interface import SequenceModel
-from tasks.import_path import resolve
-
-EXAMPLE = "example_model:build"
+EXAMPLE = "tests.plugins.example:build"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from claim_rows import World, probes_of
-
 from results.schema.probe_rows import ProbeRow
 from results.schema.rows import OK, AccuracyRow, planned
 from results.store.csv_files import PROBE_TABLES
 from results.store.folder import open_store
 from results.store.probes import ProbeRecord, ProbeStore
+from tests.results.claims.claim_rows import World, probes_of
 
 
 def written(folder: Path, rows: Sequence[AccuracyRow], *, world: World | None = None) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
 
 from reports.drawing import style
+from tests.reports.synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
 
 SHORT = (10, 20, 50, 100)
 MODELS_USED = ("rnn", "seq2seq+dot")

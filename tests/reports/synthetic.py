@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from synthetic_scores import SYMBOLS, scores
 
 from results.schema.columns import columns_of
 from results.schema.rows import (
@@ -24,6 +23,7 @@ from results.schema.rows import (
 )
 from results.store.folder import open_store
 from results.tables import DTYPES
+from tests.reports.synthetic_scores import SYMBOLS, scores
 
 MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
 LENGTHS = tuple(range(10, 201, 10))

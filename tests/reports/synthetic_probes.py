@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from synthetic import MODELS, accuracy_rows, frame_of, write_folder
 
 from results.schema.layout import columns_of
 from results.schema.probe_rows import (
@@ -26,6 +25,7 @@ from results.schema.probe_rows import (
 from results.schema.rows import AccuracyRow, SampleRow
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 from results.store.probes import ProbeRecord, ProbeStore, stage_columns
+from tests.reports.synthetic import MODELS, accuracy_rows, frame_of, write_folder
 
 Tables = dict[str, list[ProbeRow]]
 VERSION = 1

@@ -11,8 +11,8 @@ import torch
 from tasks import TASKS, load_tasks
 from tasks.import_path import resolve
 from tasks.task import same_length
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "pandas", "numpy", "jaxtyping"}
 
 
