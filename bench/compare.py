@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.cli.options import Parser, UsageError, read_choice, read_folder, read_lengths
+from bench.cli.options import read_choice, read_folder, read_lengths
 from bench.comparison_text import provenance_text, section
+from results.command_line import Parser, UsageError
 from results.errors import ResultsError
 from results.schema.columns import one_line
 from results.schema.rows import SCORE_COLUMNS

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cli.options import Parser, UsageError, read_folder
+from bench.cli.options import read_folder
 from bench.plan.versions import PROBE_VERSION
+from results.command_line import Parser, UsageError
 from results.errors import ResultsError
 from results.merge.folders import Merged, merge_folders
 from results.schema.columns import one_line

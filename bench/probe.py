@@ -14,13 +14,7 @@ from tqdm import tqdm
 
 from bench.cli.execution import MOST_JOBS, physical_cores
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import (
-    Parser,
-    UsageError,
-    read_folder,
-    read_integer,
-    read_lengths,
-)
+from bench.cli.options import read_folder, read_integer, read_lengths
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import Order
 from bench.plan.versions import PROBE_VERSION
@@ -32,6 +26,7 @@ from bench.probes.inputs import (
     require_versions,
     untrained_lengths,
 )
+from results.command_line import Parser, UsageError
 from results.errors import ResultsError
 from results.schema.columns import one_line, to_json
 from results.schema.rows import AccuracyRow

@@ -12,7 +12,6 @@ from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
 from bench.cli.execution import DASK
-from bench.cli.options import UsageError
 from bench.cli.run_options import Request, parse_request
 from bench.cli.summary import summary_table
 from bench.execution.engine import Engine, LocalEngine
@@ -23,6 +22,7 @@ from bench.plan.runs import ModelRun, plan_blocks
 from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
+from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.columns import one_line
 from results.store.folder import Store, open_store

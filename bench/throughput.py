@@ -15,8 +15,6 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.cli.options import (
-    Parser,
-    UsageError,
     add_model_options,
     add_place_options,
     read_config,
@@ -34,6 +32,7 @@ from bench.plan.runs import Block
 from bench.timing.cases import Cell, Measurement
 from models.config import ModelConfig
 from models.entry import ModelEntry
+from results.command_line import Parser, UsageError
 from results.errors import ResultsError
 from results.schema.columns import from_json, one_line
 from results.schema.rows import FAILING_STATUSES, PHASES, ThroughputRow

@@ -7,14 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from reports.cli import (
-    Parser,
-    add_config_option,
-    add_results_option,
-    leave_with,
-    results_folder,
-    shown,
-)
+from reports.selection.folder import add_config_option, add_results_option, results_folder, shown
 from reports.tables.claims import (
     Line,
     all_lines,
@@ -24,6 +17,7 @@ from reports.tables.claims import (
     verdicts_by_task,
 )
 from results.claims.measures import CLAIMS
+from results.command_line import Parser, run_command
 
 TEXT, TRACE, MARKDOWN, JSON = "text", "trace", "markdown", "json"
 FORMATS = (TEXT, TRACE, MARKDOWN, JSON)
@@ -32,7 +26,7 @@ NO_VALUE = "–"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = Parser(prog="reports.claims", description=__doc__)
+    parser = Parser(prog="python -m reports.claims", description=__doc__)
     add_results_option(parser)
     add_config_option(parser)
     parser.add_argument(
@@ -42,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="trace is text with the effect of every seed and the rows that it comes from "
         "(default: text)",
     )
-    options = parser.parse_args(arguments)
-    return leave_with(
-        lambda: show(options.results, config_ids=options.config, form=options.format),
-        name=parser.prog,
+    return run_command(
+        parser,
+        arguments,
+        lambda options: show(options.results, config_ids=options.config, form=options.format),
     )
 
 

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.cli import (
-    NothingToReport,
-    Parser,
+from reports.drawing import style
+from reports.selection.curves import own_length_rows, protocols_of
+from reports.selection.folder import (
     add_config_option,
     add_results_option,
-    leave_with,
     results_folder,
     rows_of_configurations,
     shown,
 )
-from reports.drawing import style
-from reports.selection.curves import own_length_rows, protocols_of
 from reports.symbols import Writing, parse_ids, wrong_items
+from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
 from results.tables import read_samples
@@ -31,7 +29,7 @@ RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = Parser(prog="reports.examples", description=__doc__)
+    parser = Parser(prog="python -m reports.examples", description=__doc__)
     add_results_option(parser)
     parser.add_argument("--task", help="task to show (default: all)")
     parser.add_argument(
@@ -40,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="length to show (default: the shortest, and the longest that fits)",
     )
     add_config_option(parser)
-    options = parser.parse_args(arguments)
-    return leave_with(
-        lambda: show(
+    return run_command(
+        parser,
+        arguments,
+        lambda options: show(
             options.results, task=options.task, length=options.length, config_ids=options.config
         ),
-        name=parser.prog,
     )
 
 

@@ -11,17 +11,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.cli import (
-    NothingToReport,
-    Parser,
-    add_config_option,
-    add_results_option,
-    leave_with,
-    named_folder,
-    results_folder,
-    rows_of_configurations,
-    shown,
-)
 from reports.drawing import style
 from reports.plots.accuracy import accuracy_figure, bits_figure, sequence_figure
 from reports.plots.capacity import capacity_figure
@@ -61,8 +50,17 @@ from reports.selection.curves import (
     protocols_of,
     require_one_configuration,
 )
+from reports.selection.folder import (
+    add_config_option,
+    add_results_option,
+    named_folder,
+    results_folder,
+    rows_of_configurations,
+    shown,
+)
 from reports.selection.missing import missing_lines, unfinished_lines, unprobed_lines
 from reports.selection.split import split_by_all_but_size, split_by_training
+from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION
 from results.store.csv_files import (
@@ -92,7 +90,7 @@ METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = Parser(prog="reports.figures", description=__doc__)
+    parser = Parser(prog="python -m reports.figures", description=__doc__)
     add_results_option(parser)
     parser.add_argument(
         "--out",
@@ -102,9 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder for the figures (default: reports/figures)",
     )
     add_config_option(parser)
-    options = parser.parse_args(arguments)
-    return leave_with(
-        lambda: draw_all(options.results, options.out, config_ids=options.config), name=parser.prog
+    return run_command(
+        parser,
+        arguments,
+        lambda options: draw_all(options.results, options.out, config_ids=options.config),
     )
 
 

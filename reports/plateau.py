@@ -6,17 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.cli import (
-    NothingToReport,
-    Parser,
-    add_results_option,
-    leave_with,
-    named_folder,
-    results_folder,
-    shown,
-)
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows
+from reports.selection.folder import add_results_option, named_folder, results_folder, shown
+from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.stats.pairs import BUDGET, CURVE
 from results.stats.plateau import (
@@ -42,7 +35,7 @@ NO_VALUE = "–"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = Parser(prog="reports.plateau", description=__doc__, epilog=RULE)
+    parser = Parser(prog="python -m reports.plateau", description=__doc__, epilog=RULE)
     add_results_option(parser)
     parser.add_argument(
         "--control",
@@ -51,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help=f"results folder of the same with {LEAST_BUDGET_FACTOR} times the budget or more",
     )
-    options = parser.parse_args(arguments)
-    return leave_with(lambda: show(options.results, options.control), name=parser.prog)
+    return run_command(
+        parser,
+        arguments,
+        lambda options: show(options.results, options.control),
+    )
 
 
 def show(results: Path | None, control: Path) -> int:

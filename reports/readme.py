@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from reports.cli import Parser, leave_with, shown
 from reports.drawing import style
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
+from reports.selection.folder import shown
 from reports.tables.claim_table import claim_table
 from reports.tables.claims import all_lines
 from reports.tables.lengths import SOLVED_ACCURACY, length_table
+from results.command_line import Parser, run_command
 from results.errors import ResultsError
 from results.schema.rows import OK
 from results.stats.over_seeds import interquartile_means, mean_over_seeds
@@ -84,14 +85,17 @@ def main(
     arguments: Sequence[str] | None = None, *, readme: Path = README, results: Path = REFERENCE
 ) -> int:
     """Run the command; return its exit status."""
-    parser = Parser(prog="reports.readme", description=__doc__)
+    parser = Parser(prog="python -m reports.readme", description=__doc__)
     parser.add_argument(
         "--check",
         action="store_true",
         help="change nothing; exit with 1 where the tables are stale",
     )
-    options = parser.parse_args(arguments)
-    return leave_with(lambda: refresh(readme, results, is_check=options.check), name=parser.prog)
+    return run_command(
+        parser,
+        arguments,
+        lambda options: refresh(readme, results, is_check=options.check),
+    )
 
 
 def refresh(readme: Path, results: Path, *, is_check: bool) -> int:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.cli.options import UsageError, read_choice, read_integer
+from bench.cli.options import read_choice, read_integer
 from bench.plan.limits import Limits
 from bench.plan.shards import Shard, parse_shard
+from results.command_line import UsageError
 
 MOST_JOBS = 1024
 MOST_RETRIES = 100

@@ -4,30 +4,14 @@ import argparse
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from bench.cli.lengths import parse_lengths, parse_test_lengths
 from models import entry_from_reference, load_models
 from models.config import CELLS, ENCODERS, ModelConfig
 from models.entry import ModelEntry
-from results.schema.columns import one_line
+from results.command_line import UsageError
 
 DEVICES = ("cpu", "cuda")
-
-
-class UsageError(Exception):
-    """A mistake in the command line; the message names the argument, the rule and the value."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises `UsageError` instead of leaving, and takes no abbreviations."""
-
-    def __init__(self, *, prog: str, description: str | None, epilog: str | None = None) -> None:
-        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse found."""
-        raise UsageError(one_line(message))
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

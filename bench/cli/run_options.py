@@ -7,8 +7,6 @@ from pathlib import Path
 
 from bench.cli.execution import Execution, add_execution_options, read_execution
 from bench.cli.options import (
-    Parser,
-    UsageError,
     add_model_options,
     add_place_options,
     read_choice,
@@ -25,6 +23,7 @@ from bench.plan.presets import PRESETS, Part, Preset
 from bench.plan.protocols import PROTOCOLS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block, Settings
+from results.command_line import Parser, UsageError
 from tasks import Task, load_tasks
 
 MOST_SEEDS = 1000

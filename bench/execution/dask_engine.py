@@ -21,10 +21,10 @@ from typing import Any
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.comm.core import CommClosedError
 
-from bench.cli.options import UsageError
 from bench.execution.engine import ends_of
 from bench.execution.worker import ChildEnd, Children, OnEvent, Order
 from bench.plan.versions import EVALUATOR_VERSION, RECIPE_VERSION
+from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.rows import SCHEMA_VERSION
 from tasks import SAMPLER_VERSION

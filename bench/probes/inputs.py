@@ -6,9 +6,9 @@ Imports no torch, and writes nothing.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.cli.options import UsageError
 from bench.plan.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import entry_from_reference, load_models
+from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.rows import AccuracyRow
 from results.store.checkpoint_files import read_checkpoint, weights_path

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.cli import NothingToReport, rows_of_configurations, shown
 from reports.selection.curves import own_length_rows, require_one_configuration
+from reports.selection.folder import rows_of_configurations, shown
 from results.claims.effects import BOTH, Evidence
 from results.claims.measures import CLAIMS, MEASURES, Measure
 from results.claims.verdicts import NOT_MEASURED, Finding, judge, overall
+from results.command_line import NothingToReport
 from results.stats.over_seeds import check_groups
 from results.store.csv_files import ALIGNMENT, INFLUENCE
 from results.tables import read_accuracy, read_probes

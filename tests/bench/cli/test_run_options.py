@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bench import run
 from bench.cli.execution import physical_cores
-from bench.cli.options import UsageError
 from bench.cli.run_options import MOST_SEEDS, MOST_SYMBOLS, parse_request
 from bench.plan.presets import PRESETS
 from bench.plan.shards import Shard
 from models import MODELS
+from results.command_line import UsageError
 from tasks import TASKS
 
 

@@ -14,10 +14,10 @@ import psutil
 from distributed import LocalCluster
 
 from bench import run
-from bench.cli.options import UsageError
 from bench.execution import dask_engine as cluster
 from bench.execution.dask_engine import DaskEngine
 from bench.execution.worker import Order
+from results.command_line import UsageError
 from results.errors import ResultsError
 
 SMALL = ["--lengths", "2,4", "--tasks", "copy", "--seeds", "1", "--hidden", "8", "--budget", "20"]

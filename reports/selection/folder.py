@@ -1,32 +1,15 @@
-"""What the commands of this package share: one line per error, and its exit status."""
+"""Which folder and which settings are reported: the two options that all reports share."""
 
 import argparse
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
 
+from results.command_line import NothingToReport
 from results.errors import ResultsError
-from results.schema.columns import one_line
 from results.tables import locate_results
-
-EXIT_NOTHING = 1
-EXIT_REFUSED = 2
-
-
-class NothingToReport(Exception):
-    """There are no results yet; the message is one line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors take one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the error and leave with status 2."""
-        self.exit(EXIT_REFUSED, f"{self.prog}: {one_line(message)}\n")
 
 
 def named_folder(text: str) -> Path:
@@ -93,27 +76,6 @@ def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
         return locate_results(folder)
     except ResultsError as error:
         raise NothingToReport(f"{option}: {error}") from None
-
-
-def leave_with(command: Callable[[], int], *, name: str) -> int:
-    """Run a command; turn what it refuses into one line on stderr and an exit status."""
-    try:
-        status = command()
-        sys.stdout.flush()
-        return status
-    except NothingToReport as error:
-        return _complain(name, error, status=EXIT_NOTHING)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; keep Python from flushing into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ResultsError, OSError) as error:
-        return _complain(name, error, status=EXIT_REFUSED)
-
-
-def _complain(name: str, error: Exception, *, status: int) -> int:
-    print(f"{name}: {one_line(str(error))}", file=sys.stderr)
-    return status
 
 
 def shown(path: Path) -> str:

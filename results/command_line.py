@@ -1,0 +1,75 @@
+"""What all commands share: a parser, exit statuses, and one line for each mistake.
+
+It is here because `bench` and `reports` may both import `results`, and nothing of each other.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from results.errors import ResultsError
+from results.schema.columns import one_line
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+class UsageError(Exception):
+    """A mistake in a command line; the message names the argument, the rule and the value."""
+
+
+class NothingToReport(Exception):
+    """There are no results yet; the message is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `UsageError` instead of leaving, and takes no abbreviations."""
+
+    def __init__(self, *, prog: str, description: str | None, epilog: str | None = None) -> None:
+        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found, without its word "argument" before the option."""
+        raise UsageError(one_line(message.removeprefix("argument ")))
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    act: Callable[[argparse.Namespace], int],
+    *,
+    stopped: str = "Stopped.",
+) -> int:
+    """Parse a command line and act on it; turn what is refused into one line on standard error.
+
+    Args:
+        parser: Its `prog` is the command as a user types it, `python -m bench.run`.
+        arguments: The command line; None takes that of the process.
+        act: Does what the parsed arguments ask for; returns an exit status.
+        stopped: What to say after Ctrl-C.
+
+    Returns:
+        The status of `act`; 1 if there is nothing to report, 2 after a mistake, 130 after Ctrl-C.
+    """
+    name = parser.prog.removeprefix("python -m ")
+    try:
+        status = act(parser.parse_args(arguments))
+        sys.stdout.flush()  # Else a closed pipe is noticed only as Python ends, with a traceback.
+        return status
+    except NothingToReport as error:
+        return _complain(name, error, status=FAILED)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python must not flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (UsageError, ResultsError, OSError) as error:
+        return _complain(name, error, status=REFUSED)
+    except KeyboardInterrupt:
+        print(stopped, file=sys.stderr)
+        return INTERRUPTED
+
+
+def _complain(name: str, error: Exception, *, status: int) -> int:
+    print(f"{name}: {one_line(str(error))}", file=sys.stderr)
+    return status
