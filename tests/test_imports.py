@@ -1,19 +1,17 @@
-"""Who may import whom, read from the source and from what a command really imports."""
+"""The house: who may import whom, how full a room is, and that the README's tree is the disk's."""
 
-import ast
 import graphlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
+from tests.house import PACKAGES, Import, imports, modules, rooms, with_one_importer
 
 MAY_IMPORT: dict[str, set[str]] = {
     "tasks": set(),
@@ -22,50 +20,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench": {"tasks", "models", "results"},
     "reports": {"results"},
 }
+# A room, or a module on top of a package, imports only from the lines above its own, and from its
+# own room. Modules that are not named are commands: they come last and may import every room.
+ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
+    "bench": (("plan",), ("cli",), ("execution",), ("training",), ("probes", "timing")),
+    "results": (("errors",), ("schema",), ("store", "stats"), ("claims", "tables")),
+    "reports": (("drawing", "selection"), ("plots", "tables")),
+    "models": (("config",), ("recurrent", "attention")),
+}
 WITHOUT_TORCH = {"results", "reports"}
 HEAVY = {"torch", "pandas"}
 LIGHT_COMMANDS = {
     "help": ("bench.run", "--help"),
     "dry run": ("bench.run", "--dry-run", "--out", "nothing-here"),
 }
-
-
-@dataclass(frozen=True)
-class Import:
-    """A module that a file names in an import statement, wherever in the file it stands."""
-
-    importer: str
-    imported: str
-
-    @property
-    def packages(self) -> tuple[str, str]:
-        return self.importer.partition(".")[0], self.imported.partition(".")[0]
-
-
-def modules(root: Path) -> dict[str, Path]:
-    """The modules of the five packages, by name."""
-    paths = (path for package in MAY_IMPORT for path in (root / package).rglob("*.py"))
-    return {
-        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in paths
-    }
-
-
-def imports(root: Path) -> Iterator[Import]:
-    known = modules(root)
-    for importer, path in known.items():
-        package = importer if path.stem == "__init__" else importer.rpartition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield Import(importer, alias.name)
-            elif isinstance(node, ast.ImportFrom):
-                above = package.split(".")[: len(package.split(".")) - node.level + 1]
-                start = ".".join(above) if node.level else ""
-                origin = ".".join(part for part in (start, node.module) if part)
-                for alias in node.names:
-                    name = f"{origin}.{alias.name}"
-                    yield Import(importer, name if name in known else origin)
+MOST_MODULES_IN_A_ROOM = 12
+MOST_WITH_ONE_IMPORTER = 12
 
 
 def layer_violations(root: Path) -> set[str]:
@@ -80,6 +50,29 @@ def layer_violations(root: Path) -> set[str]:
         if imported in HEAVY and each.importer in MAY_IMPORT:
             found.add(f"the package {each.importer} imports {imported}")
     return found
+
+
+def rank(module: str) -> tuple[str, int]:
+    """A module's room, and the line of ORDER that it is in; commands come after all lines."""
+    package, _, inner = module.partition(".")
+    room = inner.partition(".")[0]
+    lines = ORDER.get(package, ())
+    return room, next((line for line, names in enumerate(lines) if room in names), len(lines))
+
+
+def climbs(each: Import) -> bool:
+    """Whether an import runs from a room to one that is not above it."""
+    package, imported = each.packages
+    if package != imported or package not in ORDER or each.imported == package:
+        return False
+    (here, line), (there, other) = rank(each.importer), rank(each.imported)
+    if here == there:
+        return False
+    return other >= line and line < len(ORDER[package])
+
+
+def order_violations(root: Path) -> set[str]:
+    return {f"{each.importer} imports {each.imported}" for each in imports(root) if climbs(each)}
 
 
 def circle(root: Path) -> list[str]:
@@ -111,6 +104,19 @@ def heavy_imports(root: Path, module: str, *arguments: str) -> set[str]:
     return imported & HEAVY
 
 
+def tree_in_readme(text: str) -> set[str]:
+    """The folders that the README's tree names, as paths: two spaces deeper is one inside."""
+    (block,) = re.findall(r"<!-- tree -->\n```text\n(.*?)```", text, flags=re.DOTALL)
+    found, above = set(), [""]
+    for line in block.splitlines():
+        name = re.match(r"( *)([\w./]+)/ ", f"{line} ")
+        if name is not None:
+            depth = len(name[1]) // 2
+            above[depth + 1 :] = [f"{above[depth]}{name[2]}/"]
+            found.add(above[depth + 1].rstrip("/"))
+    return found
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the five packages that a test may spoil."""
@@ -133,31 +139,10 @@ def test_packages_import_only_what_they_may() -> None:
 @pytest.mark.parametrize(
     ("file", "code", "violation"),
     [
-        ("tasks/vocabulary.py", "import models.config", "tasks.vocabulary imports models.config"),
-        (
-            "models/entry.py",
-            "from bench.plan import recipe",
-            "models.entry imports bench.plan.recipe",
-        ),
+        ("tasks/sampling.py", "import models.config", "tasks.sampling imports models.config"),
         ("bench/plan/recipe.py", "import reports", "bench.plan.recipe imports reports"),
-        ("results/schema/rows.py", "from tasks import TASKS", "results.schema.rows imports tasks"),
-        (
-            "results/schema/rows.py",
-            "def f():\n    import torch",
-            "results.schema.rows imports torch",
-        ),
-        (
-            "reports/drawing/style.py",
-            "from torch.nn import Module",
-            "reports.drawing.style imports torch",
-        ),
-        (
-            "reports/drawing/style.py",
-            "from bench.plan.runs import Stage",
-            "reports.drawing.style imports bench.plan.runs",
-        ),
+        ("results/errors.py", "def f():\n    import torch", "results.errors imports torch"),
         ("models/__init__.py", "import torch.nn", "the package models imports torch"),
-        ("bench/__init__.py", "def f():\n    import pandas", "the package bench imports pandas"),
     ],
 )
 def test_a_forbidden_import_is_found(tree: Path, file: str, code: str, violation: str) -> None:
@@ -166,18 +151,61 @@ def test_a_forbidden_import_is_found(tree: Path, file: str, code: str, violation
     assert layer_violations(tree) == {violation}
 
 
-def test_no_modules_of_a_package_import_each_other_in_a_circle() -> None:
+def test_rooms_import_only_what_is_above_them() -> None:
+    assert order_violations(ROOT) == set()
+
+
+def test_an_import_of_a_later_room_or_of_a_command_is_found(tree: Path) -> None:
+    plant(tree, "bench/plan/recipe.py", "import bench.training.train")
+    plant(tree, "reports/drawing/style.py", "import reports.figures")
+
+    assert order_violations(tree) == {
+        "bench.plan.recipe imports bench.training.train",
+        "reports.drawing.style imports reports.figures",
+    }
+
+
+def test_no_modules_of_a_package_import_each_other_in_a_circle(tree: Path) -> None:
     assert circle(ROOT) == []
+
+    plant(tree, "results/errors.py", "from results.schema import rows")
+    assert {"results.errors", "results.schema.rows"} <= set(circle(tree))
+
+
+def test_no_room_is_too_full() -> None:
+    assert max(rooms(ROOT).values()) <= MOST_MODULES_IN_A_ROOM, rooms(ROOT)
+
+
+def test_few_modules_have_a_single_importer() -> None:
+    assert len(found := with_one_importer(ROOT)) <= MOST_WITH_ONE_IMPORTER, found
+
+
+def test_the_tree_of_the_readme_is_the_disk() -> None:
+    named = tree_in_readme((ROOT / "README.md").read_text(encoding="utf-8"))
+    on_disk = {
+        str(path.parent.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+
+    assert {each for each in named if each.partition("/")[0] in PACKAGES} - {
+        "results/reference",
+        "reports/figures",
+    } == on_disk
+    assert all((ROOT / each).is_dir() for each in named)
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["from results.schema import rows", "from .schema import rows", "from .schema.rows import OK"],
+    "room", [name for name, path in modules(ROOT).items() if path.stem == "__init__"]
 )
-def test_a_circle_is_found(tree: Path, code: str) -> None:
-    plant(tree, "results/errors.py", code)
+def test_every_face_says_what_is_inside(room: str) -> None:
+    """Three to six lines of prose: what is inside, and which file to read first."""
+    text = modules(ROOT)[room].read_text(encoding="utf-8")
+    prose = re.match(r'"""(.*?)"""', text, flags=re.DOTALL)
 
-    assert {"results.errors", "results.schema.rows"} <= set(circle(tree))
+    assert prose is not None
+    assert 3 <= len([line for line in prose[1].splitlines() if line.strip()]) <= 6
+    assert re.search(r"`\w+(\.py|/)?`", prose[1]), "no file is named to read first"
 
 
 @pytest.mark.parametrize("command", LIGHT_COMMANDS)
@@ -187,10 +215,9 @@ def test_a_command_that_trains_nothing_imports_neither_torch_nor_pandas(
     assert heavy_imports(tree, *LIGHT_COMMANDS[command]) == set()
 
 
-@pytest.mark.parametrize("module", sorted(HEAVY))
-def test_a_heavy_import_is_found(tree: Path, module: str) -> None:
-    (tree / module).mkdir()
-    (tree / module / "__init__.py").write_text("", encoding="utf-8")
-    plant(tree, "tasks/task.py", f"import {module}")
+def test_a_heavy_import_is_found(tree: Path) -> None:
+    (tree / "torch").mkdir()
+    (tree / "torch" / "__init__.py").write_text("", encoding="utf-8")
+    plant(tree, "tasks/task.py", "import torch")
 
-    assert heavy_imports(tree, *LIGHT_COMMANDS["help"]) == {module}
+    assert heavy_imports(tree, *LIGHT_COMMANDS["help"]) == {"torch"}
