@@ -15,6 +15,17 @@ install_import_hook(["bench", "models", "tasks"], "beartype.beartype")
 pytest_plugins = ["tests.faults.fault_report"]
 
 
+MOST_WORKERS = 8  # Each worker imports torch, about 300 MB.
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker a processor; none for benchmarks, which a second worker would disturb."""
+    if config.getoption("benchmark_only"):
+        return 0
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return min(usable, MOST_WORKERS)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--model",
