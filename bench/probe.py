@@ -31,8 +31,8 @@ from results.errors import ResultsError
 from results.schema.columns import one_line, to_json
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import INFLUENCE
+from results.store.files import locked
 from results.store.folder import Store
-from results.store.locks import locked
 from results.store.probes import PROBES, ProbeStore
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130

@@ -25,8 +25,7 @@ from bench.throughput import measure_missing, measurement_of
 from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.columns import one_line
-from results.store.folder import Store, open_store
-from results.store.ladders import trained_otherwise
+from results.store.folder import Store, open_store, trained_otherwise
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 

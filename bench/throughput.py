@@ -37,9 +37,8 @@ from results.errors import ResultsError
 from results.schema.columns import from_json, one_line
 from results.schema.rows import FAILING_STATUSES, PHASES, ThroughputRow
 from results.store.csv_files import THROUGHPUT, read_rows
+from results.store.files import THROUGHPUT_LOCK, locked
 from results.store.folder import Store, open_store
-from results.store.locks import THROUGHPUT as THROUGHPUT_LOCK
-from results.store.locks import locked
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 MOST_LENGTHS_OF_A_RUN = 20

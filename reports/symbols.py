@@ -3,23 +3,10 @@
 import string
 from collections.abc import Iterable, Sequence
 
-from results.errors import ResultsError
+from results.tables import parse_ids as parse_ids
 
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 NO_ITEM = "·"
-
-
-def parse_ids(text: str) -> tuple[int, ...]:
-    """Return the ids of a cell of samples.csv.
-
-    Raises:
-        ResultsError: A part of it is no id.
-    """
-    parts = text.split()
-    for part in parts:
-        if not part.isdecimal():
-            raise ResultsError(f"samples.csv: {part!r} is not a symbol id")
-    return tuple(map(int, parts))
 
 
 class Writing:

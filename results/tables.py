@@ -1,4 +1,8 @@
-"""The CSVs as pandas tables, verified, with the types of the schema."""
+"""The CSVs as pandas tables, verified, with the types of the schema.
+
+A reader raises ResultsError where a CSV is absent, does not verify, or breaks the schema; the
+message says what to do.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from results.errors import ResultsError
-from results.schema.layout import columns_of
+from results.schema.columns import columns_of
 from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
 
 DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
@@ -14,7 +18,7 @@ REFERENCE = Path(__file__).with_name("reference")
 
 
 def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -> Path:
-    """Return the folder to report on: the one given, else ./results, else the committed one.
+    """Find the folder to report on: the one given, else ./results, else the committed one.
 
     Args:
         folder: The folder asked for; it must hold a CSV.
@@ -34,41 +38,22 @@ def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -
 
 
 def read_accuracy(folder: Path) -> pd.DataFrame:
-    """Return accuracy.csv, in the order of the file.
-
-    Raises:
-        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
-    """
+    """Read accuracy.csv, in the order of the file."""
     return _read(folder, ACCURACY)
 
 
 def read_throughput(folder: Path) -> pd.DataFrame:
-    """Return throughput.csv, in the order of the file.
-
-    Raises:
-        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
-    """
+    """Read throughput.csv, in the order of the file."""
     return _read(folder, THROUGHPUT)
 
 
 def read_samples(folder: Path) -> pd.DataFrame:
-    """Return samples.csv, in the order of the file.
-
-    Raises:
-        ResultsError: It is absent, does not verify, or breaks the schema; says what to do.
-    """
+    """Read samples.csv, in the order of the file."""
     return _read(folder, SAMPLES)
 
 
 def read_probes(folder: Path, name: str) -> pd.DataFrame:
-    """Return one of the finer tables, in the order of the file; without rows where it is absent.
-
-    Args:
-        name: errors.csv, positions.csv, alignment.csv, influence.csv or maps.csv.
-
-    Raises:
-        ResultsError: It does not verify, or breaks the schema; says what to do.
-    """
+    """Read errors.csv or another of the finer tables; without rows where it is absent."""
     if not (folder / name).is_file():
         return pd.DataFrame(columns=[item.name for item in columns_of(ROW_TYPES[name])])
     return _read(folder, name)
@@ -82,3 +67,12 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
             for item in columns_of(ROW_TYPES[name])
         }
     )
+
+
+def parse_ids(text: str) -> tuple[int, ...]:
+    """Read the symbol ids of a cell of samples.csv."""
+    parts = text.split()
+    for part in parts:
+        if not part.isdecimal():
+            raise ResultsError(f"samples.csv: {part!r} is not a symbol id")
+    return tuple(map(int, parts))

@@ -1,12 +1,13 @@
-"""Rows to test with."""
+"""Rows to test with, and results folders that have them."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from results.schema.columns import LARGEST_INTEGER
-from results.schema.layout import Column, columns_of
+from results.schema.columns import LARGEST_INTEGER, Column, columns_of
+from results.schema.probe_rows import ErrorRow
 from results.schema.rows import (
     FAILING_STATUSES,
     MEASURED_COLUMNS,
@@ -18,8 +19,13 @@ from results.schema.rows import (
     ThroughputRow,
     planned,
 )
+from results.store.csv_files import ERRORS
 from results.store.folder import Store, open_store
-from results.store.records import Record
+from results.store.probes import ProbeRecord, ProbeStore
+from results.store.records import Record, stage_columns
+
+ALL_STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
+PROBES_MADE = 1_000_003  # A version of the probes that is never that of the code.
 
 
 def accuracy_row(**changes: Any) -> AccuracyRow:
@@ -69,7 +75,7 @@ def accuracy_row(**changes: Any) -> AccuracyRow:
 def run_rows(
     model: str, *, seed: int = 0, lengths: tuple[int, ...] = (10, 20)
 ) -> list[AccuracyRow]:
-    """Return one ok row per length of a model run."""
+    """One ok row per length of a model run."""
     return [
         accuracy_row(
             model=model,
@@ -84,9 +90,15 @@ def run_rows(
     ]
 
 
+def staged_rows(*models: str, lengths: tuple[int, ...] = (10, 20)) -> list[AccuracyRow]:
+    """The rows of one model run per model, each of a stage of its own."""
+    rows = [row for model in models for row in run_rows(model, lengths=lengths)]
+    return [replace(row, stage_id=f"stage-{row.record_id}") for row in rows]
+
+
 def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
-    changes = {item.name: getattr(row, item.name) for item in columns_of(AccuracyRow)}
-    return AccuracyRow(**changes | dict.fromkeys(SCORE_COLUMNS) | {"status": status, "error": "x"})
+    empty = dict.fromkeys(SCORE_COLUMNS)
+    return AccuracyRow(**asdict(row) | empty | {"status": status, "error": "x"})
 
 
 def throughput_row(**changes: Any) -> ThroughputRow:
@@ -110,19 +122,8 @@ def throughput_row(**changes: Any) -> ThroughputRow:
 
 
 def sample_of(row: AccuracyRow, sample: int) -> SampleRow:
-    return SampleRow(
-        task=row.task,
-        model=row.model,
-        protocol=row.protocol,
-        seed=row.seed,
-        train_length=row.train_length,
-        length=row.length,
-        config_id=row.config_id,
-        sample=sample,
-        source="3 1 2",
-        target="3 1 2",
-        answer="3 1 1",
-    )
+    answer = {"source": "3 1 2", "target": "3 1 2", "answer": "3 1 1"}
+    return SampleRow(**stage_columns(row), sample=sample, **answer)
 
 
 def example_record() -> Record:
@@ -130,8 +131,20 @@ def example_record() -> Record:
     return Record(row, (sample_of(row, 0), sample_of(row, 1)))
 
 
+def error_row(row: AccuracyRow, **changes: Any) -> ErrorRow:
+    """What probes found of a row; numbers that a CSV might round."""
+    values: dict[str, Any] = {
+        "wrong_items": 1 / 3,
+        "edit_distance_items": 0.1 + 0.2,
+        "correct_prefix_items": 0.0,
+        "teacher_forcing_gap": -1e-17,
+        "test_sequences": 8,
+    }
+    return ErrorRow(**stage_columns(row), **values | changes)
+
+
 def filled_store(folder: Path, rows: list[AccuracyRow]) -> Store:
-    """Return a store in which the rows are planned and have records with two samples each."""
+    """A store in which the rows are planned and have records with two samples each."""
     store = open_store(folder, create=True)
     store.extend_plan(planned(row) for row in rows)
     for row in rows:
@@ -139,8 +152,32 @@ def filled_store(folder: Path, rows: list[AccuracyRow]) -> Store:
     return store
 
 
+def results_folder(
+    folder: Path,
+    *rows: AccuracyRow,
+    failures: tuple[AccuracyRow, ...] = (),
+    left: tuple[AccuracyRow, ...] = (),
+    timings: tuple[ThroughputRow, ...] = (),
+    probed: tuple[AccuracyRow, ...] = (),
+) -> Path:
+    """A results folder as the commands leave it."""
+    store = filled_store(folder, list(rows))
+    store.extend_plan(map(planned, (*failures, *left)))
+    for row in failures:
+        store.write_failure(row)
+    store.compile()
+    if timings:
+        store.write_throughput(timings)
+    if probed:
+        probes = ProbeStore(folder, version=PROBES_MADE)
+        for row in probed:
+            probes.write(ProbeRecord(row.record_id, PROBES_MADE, {ERRORS: (error_row(row),)}))
+        probes.compile(row.record_id for row in probed)
+    return folder
+
+
 def rows_of(row_type: type[Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for any valid row."""
+    """A strategy for any valid row."""
     columns = {item.name: _values_of(item) for item in columns_of(row_type)}
     return st.fixed_dictionaries(columns).map(lambda values: row_type(**_consistent(values)))
 
@@ -174,6 +211,3 @@ def _consistent(values: dict[str, Any]) -> dict[str, Any]:
         return values
     empty = dict.fromkeys(name for name in (*SCORE_COLUMNS, *MEASURED_COLUMNS) if name in values)
     return values | empty
-
-
-ALL_STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)

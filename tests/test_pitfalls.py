@@ -387,7 +387,7 @@ def test_attention_weights_are_reported_only_beside_alignment_and_occlusion():
 
 def make_field(known):
     """Return a field that is declared like a known one."""
-    from results.schema.layout import optional
+    from results.schema.columns import optional
 
     return optional(known.metadata["unit"], known.metadata["meaning"])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from results.errors import ResultsError
-from results.store.locks import locked
+from results.store.files import locked
 from tasks.import_path import resolve
 
 RESULTS_REFUSED = 74  # What a child returns whose results folder refused it; as EX_IOERR.

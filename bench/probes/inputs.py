@@ -12,8 +12,7 @@ from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.rows import AccuracyRow
 from results.store.checkpoint_files import read_checkpoint, weights_path
-from results.store.folder import Store, open_store
-from results.store.outcomes import csv_order
+from results.store.folder import Store, csv_order, open_store
 from results.store.probes import ProbeStore
 from tasks import SAMPLER_VERSION, load_tasks
 

@@ -35,7 +35,7 @@ from results.schema.probe_rows import (
 )
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
-from results.store.probes import stage_columns
+from results.store.records import stage_columns
 from tasks import Task
 from tasks.sampling import Batch, sample_batch
 

@@ -1,48 +1,133 @@
-"""The rules for the values of a row, and rows as JSON or CSV text."""
+"""Columns: what a row type declares of them, what their values obey, rows as JSON or CSV text.
 
+A row type is a frozen, keyword-only dataclass whose fields are made by `column` or `optional`.
+"""
+
+import dataclasses
 import math
+import operator
 import re
-from collections.abc import Mapping, Sequence
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from results.errors import ResultsError
-from results.schema.layout import FRACTION, IDENTIFIER, Column, columns_of, layout_of
 
-LARGEST_INTEGER = 2**63 - 1
+FRACTION = "fraction"
+IDENTIFIER = "identifier"
+LARGEST_INTEGER = 2**63 - 1  # What pandas' Int64 can hold.
 
 Scalar = str | int | float | None
 Row = TypeVar("Row")
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+# Stricter than int() and float(), which also read "1_0", " 1", "１" and "nan".
 _INTEGER = re.compile(r"[0-9]{1,19}")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def check_row(row: Any) -> None:
-    """Hold every value of a row against its column, and make subclasses of its type plain.
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of a row type, as its dataclass field declares it."""
 
-    Raises:
-        ResultsError: A value has the wrong type, is not finite, or lies outside its range.
+    name: str
+    kind: type[Any]
+    is_optional: bool
+    unit: str
+    meaning: str
+    choices: tuple[str, ...]
+    is_measured: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The columns of a row type, in order, and what is derived from them once."""
+
+    columns: tuple[Column, ...]
+    names: frozenset[str]
+    values: Callable[[Any], tuple[Any, ...]]
+
+
+def column(
+    unit: str,
+    meaning: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    choices: Sequence[str] = (),
+    is_measured: bool = False,
+) -> Any:
+    """Declare a column.
+
+    Args:
+        unit: Unit of the value; `fraction` limits it to [0, 1], `identifier` to a safe file name.
+        meaning: One sentence for the data dictionary.
+        default: Value where none is given; without one the column must be given.
+        choices: The only values allowed, if not empty.
+        is_measured: Whether there is a value only where the status of the row is ok.
     """
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "unit": unit,
+            "meaning": meaning,
+            "choices": tuple(choices),
+            "is_measured": is_measured,
+        },
+    )
+
+
+def optional(unit: str, meaning: str, *, choices: Sequence[str] = ()) -> Any:
+    """Declare a column that is empty (None) unless a value is given."""
+    return column(unit, meaning, default=None, choices=choices)
+
+
+def measured(unit: str, meaning: str, *, choices: Sequence[str] = ()) -> Any:
+    """Declare a column that is empty unless the status of its row is ok."""
+    return column(unit, meaning, default=None, choices=choices, is_measured=True)
+
+
+_LAYOUTS: dict[type[Any], Layout] = {}
+
+
+def layout_of(row_type: type[Any]) -> Layout:
+    """Derive the layout of a row type, once."""
+    if row_type not in _LAYOUTS:
+        hints = typing.get_type_hints(row_type)
+        fields = dataclasses.fields(row_type)
+        columns = tuple(_column_of(field, hints[field.name]) for field in fields)
+        names = [item.name for item in columns]
+        _LAYOUTS[row_type] = Layout(columns, frozenset(names), operator.attrgetter(*names))
+    return _LAYOUTS[row_type]
+
+
+def columns_of(row_type: type[Any]) -> tuple[Column, ...]:
+    """List the columns of a row type, in order."""
+    return layout_of(row_type).columns
+
+
+def _column_of(field: "dataclasses.Field[Any]", hint: Any) -> Column:
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return Column(
+        name=field.name, kind=kinds[0], is_optional=types.NoneType in kinds, **field.metadata
+    )
+
+
+def check_row(row: Any) -> None:
+    """Refuse a row with a value that breaks a rule of its column; make subclasses plain."""
     layout = layout_of(type(row))
     for item, value in zip(layout.columns, layout.values(row), strict=True):
-        # Most values pass here: reading a folder checks hundreds of thousands of them.
         if value is None and item.is_optional:
             continue
-        if type(value) is item.kind:
-            if item.kind is float:
-                if 0.0 <= value <= 1.0:
-                    continue
-            elif item.kind is int:
-                if 0 <= value <= LARGEST_INTEGER:
-                    continue
-            elif item.is_free_text and value.isprintable() and value:
-                continue
-        else:
+        if type(value) is not item.kind:
             # numpy.float64 and torch's version string are subclasses, and print differently.
             value = _plain(item, value)
             object.__setattr__(row, item.name, value)
-        _check_value(item, value)
+        elif item.kind is float and 0.0 <= value <= 1.0:
+            continue  # A short cut: reading a folder checks hundreds of thousands of fractions.
+        rule = _broken_rule(item, value)
+        if rule is not None:
+            raise ResultsError(f"{item.name}: {rule} is needed, not {value!r}")
 
 
 def _plain(item: Column, value: Any) -> Any:
@@ -51,53 +136,46 @@ def _plain(item: Column, value: Any) -> Any:
         raise ResultsError(f"{item.name}: {item.kind.__name__} is needed, not {value!r}")
     try:
         return item.kind(value)
-    except OverflowError:
+    except OverflowError:  # An int that no float can hold.
         raise ResultsError(f"{item.name}: a finite number is needed, not {value!r}") from None
 
 
-def _check_value(item: Column, value: Any) -> None:
-    if item.kind is str:
-        _check_text(item, value)
+def _broken_rule(item: Column, value: Any) -> str | None:
+    if item.kind is float:
+        if not math.isfinite(value):
+            return "a finite number"
+        if item.unit == FRACTION and not 0.0 <= value <= 1.0:
+            return "a fraction from 0 to 1"
     elif item.kind is int:
         if not 0 <= value <= LARGEST_INTEGER:
-            raise ResultsError(f"{item.name}: an integer from 0 to 2**63-1 is needed, not {value}")
-    elif not math.isfinite(value):
-        raise ResultsError(f"{item.name}: a finite number is needed, not {value!r}")
-    elif item.unit == FRACTION and not 0.0 <= value <= 1.0:
-        raise ResultsError(f"{item.name}: a fraction from 0 to 1 is needed, not {value!r}")
-
-
-def _check_text(item: Column, value: str) -> None:
-    if not value:
-        raise ResultsError(f"{item.name}: text that is not empty is needed, not {value!r}")
-    if item.choices and value not in item.choices:
-        choices = ", ".join(item.choices)
-        raise ResultsError(f"{item.name}: one of {choices} is needed, not {value!r}")
-    if item.unit == IDENTIFIER and not _SAFE_NAME.fullmatch(value):
-        raise ResultsError(f"{item.name}: letters, digits and ._+- are allowed, not {value!r}")
-    if not value.isprintable() and one_line(value) != value:
-        raise ResultsError(f"{item.name}: one line of plain text is needed, not {value!r}")
+            return "an integer from 0 to 2**63-1"
+    elif item.choices:
+        if value not in item.choices:
+            return f"one of {', '.join(item.choices)}"
+    elif item.unit == IDENTIFIER:
+        if not _SAFE_NAME.fullmatch(value):
+            return "a name of letters, digits and ._+-"
+    # Printable text is one line; of other text, such as Korean spaces, one_line decides.
+    elif not value or not (value.isprintable() or one_line(value) == value):
+        return "one line of plain text"
+    return None
 
 
 def one_line(text: str) -> str:
-    """Make any text fit for a text column: one line, no character that UTF-8 or CSV cannot hold."""
+    """Make any text fit a text column: one line, no character that UTF-8 or CSV cannot hold."""
     encodable = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
     return " ".join(encodable.splitlines()) or "?"
 
 
 def to_json(row: Any) -> dict[str, Scalar]:
-    """Return the row as a dict that JSON holds without loss."""
+    """Turn a row into a dict that JSON holds without loss."""
     layout = layout_of(type(row))
     names = (item.name for item in layout.columns)
     return dict(zip(names, layout.values(row), strict=True))
 
 
 def from_json(row_type: type[Row], values: object) -> Row:
-    """Build a row from what `to_json` returned.
-
-    Raises:
-        ResultsError: A column is missing, unknown, or holds a value that the schema refuses.
-    """
+    """Build a row from what `to_json` returned; refuse other columns and wrong values."""
     if not isinstance(values, dict):
         raise ResultsError(f"a row must be an object, not {type(values).__name__}")
     check_names(row_type, list(values))
@@ -113,9 +191,9 @@ def _build(row_type: type[Row], values: Mapping[str, Scalar]) -> Row:
 
 
 def check_names(row_type: type[Any], names: Sequence[str]) -> None:
-    """Raise where the names are not exactly the columns of the row type, in any order."""
+    """Refuse names that are not exactly the columns of the row type, in any order."""
     wanted = layout_of(row_type).names
-    if len(names) == len(wanted) and wanted.issuperset(names) and len(set(names)) == len(names):
+    if len(names) == len(wanted) and wanted == set(names):
         return
     missing = [item.name for item in columns_of(row_type) if item.name not in names]
     unknown = [name for name in names if name not in wanted]
@@ -128,11 +206,7 @@ def check_names(row_type: type[Any], names: Sequence[str]) -> None:
 
 
 def from_cells(row_type: type[Row], cells: Mapping[str, str]) -> Row:
-    """Build a row from CSV text, column name to cell.
-
-    Raises:
-        ResultsError: A column is missing or unknown, or a cell does not parse; names both.
-    """
+    """Build a row from CSV text, column name to cell; a refusal names the column."""
     check_names(row_type, list(cells))
     values = {item.name: _parse(item, cells[item.name]) for item in columns_of(row_type)}
     return _build(row_type, values)

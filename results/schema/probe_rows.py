@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from results.schema.columns import check_row
-from results.schema.layout import column, optional
+from results.schema.columns import column, optional
+from results.schema.rows import StageRow
 
 INITIAL, TRAINED = "initial", "trained"
 GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"
@@ -13,19 +13,8 @@ MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT, TRUTH)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeRow:
-    """What every row of a probe begins with: the stage and the length, as in accuracy.csv."""
-
-    task: str = column("name", "Task.")
-    model: str = column("name", "Model.")
-    protocol: str = column("name", "Training protocol.")
-    seed: int = column("number", "Seed of the model run.")
-    train_length: int = column("items", "Largest source length that the stage trained on.")
-    length: int = column("items", "Source length.")
-    config_id: str = column("identifier", "Hash of all settings.")
-
-    def __post_init__(self) -> None:
-        check_row(self)
+class ProbeRow(StageRow):
+    """A row of what probes found of one stage at one length."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from results.errors import ResultsError
-from results.schema.columns import check_row
-from results.schema.layout import column, columns_of, optional
+from results.schema.columns import check_row, column, columns_of, measured, optional
 
 SCHEMA_VERSION = 1
 
@@ -30,31 +29,6 @@ PROVENANCE_COLUMNS = (
     "python_version",
     "platform",
     "commit",
-)
-SCORE_COLUMNS = (
-    "token_accuracy",
-    "sequence_accuracy",
-    "teacher_forced_token_accuracy",
-    "carried_bits",
-    "target_bits",
-    "teacher_forced_sequence_accuracy",
-    "correct_prefix_items",
-    "cross_entropy_bits",
-    "normalised_accuracy",
-)
-MEASURED_COLUMNS = (
-    "rounds",
-    "median_seconds",
-    "iqr_seconds",
-    "tokens_per_second",
-    "reference_seconds",
-    "reference_ratio",
-    "reference_ratio_iqr",
-    "noise",
-    "flops_per_second",
-    "matrix_product_ratio",
-    "peak_memory_bytes",
-    "reserved_memory_bytes",
 )
 SETTING_COLUMNS = (
     "symbols",
@@ -91,31 +65,31 @@ class AccuracyRow:
     status: str = column("name", "How the evaluation ended.", choices=STATUSES)
     config_id: str = column("identifier", "Hash of all settings; one per configuration.")
 
-    token_accuracy: float | None = optional(
+    token_accuracy: float | None = measured(
         "fraction", "Share of target items answered right, free-running (greedy)."
     )
-    sequence_accuracy: float | None = optional(
+    sequence_accuracy: float | None = measured(
         "fraction", "Share of sequences answered right in every item, free-running."
     )
-    teacher_forced_token_accuracy: float | None = optional(
+    teacher_forced_token_accuracy: float | None = measured(
         "fraction", "Share of target items answered right, given the true items before them."
     )
-    carried_bits: float | None = optional(
+    carried_bits: float | None = measured(
         "bits per sequence",
         "target_bits less the cross-entropy of the sequence: a lower bound "
         "on what passes from source to output at this budget.",
     )
-    target_bits: float | None = optional("bits per sequence", "Entropy of the target sequence.")
-    teacher_forced_sequence_accuracy: float | None = optional(
+    target_bits: float | None = measured("bits per sequence", "Entropy of the target sequence.")
+    teacher_forced_sequence_accuracy: float | None = measured(
         "fraction", "Share of sequences with every item right, teacher-forced."
     )
-    correct_prefix_items: float | None = optional(
+    correct_prefix_items: float | None = measured(
         "items", "Mean number of items before the first error, free-running."
     )
-    cross_entropy_bits: float | None = optional(
+    cross_entropy_bits: float | None = measured(
         "bits per item", "Cross-entropy per target item, teacher-forced."
     )
-    normalised_accuracy: float | None = optional(
+    normalised_accuracy: float | None = measured(
         "ratio", "(token_accuracy - constant_accuracy) / (1 - constant_accuracy), not clipped."
     )
 
@@ -205,9 +179,7 @@ class AccuracyRow:
     record_id: str = column("identifier", "Hash of the stage and its evaluation; names the file.")
 
     def __post_init__(self) -> None:
-        check_row(self)
-        _check_version(self.schema_version)
-        _check_empty(self, SCORE_COLUMNS)
+        _check_row(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,22 +200,22 @@ class ThroughputRow:
     hidden: int = column("units", "State size.")
     embedding: int = column("units", "Embedding size.")
     encoder: str = column("name", "Encoder direction: bi or uni.")
-    rounds: int | None = optional("rounds", "Number of timed rounds.")
-    median_seconds: float | None = optional("seconds", "Median time of the phase over rounds.")
-    iqr_seconds: float | None = optional("seconds", "Interquartile range over rounds.")
-    tokens_per_second: float | None = optional(
+    rounds: int | None = measured("rounds", "Number of timed rounds.")
+    median_seconds: float | None = measured("seconds", "Median time of the phase over rounds.")
+    iqr_seconds: float | None = measured("seconds", "Interquartile range over rounds.")
+    tokens_per_second: float | None = measured(
         "tokens per second", "Target items per second, by the median."
     )
-    reference_seconds: float | None = optional(
+    reference_seconds: float | None = measured(
         "seconds", "Median time of a fixed matrix product, timed in every round."
     )
-    reference_ratio: float | None = optional(
+    reference_ratio: float | None = measured(
         "ratio", "Median over rounds of phase time / reference time of that round."
     )
-    reference_ratio_iqr: float | None = optional(
+    reference_ratio_iqr: float | None = measured(
         "ratio", "Interquartile range of that ratio over rounds."
     )
-    noise: str | None = optional(
+    noise: str | None = measured(
         "name",
         "noisy where the interquartile range of the phase or of the matrix product exceeds a tenth "
         "of its median, or the process had less than nine tenths of its processor; else steady.",
@@ -255,16 +227,16 @@ class ThroughputRow:
         "Floating-point operations of the phase on its batch; a training step counts three "
         "forward passes.",
     )
-    flops_per_second: float | None = optional("operations per second", "flops / median_seconds.")
-    matrix_product_ratio: float | None = optional(
+    flops_per_second: float | None = measured("operations per second", "flops / median_seconds.")
+    matrix_product_ratio: float | None = measured(
         "ratio", "flops_per_second / that of the fastest matrix product of the measurement."
     )
-    peak_memory_bytes: int | None = optional(
+    peak_memory_bytes: int | None = measured(
         "bytes",
         "Most memory that one call takes, model, optimiser and batch included: on a CPU resident "
         "memory beyond that of the process before, on CUDA allocated memory.",
     )
-    reserved_memory_bytes: int | None = optional(
+    reserved_memory_bytes: int | None = measured(
         "bytes", "Most memory that the CUDA allocator holds; empty on a CPU."
     )
     attention_path: str | None = optional(
@@ -284,14 +256,12 @@ class ThroughputRow:
     error: str | None = optional("text", "Why the measurement failed.")
 
     def __post_init__(self) -> None:
-        check_row(self)
-        _check_version(self.schema_version)
-        _check_empty(self, MEASURED_COLUMNS)
+        _check_row(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleRow:
-    """One test sequence and the model's free-running answer: one row of samples.csv."""
+class StageRow:
+    """What every row of the finer tables begins with: a stage and a length, as in accuracy.csv."""
 
     task: str = column("name", "Task.")
     model: str = column("name", "Model.")
@@ -300,30 +270,37 @@ class SampleRow:
     train_length: int = column("items", "Largest source length that the stage trained on.")
     length: int = column("items", "Source length.")
     config_id: str = column("identifier", "Hash of all settings.")
-    sample: int = column("number", "Index of the test sequence.")
-    source: str = column("symbol ids", "Source, ids joined by spaces.")
-    target: str = column("symbol ids", "Right answer, ids joined by spaces.")
-    answer: str = column("symbol ids", "The model's answer, ids joined by spaces.")
 
     def __post_init__(self) -> None:
         check_row(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampleRow(StageRow):
+    """One test sequence and the model's free-running answer: one row of samples.csv."""
+
+    sample: int = column("number", "Index of the test sequence.")
+    source: str = column("symbol ids", "Source, ids joined by spaces.")
+    target: str = column("symbol ids", "Right answer, ids joined by spaces.")
+    answer: str = column("symbol ids", "The model's answer, ids joined by spaces.")
+
+
+SCORE_COLUMNS = tuple(item.name for item in columns_of(AccuracyRow) if item.is_measured)
+MEASURED_COLUMNS = tuple(item.name for item in columns_of(ThroughputRow) if item.is_measured)
+
+
 def planned(row: AccuracyRow) -> AccuracyRow:
-    """Return the row as planned: identity and settings kept, every outcome empty, not_reached."""
+    """Make a row as planned: identity and settings kept, every outcome empty, not_reached."""
     outcomes = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
     return dataclasses.replace(row, **outcomes, status=NOT_REACHED, attempts=0)  # type: ignore[arg-type]
 
 
-def _check_version(version: int) -> None:
-    if version != SCHEMA_VERSION:
-        raise ResultsError(f"schema_version: {SCHEMA_VERSION} is needed, not {version}")
-
-
-def _check_empty(row: AccuracyRow | ThroughputRow, names: tuple[str, ...]) -> None:
+def _check_row(row: AccuracyRow | ThroughputRow) -> None:
+    check_row(row)
+    if row.schema_version != SCHEMA_VERSION:
+        raise ResultsError(f"schema_version: {SCHEMA_VERSION} is needed, not {row.schema_version}")
     if row.status == OK:
         return
-    for name in names:
-        value = getattr(row, name)
-        if value is not None:
-            raise ResultsError(f"{name}: must be empty where status is {row.status}, not {value!r}")
+    for item in columns_of(type(row)):
+        if item.is_measured and getattr(row, item.name) is not None:
+            raise ResultsError(f"{item.name}: must be empty where status is {row.status}")

@@ -11,16 +11,14 @@ from typing import Any
 from results.errors import ResultsError
 from results.schema.rows import SCHEMA_VERSION
 
-_HEADER = re.compile(rb'\{"schema_version":([0-9]{1,9}),"checksum":"([0-9a-f]{64})","body":')
+# The version comes first, so that any later version can be recognised by this one.
+_VERSION = re.compile(rb'\{"schema_version":([0-9]{1,9}),')
+_HEADER = re.compile(rb'\{"schema_version":[0-9]{1,9},"checksum":"([0-9a-f]{64})","body":')
 _END = b"}\n"
 
 
-class OtherSchemaError(ResultsError):
-    """A document of another schema version."""
-
-
 def seal(body: object) -> bytes:
-    """Return the document for a JSON-safe body, in canonical form (sorted keys, no spaces)."""
+    """Write a JSON-safe body as a document, in canonical form (sorted keys, no spaces)."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
     checksum = hashlib.sha256(text).hexdigest()
     header = f'{{"schema_version":{SCHEMA_VERSION},"checksum":"{checksum}","body":'
@@ -28,20 +26,15 @@ def seal(body: object) -> bytes:
 
 
 def check_version(document: bytes) -> None:
-    """Raise OtherSchemaError where the document says that it is of another schema version."""
-    header = _HEADER.match(document)
-    version = header.group(1).decode("ascii") if header else _stated_version(document)
-    if version not in (None, str(SCHEMA_VERSION)):
-        raise OtherSchemaError(f"it is of schema version {version}, not {SCHEMA_VERSION}")
+    """Refuse a document that says that it is of another schema version."""
+    stated = _VERSION.match(document)
+    if stated is not None and stated.group(1) != b"%d" % SCHEMA_VERSION:
+        version = stated.group(1).decode("ascii")
+        raise ResultsError(f"it is of schema version {version}, not {SCHEMA_VERSION}")
 
 
 def unseal(document: bytes) -> Any:
-    """Return the body of a document.
-
-    Raises:
-        OtherSchemaError: The document says that it is of another schema version.
-        ResultsError: It is empty, no such document, or not what was once written.
-    """
+    """Read the body of a document; refuse one that is not what was once written."""
     if not document:
         raise ResultsError("the file is empty")
     check_version(document)
@@ -49,18 +42,9 @@ def unseal(document: bytes) -> Any:
     if header is None or not document.endswith(_END):
         raise ResultsError("it is damaged, or was not written by this package")
     text = document[header.end() : -len(_END)]
-    if hashlib.sha256(text).hexdigest() != header.group(2).decode("ascii"):
+    if hashlib.sha256(text).hexdigest() != header.group(1).decode("ascii"):
         raise ResultsError("it is damaged: the checksum does not match")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise ResultsError("it does not hold JSON") from None
-
-
-def _stated_version(document: bytes) -> str | None:
-    try:
-        values = json.loads(document)
-    except (ValueError, RecursionError):
-        return None
-    version = values.get("schema_version") if isinstance(values, dict) else None
-    return None if version is None else str(version)

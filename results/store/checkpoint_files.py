@@ -1,6 +1,6 @@
-"""The files of checkpoints: where they stand, and the checksum before their content.
+"""The files of checkpoints: their places, and the checksum before their content.
 
-What the content is, `bench.training.checkpoints` knows; here it is bytes.
+`bench.training.checkpoints` knows what the content is; here it is bytes.
 """
 
 import hashlib
@@ -14,32 +14,23 @@ _DIGEST_BYTES = 32
 
 
 def weights_path(root: Path, stage_id: str) -> Path:
-    """Return where a results folder has the weights of a stage."""
+    """Name the file of a stage's weights in a results folder."""
     return root / CHECKPOINTS / f"{stage_id}.pt"
 
 
 def optimizer_path(root: Path, stage_id: str) -> Path:
-    """Return where it has the optimiser's state of a stage."""
+    """Name the file of a stage's state of the optimiser in a results folder."""
     return root / CHECKPOINTS / f"{stage_id}.optimizer.pt"
 
 
 def write_checkpoint(path: Path, content: bytes) -> None:
-    """Write a checkpoint behind its checksum; whole or not at all.
-
-    Raises:
-        OSError: The file cannot be written; an old one is untouched.
-    """
+    """Write a checkpoint behind its checksum; whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     replace_file(path, hashlib.sha256(content).digest() + content)
 
 
 def read_checkpoint(path: Path) -> bytes:
-    """Return the content of a checkpoint, verified.
-
-    Raises:
-        OSError: The file cannot be read; FileNotFoundError where it is absent.
-        ResultsError: It is damaged.
-    """
+    """Read the content of a checkpoint; refuse a damaged one."""
     written = path.read_bytes()
     digest, content = written[:_DIGEST_BYTES], written[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:

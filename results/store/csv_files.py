@@ -1,15 +1,18 @@
-"""The CSVs of a results folder: rendered, replaced whole, and read back as rows."""
+"""The CSVs of a results folder: rendered, replaced whole, and read back as verified rows.
+
+checksums.json has for each CSV the checksums of its present and its next version. It is written
+before a CSV is replaced, so a kill at any moment leaves a CSV that verifies.
+"""
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.errors import ResultsError
-from results.schema.columns import check_names, from_cells
-from results.schema.layout import layout_of
+from results.errors import ResultsError, explain_os_errors
+from results.schema.columns import check_names, columns_of, from_cells, layout_of
 from results.schema.probe_rows import (
     AlignmentRow,
     ErrorRow,
@@ -18,17 +21,9 @@ from results.schema.probe_rows import (
     PositionRow,
     ProbeRow,
 )
-from results.schema.rows import SCHEMA_VERSION, AccuracyRow, SampleRow, ThroughputRow
-from results.store.checksums import (
-    WHAT_TO_DO,
-    Versions,
-    checksum,
-    load_versions,
-    read_verified,
-    write_versions,
-)
+from results.schema.rows import AccuracyRow, SampleRow, ThroughputRow
+from results.store.checked_json import seal, unseal
 from results.store.files import replace_file
-from results.store.rejected import file_state, set_aside
 
 ACCURACY = "accuracy.csv"
 THROUGHPUT = "throughput.csv"
@@ -51,139 +46,115 @@ ROW_TYPES: dict[str, type[Any]] = {
     SAMPLES: SampleRow,
     **PROBE_TABLES,
 }
+CHECKSUMS = "checksums.json"
+WHAT_TO_DO = "repeat the command that wrote it"
+READ_ATTEMPTS = 3
+
+# CSV name to {checksum: number of rows} of every version that is valid.
+Versions = dict[str, dict[str, int]]
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """The bytes of a CSV and the number of its rows."""
-
-    content: bytes
-    rows: int
-
-
-def render_csv(name: str, rows: Sequence[Any]) -> Rendered:
-    """Return a CSV: a header, then one line per row, in the order given.
-
-    The csv module writes None as nothing and a float by its repr, so both come back exactly.
-    """
-    layout = layout_of(ROW_TYPES[name])
+def render_csv(name: str, rows: Sequence[Any]) -> bytes:
+    """Write a header, then one line per row, in the order given."""
+    # The csv module writes None as nothing and a float by its repr, so both come back exactly.
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([item.name for item in layout.columns])
-    writer.writerows(map(layout.values, rows))
-    return Rendered(text.getvalue().encode("utf-8"), len(rows))
+    writer.writerow([item.name for item in columns_of(ROW_TYPES[name])])
+    writer.writerows(map(layout_of(ROW_TYPES[name]).values, rows))
+    return text.getvalue().encode("utf-8")
 
 
-def replace_csvs(folder: Path, contents: Mapping[str, Rendered]) -> None:
-    """Replace the named CSVs that changed, checksums first; to be called in `exclusive(folder)`.
+def replace_csvs(folder: Path, tables: Mapping[str, Sequence[Any]]) -> None:
+    """Replace the CSVs that changed, checksums first; to be called in `exclusive(folder)`.
 
     Raises:
-        OSError: A file cannot be written; what stands there still verifies.
+        OSError: A file cannot be written; what is there still verifies.
     """
-    versions = _usable_versions(folder)
+    try:
+        versions = load_versions(folder)
+    except ResultsError:
+        versions = {}
     changed: dict[str, bytes] = {}
-    for name, rendered in contents.items():
+    for name, rows in tables.items():
+        content = render_csv(name, rows)
+        path = folder / name
+        present = checksum(path.read_bytes()) if path.exists() else None
         known = versions.get(name, {})
-        present = _checksum_of_file(folder / name)
-        following = checksum(rendered.content)
+        following = checksum(content)
         if present == following and following in known:
             continue
-        # What stands there stays valid only if it was: an edited CSV must not become so.
-        kept = {version: rows for version, rows in known.items() if version == present}
-        versions[name] = kept | {following: rendered.rows}
-        changed[name] = rendered.content
+        # What is there stays valid only if it was: an edited CSV must not become valid.
+        kept = {version: count for version, count in known.items() if version == present}
+        versions[name] = kept | {following: len(rows)}
+        changed[name] = content
     if changed:
-        write_versions(folder, versions)
-        for name, content in changed.items():
-            replace_file(folder / name, content)
+        replace_file(folder / CHECKSUMS, seal(versions))
+    for name, content in changed.items():
+        replace_file(folder / name, content)
 
 
-def merge_rows(
-    path: Path, rows: Iterable[Any], *, key: tuple[str, ...], notices: list[str]
-) -> None:
-    """Replace the rows of a CSV that share their key with a new row; to be called as replace_csvs.
-
-    A CSV that does not verify is set aside, with a line in notices: new rows are never refused.
-
-    Raises:
-        OSError: A file cannot be written; what stands there still verifies.
-    """
-    present = _rows_if_any(path, notices)
-    by_key = {tuple(getattr(row, part) for part in key): row for row in (*present, *rows)}
-    merged = [by_key[values] for values in sorted(by_key)]
-    replace_csvs(path.parent, {path.name: render_csv(path.name, merged)})
+def checksum(content: bytes) -> str:
+    """Hash some bytes by SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
-def _rows_if_any(path: Path, notices: list[str]) -> tuple[Any, ...]:
+def load_versions(folder: Path) -> Versions:
+    """Read which versions of the CSVs are valid; refuse a checksums.json that is absent or bad."""
     try:
-        state = file_state(path)
-    except FileNotFoundError:
-        return ()
-    try:
-        return read_rows(path.parent, path.name)
+        with explain_os_errors("cannot be read"):
+            known = unseal((folder / CHECKSUMS).read_bytes())
+        if not isinstance(known, dict) or not all(
+            isinstance(item, dict) for item in known.values()
+        ):
+            raise ResultsError("it does not hold checksums by CSV")
     except ResultsError as error:
-        set_aside(path, state, reason=str(error).removeprefix(f"{path}: "), notices=notices)
-        return ()
-
-
-def _usable_versions(folder: Path) -> Versions:
-    try:
-        return load_versions(folder)
-    except (FileNotFoundError, ResultsError):
-        return {}
-
-
-def _checksum_of_file(path: Path) -> str | None:
-    try:
-        return checksum(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        raise ResultsError(f"cannot be verified: {CHECKSUMS}: {error}") from None
+    return known
 
 
 def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
-    """Return the rows of a CSV, verified.
+    """Read the rows of a CSV, verified.
 
     Raises:
         ResultsError: It is absent, truncated, edited, of another schema version, or its columns
             or values are not those of the schema; names the file and what to do.
     """
     path = folder / name
-    content, rows = read_verified(path)
     try:
-        return _parse(content, ROW_TYPES[name], rows=rows)
+        return _parse(ROW_TYPES[name], *_read_verified(path))
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
 
 
-def _parse(content: bytes, row_type: type[Any], *, rows: int) -> tuple[Any, ...]:
+def _read_verified(path: Path) -> tuple[bytes, int]:
+    # Between reading the CSV and reading the checksums both may be replaced twice: look again.
+    for _ in range(READ_ATTEMPTS):
+        with explain_os_errors("cannot be read"):
+            content = path.read_bytes()
+        count = load_versions(path.parent).get(path.name, {}).get(checksum(content))
+        if count is not None:
+            return content, count
+    raise ResultsError(f"truncated or edited, not as in {CHECKSUMS}")
+
+
+def _parse(row_type: type[Any], content: bytes, count: int) -> tuple[Any, ...]:
     try:
         text = io.StringIO(content.decode("utf-8"), newline="")
         names, *lines = list(csv.reader(text, strict=True)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"not a CSV: {error}") from None
-    if len(lines) != rows:
-        raise ResultsError(f"{len(lines)} rows, not {rows}")
-    _check_version(names, lines)
+    if len(lines) != count:
+        raise ResultsError(f"{len(lines)} rows, not {count}")
     check_names(row_type, names)
     return tuple(
         _row(row_type, names, cells, number) for number, cells in enumerate(lines, start=2)
     )
 
 
-def _check_version(names: list[str], lines: list[list[str]]) -> None:
-    if "schema_version" not in names:
-        return
-    index = names.index("schema_version")
-    for cells in lines:
-        version = cells[index] if index < len(cells) else ""
-        if version.isdecimal() and version != str(SCHEMA_VERSION):
-            raise ResultsError(f"of schema version {version}, not {SCHEMA_VERSION}")
-
-
 def _row(row_type: type[Any], names: list[str], cells: list[str], number: int) -> Any:
-    if len(cells) != len(names):
-        raise ResultsError(f"line {number}: {len(cells)} cells, not {len(names)}")
     try:
+        if len(cells) != len(names):
+            raise ResultsError(f"{len(cells)} cells, not {len(names)}")
         return from_cells(row_type, dict(zip(names, cells, strict=True)))
     except ResultsError as error:
         raise ResultsError(f"line {number}: {error}") from None

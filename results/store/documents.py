@@ -1,89 +1,100 @@
-"""A folder of documents, one file each: written whole, verified when read, bad ones set aside."""
+"""Documents, one file each: written whole, verified when read, bad ones set aside."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from results.errors import ResultsError
+from results.errors import ResultsError, explain_os_errors
 from results.store.files import replace_file
-from results.store.rejected import State, file_state, set_aside
-
-SUFFIX = ".json"
 
 Document = TypeVar("Document")
+FileState = tuple[int, int, int]
 
 
-class RecordFolder(Generic[Document]):
-    """Documents by record_id; a parsed one is kept for as long as its file stays the same.
+def file_state(path: Path) -> FileState:
+    """Read what changes when a file is replaced: modification time, size and inode."""
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class Documents(Generic[Document]):
+    """The documents of a folder by id; a parsed one is kept while its file stays the same.
 
     Args:
-        path: The folder; it is made with the first document.
-        parse: From the bytes of a file and the record_id in its name to the document; raises
-            ResultsError where it is not to be used.
+        folder: It is made with the first document.
+        parse: Makes a document of the bytes of a file and the id in its name; raises ResultsError
+            where the file must not be used.
         is_read_only: Whether bad files stay where they are.
         notices: Receives one line per file that was rejected.
     """
 
     def __init__(
         self,
-        path: Path,
+        folder: Path,
         *,
         parse: Callable[[bytes, str], Document],
         is_read_only: bool,
         notices: list[str],
     ) -> None:
-        self.path = path
+        self._folder = folder
         self._parse = parse
         self._is_read_only = is_read_only
         self._notices = notices
-        self._parsed: dict[str, tuple[State, Document | None]] = {}
+        self._parsed: dict[str, tuple[FileState, Document | None]] = {}
+
+    def path_of(self, name: str) -> Path:
+        """Name the file of a document."""
+        return self._folder / f"{name}.json"
 
     def ids(self) -> list[str]:
-        """Return the ids of all documents that have a file, sorted."""
-        try:
-            names = os.listdir(self.path)
-        except FileNotFoundError:
-            return []
-        return sorted(
-            name.removesuffix(SUFFIX)
-            for name in names
-            if name.endswith(SUFFIX) and not name.startswith(".")
-        )
+        """List the ids of all documents that have a file, sorted."""
+        # A name with a dot is a temporary file, or not ours.
+        return sorted(path.stem for path in self._folder.glob("[!.]*.json"))
 
-    def read(self, record_id: str) -> Document | None:
-        """Return the document, or None where there is no file or a bad one, which is set aside."""
-        path = self.path / (record_id + SUFFIX)
+    def read(self, name: str) -> Document | None:
+        """Read a document; None where there is no file or a bad one, which is set aside."""
+        path = self.path_of(name)
+        with explain_os_errors(f"{path}: cannot be read"):
+            try:
+                state = file_state(path)
+                if name in self._parsed and self._parsed[name][0] == state:
+                    return self._parsed[name][1]
+                content = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        document: Document | None = None
         try:
-            state = file_state(path)
-            known = self._parsed.get(record_id)
-            if known is not None and known[0] == state:
-                return known[1]
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ResultsError(f"{path}: cannot be read: {error.strerror or error}") from None
-        document: Document | None
-        try:
-            document = self._parse(content, record_id)
+            document = self._parse(content, name)
         except ResultsError as error:
-            self._reject(path, state, reason=str(error))
-            document = None
-        self._parsed[record_id] = (state, document)
+            reject(path, state, str(error), notices=self._notices, is_kept=self._is_read_only)
+        self._parsed[name] = (state, document)
         return document
 
-    def write(self, record_id: str, content: bytes) -> None:
-        """Write a document in place of one with the same id.
+    def write(self, name: str, content: bytes) -> None:
+        """Write a document in place of one with the same id; raise OSError where that fails."""
+        self._folder.mkdir(exist_ok=True)
+        replace_file(self.path_of(name), content)
 
-        Raises:
-            OSError: The file cannot be written; an old one is untouched.
-        """
-        self.path.mkdir(exist_ok=True)
-        replace_file(self.path / (record_id + SUFFIX), content)
 
-    def _reject(self, path: Path, state: State, *, reason: str) -> None:
-        if self._is_read_only:
-            self._notices.append(f"{path}: not used: {reason}")
-        else:
-            set_aside(path, state, reason=reason, notices=self._notices)
+def reject(
+    path: Path, state: FileState, reason: str, *, notices: list[str], is_kept: bool = False
+) -> None:
+    """Name a bad file in notices, and rename it unless it is kept; never delete it."""
+    if is_kept:
+        notices.append(f"{path}: not used: {reason}")
+        return
+    target = path.with_name(f"{path.name}.rejected")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.{number}.rejected")
+    with explain_os_errors(f"{path}: {reason}; it cannot be set aside"):
+        try:
+            # Another process may have set it aside, and put a good one there.
+            if file_state(path) != state:
+                return
+            os.rename(path, target)
+        except FileNotFoundError:
+            return
+    notices.append(f"{path}: not used: {reason}; set aside as {target.name}")

@@ -1,14 +1,18 @@
 """The results folder: a plan, immutable records, failures, and the CSVs compiled from them."""
 
+import itertools
+import math
+import operator
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from results.errors import ResultsError
+from results.errors import ResultsError, explain_os_errors
 from results.schema.rows import (
     FAILING_STATUSES,
+    NOT_REACHED,
     OK,
     AccuracyRow,
     SampleRow,
@@ -16,27 +20,25 @@ from results.schema.rows import (
     planned,
 )
 from results.store import csv_files
-from results.store.checked_json import OtherSchemaError, check_version
-from results.store.documents import RecordFolder
-from results.store.locks import exclusive
-from results.store.outcomes import csv_order, outcomes
-from results.store.plan_file import PLAN, PlanFile
-from results.store.records import Record, parse_record, render_record
+from results.store.checked_json import check_version
+from results.store.documents import Documents, file_state, reject
+from results.store.files import exclusive
+from results.store.records import Record, parse_plan, parse_record, render_plan, render_record
 
 LEFT = "left"
+PLAN = "plan.json"
 RECORDS = "records"
 FAILURES = "failures"
-THROUGHPUT_KEY = (
-    "model",
-    "phase",
-    "length",
-    "batch_size",
-    "symbols",
-    "cell",
-    "hidden",
-    "encoder",
-    "device",
-    "threads",
+
+Plan = tuple[AccuracyRow, ...]
+
+csv_order = operator.attrgetter(
+    *("task", "model", "protocol", "config_id", "seed", "train_length", "length", "record_id")
+)
+# Two measurements that agree in these are of one thing: the later one replaces the other.
+timing_key = operator.attrgetter(
+    *("model", "phase", "length", "batch_size", "symbols", "cell", "hidden", "encoder"),
+    *("device", "threads"),
 )
 
 
@@ -51,16 +53,13 @@ def open_store(root: Path, *, create: bool) -> "Store":
     Raises:
         ResultsError: The path is a file, cannot be written, or holds another schema version.
     """
-    try:
+    with explain_os_errors(f"{root}: cannot be used"):
         if root.exists() and not root.is_dir():
             raise ResultsError(f"{root}: is a file, a folder is needed")
         if create:
             _check_writable(root)
-    except OSError as error:
-        raise ResultsError(f"{root}: cannot be used: {error.strerror or error}") from None
-    store = Store(root, is_read_only=not create)
-    _check_version(root)
-    return store
+        _check_version(root)
+    return Store(root, is_read_only=not create)
 
 
 def _check_writable(root: Path) -> None:
@@ -73,72 +72,88 @@ def _check_writable(root: Path) -> None:
 
 
 def _check_version(root: Path) -> None:
-    path = root / PLAN
-    if not path.is_file():
-        path = next(iter(sorted((root / RECORDS).glob("[!.]*.json"))), path)
-    try:
-        check_version(path.read_bytes())
-    except OtherSchemaError as error:
-        raise ResultsError(f"{path}: {error}; choose another folder") from None
-    except OSError:
-        return
+    # One file is enough: no folder has files of two versions.
+    files = itertools.chain([root / PLAN], (root / RECORDS).glob("[!.]*.json"))
+    path = next((path for path in files if path.is_file()), None)
+    if path is not None:
+        try:
+            check_version(path.read_bytes())
+        except ResultsError as error:
+            raise ResultsError(f"{path}: {error}; choose another folder") from None
 
 
 class Store:
-    """A view of one results folder; made by `open_store`."""
+    """A view of one results folder; made by `open_store`.
+
+    Every method that writes raises ResultsError where the disk refuses, and leaves what was there.
+    """
 
     def __init__(self, root: Path, *, is_read_only: bool) -> None:
         self.root = root
         self._is_read_only = is_read_only
         self._notices: list[str] = []
-        self._records = RecordFolder(
-            root / RECORDS,
-            parse=partial(_parse, statuses=(OK,)),
-            is_read_only=is_read_only,
-            notices=self._notices,
+        documents = partial(Documents, is_read_only=is_read_only, notices=self._notices)
+        self._plan: Documents[Plan] = documents(root, parse=lambda content, _: parse_plan(content))
+        self._records: Documents[Record] = documents(
+            root / RECORDS, parse=partial(_parse, statuses=(OK,))
         )
-        self._failures = RecordFolder(
-            root / FAILURES,
-            parse=partial(_parse, statuses=FAILING_STATUSES),
-            is_read_only=is_read_only,
-            notices=self._notices,
-        )
-        self._plan = PlanFile(
-            root, is_read_only=is_read_only, notices=self._notices, recover=self._recorded
+        self._failures: Documents[Record] = documents(
+            root / FAILURES, parse=partial(_parse, statuses=FAILING_STATUSES)
         )
 
     def take_notices(self) -> tuple[str, ...]:
-        """Return one line per file that was rejected since the last call."""
+        """Take one line per file that was rejected since the last call."""
         notices = tuple(self._notices)
         self._notices.clear()
         return notices
 
-    def plan(self) -> tuple[AccuracyRow, ...]:
-        """Return every row ever planned here, oldest first: no scores, status not_reached."""
-        return self._plan.rows()
+    def plan(self) -> Plan:
+        """Read every row ever planned here, oldest first: no scores, status not_reached.
+
+        A damaged or absent plan is made again from the records and failures that there are.
+        """
+        # Else a command whose folder was removed would find that nothing is left to do.
+        if not self._is_read_only and not self.root.is_dir():
+            raise ResultsError(f"{self.root}: is gone; it was there before")
+        rows = self._plan.read("plan")
+        return self._recorded() if rows is None else rows
+
+    def _recorded(self) -> Plan:
+        rows = [
+            record.row
+            for documents in (self._records, self._failures)
+            for name in documents.ids()
+            if (record := documents.read(name)) is not None
+        ]
+        return tuple({row.record_id: planned(row) for row in rows}.values())
 
     def extend_plan(self, rows: Iterable[AccuracyRow]) -> None:
-        """Add rows to the plan; those whose record_id is planned already are left as they are.
+        """Add rows to the plan; those whose record_id is planned already are left as they are."""
+        wanted = tuple(rows)
+        for row in wanted:
+            _require_status(row, statuses=(NOT_REACHED,))
 
-        Raises:
-            ResultsError: A row's status is not not_reached, or the plan cannot be written.
-        """
-        with self._writing():
-            self._plan.extend(rows)
+        def extended(present: Plan) -> Plan:
+            by_id = {row.record_id: row for row in present}
+            for row in wanted:
+                by_id.setdefault(row.record_id, row)
+            return tuple(by_id.values())
 
-    def revise_plan(
-        self, revised: Callable[[tuple[AccuracyRow, ...]], tuple[AccuracyRow, ...]]
+        self.revise_plan(extended)
+
+    def revise_plan(self, revised: Callable[[Plan], Plan]) -> None:
+        """Put what `revised` makes of the planned rows in their place, while nobody else plans."""
+        with self._writing(), exclusive(self.root):
+            present = self.plan()
+            rows = revised(present)
+            # A shard without a run has a plan too, of no rows.
+            if rows != present or not self._plan.path_of("plan").exists():
+                self._plan.write("plan", render_plan(rows))
+
+    def write_record(
+        self, row: AccuracyRow, samples: Sequence[SampleRow] = (), *, replaces: bool = False
     ) -> None:
-        """Put what `revised` makes of the planned rows in their place, while nobody else plans.
-
-        Raises:
-            ResultsError: The plan cannot be written.
-        """
-        with self._writing():
-            self._plan.revise(revised)
-
-    def write_record(self, row: AccuracyRow, samples: Sequence[SampleRow] = ()) -> None:
-        """Keep an evaluated stage for good; where its record already stands, that one remains.
+        """Keep an evaluated stage for good; a record that is there stays unless this replaces it.
 
         Raises:
             ResultsError: The status is not ok, a sample is of another stage, or the disk refuses.
@@ -146,107 +161,95 @@ class Store:
         _require_status(row, statuses=(OK,))
         record = Record(row, tuple(samples))
         with self._writing():
-            if self._records.read(row.record_id) is None:
+            if replaces or self._records.read(row.record_id) is None:
                 self._records.write(row.record_id, render_record(record))
 
-    def replace_record(self, record: Record) -> None:
-        """Keep an evaluated stage in place of another record of it.
-
-        Raises:
-            ResultsError: The status is not ok, or the disk refuses.
-        """
-        _require_status(record.row, statuses=(OK,))
-        with self._writing():
-            self._records.write(record.row.record_id, render_record(record))
-
     def read_record(self, record_id: str) -> Record | None:
-        """Return a record; None where there is none, or a bad one, which is then set aside."""
+        """Read a record; None where there is none, or a bad one, which is then set aside."""
         return self._records.read(record_id)
 
     def write_failure(self, row: AccuracyRow) -> None:
-        """Keep a failed stage in place of its earlier failure; a record of it supersedes it.
-
-        Raises:
-            ResultsError: The status is not a failing one, or the disk refuses.
-        """
+        """Keep a failed stage in place of its earlier failure; a record of it supersedes it."""
         _require_status(row, statuses=FAILING_STATUSES)
         with self._writing():
             self._failures.write(row.record_id, render_record(Record(row)))
 
     def failures(self) -> dict[str, AccuracyRow]:
-        """Return the failed rows that no record supersedes, by record_id."""
+        """Read the failed rows that no record supersedes, by record_id."""
         return {
-            record_id: failure.row
-            for record_id in self._failures.ids()
-            if self._records.read(record_id) is None
-            and (failure := self._failures.read(record_id)) is not None
+            name: failure.row
+            for name in self._failures.ids()
+            if self._records.read(name) is None
+            and (failure := self._failures.read(name)) is not None
         }
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of every planned row by record_id: one of STATUSES, or `left`."""
+        """List the status of every planned row by record_id: one of STATUSES, or `left`."""
         return {record_id: row.status if row else LEFT for record_id, row in self._outcomes()}
 
-    def compile(self) -> None:
-        """Write accuracy.csv and samples.csv from what the plan has records and failures of.
+    def _outcomes(self) -> Iterator[tuple[str, AccuracyRow | None]]:
+        """Yield of each planned row its record_id and what happened; None where it is left."""
+        failures = self.failures()
+        failed_at: dict[str, float] = {}
+        for row in failures.values():
+            failed_at[row.run_id] = min(row.train_length, failed_at.get(row.run_id, math.inf))
+        for row in self.plan():
+            record = self._records.read(row.record_id)
+            if record is not None:
+                yield row.record_id, record.row
+            elif row.record_id in failures:
+                yield row.record_id, failures[row.record_id]
+            else:
+                # A model run that failed at a length never reaches the longer ones.
+                is_out_of_reach = failed_at.get(row.run_id, math.inf) <= row.train_length
+                yield row.record_id, row if is_out_of_reach else None
 
-        Raises:
-            ResultsError: A file cannot be written; what stands there still verifies.
-        """
-        # Gathered within the lock: whoever writes last has seen every record of those before.
+    def compile(self) -> None:
+        """Write accuracy.csv and samples.csv from what the plan has records and failures of."""
+        # Gathered within the lock: the last to write has seen every record of those before.
         with self._writing(), exclusive(self.root):
             rows = sorted((row for _, row in self._outcomes() if row), key=csv_order)
-            samples = [sample for row in rows for sample in self._samples(row)]
-            contents = {
-                csv_files.ACCURACY: csv_files.render_csv(csv_files.ACCURACY, rows),
-                csv_files.SAMPLES: csv_files.render_csv(csv_files.SAMPLES, samples),
-            }
-            csv_files.replace_csvs(self.root, contents)
+            samples = [
+                sample
+                for row in rows
+                if row.status == OK and (record := self._records.read(row.record_id))
+                for sample in sorted(record.samples, key=operator.attrgetter("sample"))
+            ]
+            csv_files.replace_csvs(
+                self.root, {csv_files.ACCURACY: rows, csv_files.SAMPLES: samples}
+            )
+
+    def timings(self) -> tuple[ThroughputRow, ...]:
+        """Read throughput.csv; no rows where it is absent or does not verify, and is set aside."""
+        path = self.root / csv_files.THROUGHPUT
+        if not path.is_file():
+            return ()
+        state = file_state(path)
+        try:
+            return csv_files.read_rows(self.root, path.name)
+        except ResultsError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            reject(path, state, reason, notices=self._notices, is_kept=self._is_read_only)
+            return ()
 
     def write_throughput(self, rows: Iterable[ThroughputRow]) -> None:
-        """Put measurements into throughput.csv, in place of those with the same THROUGHPUT_KEY.
-
-        A throughput.csv that does not verify is set aside.
-
-        Raises:
-            ResultsError: The disk refuses; what stands there still verifies.
-        """
-        path = self.root / csv_files.THROUGHPUT
+        """Put measurements into throughput.csv, in place of those with the same `timing_key`."""
         with self._writing(), exclusive(self.root):
-            csv_files.merge_rows(path, rows, key=THROUGHPUT_KEY, notices=self._notices)
-
-    def _outcomes(self) -> Iterator[tuple[str, AccuracyRow | None]]:
-        return outcomes(self.plan(), read_record=self._records.read, failures=self.failures())
-
-    def _samples(self, row: AccuracyRow) -> list[SampleRow]:
-        record = self._records.read(row.record_id) if row.status == OK else None
-        return sorted(record.samples, key=lambda item: item.sample) if record else []
-
-    def _recorded(self) -> tuple[AccuracyRow, ...]:
-        """Return what must have been planned, since it has a record or a failure."""
-        rows = [
-            record.row
-            for folder in (self._records, self._failures)
-            for record_id in folder.ids()
-            if (record := folder.read(record_id)) is not None
-        ]
-        return tuple({row.record_id: planned(row) for row in rows}.values())
+            by_key = {timing_key(row): row for row in (*self.timings(), *rows)}
+            table = [by_key[key] for key in sorted(by_key)]
+            csv_files.replace_csvs(self.root, {csv_files.THROUGHPUT: table})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         if self._is_read_only:
             raise ResultsError(f"{self.root}: opened for reading only")
-        try:
+        with explain_os_errors(f"{self.root}: cannot be written"):
             yield
-        except OSError as error:
-            raise ResultsError(
-                f"{self.root}: cannot be written: {error.strerror or error}"
-            ) from None
 
 
 def _require_status(row: AccuracyRow, *, statuses: Sequence[str]) -> None:
     if row.status not in statuses:
-        allowed = ", ".join(statuses)
-        raise ResultsError(f"status: one of {allowed} is needed, not {row.status!r}")
+        raise ResultsError(f"status: one of {', '.join(statuses)} is needed, not {row.status!r}")
 
 
 def _parse(content: bytes, record_id: str, *, statuses: Sequence[str]) -> Record:
@@ -254,3 +257,20 @@ def _parse(content: bytes, record_id: str, *, statuses: Sequence[str]) -> Record
     if record.row.status not in statuses:
         raise ResultsError(f"a row with status {record.row.status} does not belong here")
     return record
+
+
+def trained_otherwise(
+    present: Iterable[AccuracyRow], wanted: Iterable[AccuracyRow]
+) -> AccuracyRow | None:
+    """Find the first wanted row whose length is present at the end of another path of lengths."""
+    # Two trainings of one length, after other lengths before it, are not one curve.
+    stages = {_point(row): row.stage_id for row in present}
+    for row in wanted:
+        if stages.get(_point(row), row.stage_id) != row.stage_id:
+            return row
+    return None
+
+
+def _point(row: AccuracyRow) -> tuple[str, str, str, int, int, int]:
+    train_length = 0 if row.protocol == "mixed" else row.train_length
+    return (row.task, row.model, row.config_id, row.seed, train_length, row.length)

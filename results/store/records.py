@@ -1,16 +1,16 @@
-"""Records: one evaluated stage, its row and its samples, as one sealed JSON document each."""
+"""Records: one evaluated stage, its row and its samples; and the plan, as sealed documents."""
 
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from results.errors import ResultsError
-from results.schema.columns import from_json, to_json
-from results.schema.layout import columns_of
-from results.schema.rows import OK, AccuracyRow, SampleRow
+from results.schema.columns import columns_of, from_json, to_json
+from results.schema.rows import OK, AccuracyRow, SampleRow, StageRow
 from results.store.checked_json import seal, unseal
 
-SHARED_COLUMNS = ("task", "model", "protocol", "seed", "train_length", "length", "config_id")
+SHARED_COLUMNS = tuple(item.name for item in columns_of(StageRow))
 SAMPLE_COLUMNS = ("sample", "source", "target", "answer")
 _stage = operator.attrgetter(*SHARED_COLUMNS)
 
@@ -25,16 +25,20 @@ class Record:
     def __post_init__(self) -> None:
         if self.samples and self.row.status != OK:
             raise ResultsError(f"samples: none are allowed where status is {self.row.status}")
-        stage = _stage(self.row)
-        for index, sample in enumerate(self.samples):
-            if _stage(sample) != stage:
+        for sample in self.samples:
+            if _stage(sample) != _stage(self.row):
                 raise ResultsError(
-                    f"samples: sample {index} is of {_stage(sample)}, its row is of {stage}"
+                    f"samples: one is of {_stage(sample)}, its row is of {_stage(self.row)}"
                 )
 
 
+def stage_columns(row: AccuracyRow | StageRow) -> dict[str, Any]:
+    """Pick the columns that every row of a finer table shares with its row of accuracy.csv."""
+    return dict(zip(SHARED_COLUMNS, _stage(row), strict=True))
+
+
 def render_record(record: Record) -> bytes:
-    """Return the bytes of the record's file; samples do not repeat what their row says."""
+    """Write a record as a document; samples do not repeat what their row says."""
     samples = [
         {name: getattr(sample, name) for name in SAMPLE_COLUMNS} for sample in record.samples
     ]
@@ -42,11 +46,7 @@ def render_record(record: Record) -> bytes:
 
 
 def parse_record(content: bytes, *, record_id: str) -> Record:
-    """Turn the bytes of a record's file back into the record.
-
-    Raises:
-        ResultsError: The file is damaged, of another schema version, or holds another record.
-    """
+    """Read a document as the record of this id; refuse one that is damaged or of another."""
     body = unseal(content)
     if not isinstance(body, dict) or set(body) != {"row", "samples"}:
         raise ResultsError("it does not hold a row and samples")
@@ -61,11 +61,11 @@ def parse_record(content: bytes, *, record_id: str) -> Record:
 def _sample(row: AccuracyRow, values: object) -> SampleRow:
     if not isinstance(values, dict) or values.keys() != set(SAMPLE_COLUMNS):
         raise ResultsError(f"a sample does not hold {', '.join(SAMPLE_COLUMNS)}")
-    return from_json(SampleRow, dict(zip(SHARED_COLUMNS, _stage(row), strict=True)) | values)
+    return from_json(SampleRow, stage_columns(row) | values)
 
 
 def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
-    """Return the bytes of plan.json; empty columns are left out."""
+    """Write planned rows as a document; empty columns are left out."""
     stated = [
         {name: value for name, value in to_json(row).items() if value is not None} for row in rows
     ]
@@ -73,18 +73,11 @@ def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
 
 
 def parse_plan(content: bytes) -> tuple[AccuracyRow, ...]:
-    """Turn the bytes of plan.json back into its rows.
-
-    Raises:
-        ResultsError: The file is damaged or of another schema version.
-    """
+    """Read a document as planned rows; refuse a damaged one."""
     body = unseal(content)
     if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
         raise ResultsError("it does not hold a list of rows")
+    if not all(isinstance(values, dict) for values in body["rows"]):
+        raise ResultsError("it holds a row that is not an object")
     empty = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
-    rows = []
-    for values in body["rows"]:
-        if not isinstance(values, dict):
-            raise ResultsError("it holds a row that is not an object")
-        rows.append(from_json(AccuracyRow, empty | values))
-    return tuple(rows)
+    return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])

@@ -87,10 +87,10 @@ def test_killed_at_random_moments_nothing_is_lost(undisturbed, tmp_path, is_full
 def appended_csv(folder, monkeypatch):
     """The CSV is appended to, as is usual, and not replaced."""
 
-    def append(folder, contents):
-        for name, rendered in contents.items():
+    def append(folder, tables):
+        for name, rows in tables.items():
             with (folder / name).open("ab") as file:
-                file.write(rendered.content)
+                file.write(csv_files.render_csv(name, rows))
 
     monkeypatch.setattr(csv_files, "replace_csvs", append)
     open_store(folder, create=True).compile()
@@ -104,7 +104,7 @@ def torn_csv(folder, monkeypatch):
 def row_twice(folder, monkeypatch):
     rows = open_store(folder, create=False).plan()
     ok = [open_store(folder, create=False).read_record(row.record_id).row for row in rows]
-    csv_files.replace_csvs(folder, {ACCURACY: csv_files.render_csv(ACCURACY, [*ok, ok[0]])})
+    csv_files.replace_csvs(folder, {ACCURACY: [*ok, ok[0]]})
 
 
 def record_lost(folder, monkeypatch):
@@ -120,7 +120,7 @@ def other_number(folder, monkeypatch):
     store = open_store(folder, create=False)
     rows = [store.read_record(row.record_id).row for row in store.plan()]
     changed = type(rows[0])(**vars(rows[0]) | {"token_accuracy": 0.123})
-    csv_files.replace_csvs(folder, {ACCURACY: csv_files.render_csv(ACCURACY, [changed, *rows[1:]])})
+    csv_files.replace_csvs(folder, {ACCURACY: [changed, *rows[1:]]})
 
 
 WEAKNESSES = [appended_csv, torn_csv, row_twice, record_lost, record_rewritten, other_number]

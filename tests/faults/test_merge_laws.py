@@ -1,12 +1,15 @@
 """F15: merging results folders is commutative, associative and idempotent."""
 
+import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.merge import main
 from results.schema.rows import OK, planned
 from results.store.csv_files import ACCURACY, SAMPLES
 from results.store.folder import open_store
@@ -14,11 +17,18 @@ from tests.rows import failed, run_rows, sample_of
 
 pytestmark = pytest.mark.fault("F15")
 
+
+@pytest.fixture(autouse=True)
+def fast_disk(monkeypatch):
+    """Wait for no disk: nothing here pulls the plug."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 POOL = [
     row
     for model in ("rnn", "seq2seq")
     for done in run_rows(model, lengths=(10, 20))
-    for row in (done, failed(done))
+    for row in (done, replace(done, carried_bits=0.25, commit="other"), failed(done))
 ]
 FOLDERS = st.lists(st.lists(st.sampled_from(POOL), max_size=4), min_size=3, max_size=3)
 
@@ -37,9 +47,8 @@ def written(folder, rows):
 
 
 def merged(out, *folders):
-    from bench.merge import main
-
-    assert main([*map(str, folders), "--out", str(out)]) == 0
+    # 1: two of them say different things of one record.
+    assert main([*map(str, folders), "--out", str(out)]) in (0, 1)
     return out
 
 

@@ -56,13 +56,13 @@ def test_lock_that_never_locks_is_found(tmp_path):
     code = """
 from contextlib import contextmanager
 
-from results.store import locks
+from results.store import files
 
 @contextmanager
 def unlocked(*arguments, **options):
     yield True
 
-locks.locked = unlocked
+files.locked = unlocked
 """
     folder = tmp_path / "results"
     at_once(folder, 2, *ONE, before=[planted(tmp_path / "weak", code)])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema.layout import columns_of
+from results.schema.columns import columns_of
 from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,

@@ -16,8 +16,8 @@ from bench.plan.runs import Settings, plan_matrix
 from bench.plan.status import Matrix
 from models import MODELS
 from results.schema.rows import OK
+from results.store.files import locked
 from results.store.folder import open_store
-from results.store.locks import locked
 from tasks import TASKS
 
 

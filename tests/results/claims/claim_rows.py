@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from results.claims.effects import Evidence
-from results.schema.layout import columns_of
+from results.schema.columns import columns_of
 from results.schema.probe_rows import (
     CONTEXT,
     GRADIENT,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema.layout import columns_of
+from results.schema.columns import columns_of
 from results.schema.rows import AccuracyRow, ThroughputRow
 from results.tables import DTYPES
 from tests.rows import accuracy_row

@@ -1,6 +1,11 @@
+"""A results folder keeps what was planned and done, and refuses what it cannot keep."""
+
+import itertools
 import os
+import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +14,27 @@ import pytest
 from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import NOT_REACHED, OK, AccuracyRow, planned
-from results.store import checked_json as sealed
-from results.store import folder as store_module
+from results.store import folder as folder_module
+from results.store.checked_json import seal, unseal
 from results.store.csv_files import ACCURACY, SAMPLES, THROUGHPUT, read_rows
-from results.store.folder import LEFT, Store, open_store
+from results.store.folder import LEFT, Store, open_store, trained_otherwise
+from tests.results.store.harm import files_in, full_disk
 from tests.rows import accuracy_row, failed, filled_store, run_rows, sample_of, throughput_row
 
 LENGTHS = (10, 20, 30)
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def writes(store: Store, row: AccuracyRow) -> list[Callable[[], None]]:
+    """Every way to write to a store but `compile`."""
+    return [
+        lambda: store.extend_plan([planned(replace(row, record_id="another"))]),
+        lambda: store.write_record(row),
+        lambda: store.write_failure(failed(row)),
+        lambda: store.write_throughput([throughput_row()]),
+    ]
 
 
-def other_version(folder: Path, path: str) -> None:
-    file = folder / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(sealed.seal({"rows": []}).replace(b'version":1', b'version":2', 1))
+# Opening.
 
 
 def test_creating_makes_the_folder_and_nothing_in_it(tmp_path: Path) -> None:
@@ -39,48 +44,40 @@ def test_creating_makes_the_folder_and_nothing_in_it(tmp_path: Path) -> None:
 
 def test_viewing_an_absent_folder_writes_nothing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "absent", create=False)
-    assert store.plan() == ()
-    assert store.statuses() == {}
-    assert store.failures() == {}
+    assert (store.plan(), store.statuses(), store.failures(), store.timings()) == ((), {}, {}, ())
     assert store.read_record("record0") is None
-    for write in (
-        store.compile,
-        lambda: store.extend_plan([planned(accuracy_row())]),
-        lambda: store.write_record(accuracy_row()),
-        lambda: store.write_failure(failed(accuracy_row())),
-        lambda: store.write_throughput([throughput_row()]),
-    ):
-        with pytest.raises(ResultsError, match="opened for reading only"):
+    for write in (store.compile, *writes(store, accuracy_row())):
+        with pytest.raises(ResultsError, match="absent: opened for reading only"):
             write()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_viewing_renames_nothing(tmp_path: Path) -> None:
     filled_store(tmp_path, [accuracy_row()])
-    (tmp_path / "records" / "record0.json").write_bytes(b"{}")
-    (tmp_path / "plan.json").write_bytes(b"{}")
+    for name in ("records/record0.json", "plan.json", THROUGHPUT):
+        (tmp_path / name).write_bytes(b"{}")
     before = files_in(tmp_path)
     store = open_store(tmp_path, create=False)
-    assert store.plan() == ()
-    assert store.read_record("record0") is None
-    assert store.read_record("record0") is None
-    assert len(store.take_notices()) == 2
+    for _ in range(2):
+        assert (store.plan(), store.read_record("record0")) == ((), None)
+    assert store.timings() == ()
+    notices = [notice.partition(": not used: ")[0] for notice in store.take_notices()]
+    assert notices == [
+        str(tmp_path / name) for name in ("plan.json", "records/record0.json", THROUGHPUT)
+    ]
     assert store.take_notices() == ()
     assert files_in(tmp_path) == before
 
 
-def test_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results"
     path.write_text("")
     for create in (True, False):
-        with pytest.raises(ResultsError, match="is a file, a folder is needed"):
+        with pytest.raises(ResultsError, match="results: is a file, a folder is needed"):
             open_store(path, create=create)
-    with pytest.raises(ResultsError, match="cannot be used: Not a directory"):
+    with pytest.raises(ResultsError, match="inner: cannot be used: Not a directory"):
         open_store(path / "inner", create=True)
-
-
-def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="cannot be used: File name too long"):
+    with pytest.raises(ResultsError, match="x: cannot be used: File name too long"):
         open_store(tmp_path / ("x" * 300), create=True)
 
 
@@ -88,7 +85,7 @@ def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
 def test_an_unwritable_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    store = filled_store(tmp_path, [accuracy_row(), accuracy_row(record_id="record1")])
+    store = filled_store(tmp_path, [accuracy_row()])
     store.write_failure(failed(accuracy_row(record_id="record1")))
 
     def refuse(*, dir: Path) -> Any:
@@ -102,74 +99,107 @@ def test_an_unwritable_folder_is_refused(
     assert open_store(tmp_path, create=False).read_record("record0") is not None
 
 
-@pytest.mark.parametrize("path", ["plan.json", "records/a.json"])
+@pytest.mark.parametrize("name", ["plan.json", "records/a.json"])
 @pytest.mark.parametrize("create", [True, False])
-def test_another_schema_version_is_refused(tmp_path: Path, path: str, create: bool) -> None:
-    other_version(tmp_path, path)
+def test_another_schema_version_is_refused(tmp_path: Path, name: str, create: bool) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b'{"schema_version":2,"as":"it will be"}')
     before = files_in(tmp_path)
-    with pytest.raises(ResultsError, match="schema version 2, not 1; choose another folder"):
+    with pytest.raises(ResultsError) as caught:
         open_store(tmp_path, create=create)
+    assert str(caught.value) == (
+        f"{tmp_path / name}: it is of schema version 2, not 1; choose another folder"
+    )
     assert files_in(tmp_path) == before
 
 
+# The plan.
+
+
 def test_plan_is_the_union_of_all_plans(tmp_path: Path) -> None:
-    first, second = (list(map(planned, run_rows(model))) for model in ("a", "b"))
+    first, second = (list(map(planned, run_rows(model))) for model in "ba")
     store = open_store(tmp_path, create=True)
     store.extend_plan(first)
-    other = open_store(tmp_path, create=True)
-    other.extend_plan(second)
-    store.extend_plan(iter(first[:1]))
-    assert store.plan() == (*first, *second)
-    assert open_store(tmp_path, create=False).plan() == (*first, *second)
-
-
-def test_plan_keeps_the_first_row_of_an_id(tmp_path: Path) -> None:
-    store = open_store(tmp_path, create=True)
-    store.extend_plan([planned(accuracy_row())])
+    open_store(tmp_path, create=True).extend_plan(second)
     state = (tmp_path / "plan.json").stat()
-    store.extend_plan([planned(accuracy_row(hidden=128))])
-    assert [row.hidden for row in store.plan()] == [64]
+    store.extend_plan(replace(row, hidden=128) for row in first)
+    assert store.plan() == open_store(tmp_path, create=False).plan() == (*first, *second)
     assert (tmp_path / "plan.json").stat() == state
-
-
-def test_plan_takes_planned_rows_only(tmp_path: Path) -> None:
-    store = open_store(tmp_path, create=True)
-    with pytest.raises(ResultsError, match="a planned row is not_reached, not 'ok'"):
+    with pytest.raises(ResultsError, match="status: one of not_reached is needed, not 'ok'"):
         store.extend_plan([accuracy_row()])
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", sealed.seal({"rows": [3]}), sealed.seal([])])
-def test_damaged_plan_is_rebuilt_from_what_was_recorded(tmp_path: Path, damage: bytes) -> None:
+def test_plan_of_no_rows_is_a_plan(tmp_path: Path) -> None:
+    store = open_store(tmp_path, create=True)
+    store.extend_plan([])
+    store.compile()
+    assert unseal((tmp_path / "plan.json").read_bytes()) == {"rows": []}
+    assert read_rows(tmp_path, ACCURACY) == read_rows(tmp_path, SAMPLES) == ()
+
+
+def test_planned_rows_leave_empty_columns_out(tmp_path: Path) -> None:
+    store = open_store(tmp_path, create=True)
+    store.extend_plan([planned(accuracy_row())])
+    (stated,) = unseal((tmp_path / "plan.json").read_bytes())["rows"]
+    values = to_json(planned(accuracy_row())).items()
+    assert stated == {name: value for name, value in values if value is not None}
+
+
+@pytest.mark.parametrize(
+    "damage", [None, b"", b"{}", seal({"rows": [3]}), seal({"rows": 3}), seal([])]
+)
+def test_damaged_plan_is_rebuilt_from_what_was_recorded(
+    tmp_path: Path, damage: bytes | None
+) -> None:
     rows = run_rows("a", lengths=LENGTHS)
     store = filled_store(tmp_path, rows[:2])
     store.extend_plan([planned(rows[2])])
     store.write_failure(failed(rows[2]))
-    plan = store.plan()
-    store.compile()
-    before = files_in(tmp_path)
-    (tmp_path / "plan.json").write_bytes(damage)
-    assert set(open_store(tmp_path, create=False).plan()) == set(plan)
-    assert set(store.plan()) == set(plan)
-    assert "plan.json.rejected" in store.take_notices()[0]
-    store.compile()
-    assert files_in(tmp_path)[ACCURACY] == before[ACCURACY]
+    path = tmp_path / "plan.json"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    for create in (False, True):
+        assert open_store(tmp_path, create=create).plan() == tuple(map(planned, rows))
+    store.extend_plan([])
+    assert open_store(tmp_path, create=False).plan() == tuple(map(planned, rows))
+    if damage is not None:
+        assert path.with_name("plan.json.rejected").read_bytes() == damage
 
 
-def test_record_is_written_once(tmp_path: Path) -> None:
+def test_another_path_of_lengths_is_found() -> None:
+    present = run_rows("a")
+    other = [replace(row, stage_id="other") for row in present]
+    assert trained_otherwise(present, present) is None
+    assert trained_otherwise(present, [present[0], other[1], other[0]]) == other[1]
+    for column in ("task", "model", "config_id"):
+        assert trained_otherwise(present, [replace(other[0], **{column: "x"})]) is None
+    for column in ("seed", "train_length", "length"):
+        assert trained_otherwise(present, [replace(other[0], **{column: 7})]) is None
+    # A mixed run trains on all its lengths at once: its longest one is a part of its path.
+    mixed = [replace(row, protocol="mixed", train_length=n) for row in other for n in (20, 30)]
+    assert trained_otherwise([replace(mixed[0], stage_id="x")], mixed[1:]) == mixed[1]
+
+
+# Records and failures.
+
+
+def test_record_is_written_once_unless_replaced(tmp_path: Path) -> None:
     store = filled_store(tmp_path, [accuracy_row()])
     before = files_in(tmp_path)
     store.write_record(accuracy_row(token_accuracy=0.5))
     assert files_in(tmp_path) == before
+    store.write_record(accuracy_row(token_accuracy=0.5), replaces=True)
+    record = store.read_record("record0")
+    assert record is not None
+    assert (record.row.token_accuracy, record.samples) == (0.5, ())
 
 
-def test_records_hold_ok_rows_and_failures_the_others(tmp_path: Path) -> None:
+def test_records_have_ok_rows_and_failures_the_others(tmp_path: Path) -> None:
     store = open_store(tmp_path, create=True)
     with pytest.raises(ResultsError, match="status: one of ok is needed, not 'killed'"):
         store.write_record(failed(accuracy_row(), "killed"))
-    with pytest.raises(ResultsError, match=r"status: one of failed, .* not 'ok'"):
-        store.write_failure(accuracy_row())
-    with pytest.raises(ResultsError, match="status: one of failed"):
-        store.write_failure(planned(accuracy_row()))
+    for row in (accuracy_row(), planned(accuracy_row())):
+        with pytest.raises(ResultsError, match="status: one of failed, diverged, timed_out, "):
+            store.write_failure(row)
     assert files_in(tmp_path) == {}
 
 
@@ -181,62 +211,39 @@ def test_failure_is_superseded_by_a_record(tmp_path: Path) -> None:
         store.write_failure(failed(row, status))
         assert store.failures() == {"record0": failed(row, status)}
         assert store.statuses() == {"record0": status}
+    path = tmp_path / "failures" / "record0.json"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.statuses() == {"record0": LEFT}
+    (notice,) = store.take_notices()
+    assert notice == (
+        f"{path}: not used: it is damaged, or was not written by this package; "
+        "set aside as record0.json.rejected"
+    )
     store.write_record(row)
     store.write_failure(failed(row, "killed"))
-    assert store.failures() == {}
-    assert store.statuses() == {"record0": OK}
+    assert (store.failures(), store.statuses()) == ({}, {"record0": OK})
     store.compile()
     assert read_rows(tmp_path, ACCURACY) == (row,)
 
 
-def test_damaged_failure_counts_as_absent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ok", "failure", "statuses"),
+    [
+        (1, 1, [OK, "diverged", NOT_REACHED, NOT_REACHED]),
+        (2, 3, [OK, OK, LEFT, "diverged"]),
+        (2, 1, [OK, OK, LEFT, LEFT]),
+    ],
+)
+def test_not_reached_follows_from_earlier_failures(
+    tmp_path: Path, ok: int, failure: int, statuses: list[str]
+) -> None:
+    rows, others = run_rows("a", lengths=(10, 20, 30, 40)), run_rows("b")
     store = open_store(tmp_path, create=True)
-    store.extend_plan([planned(accuracy_row())])
-    store.write_failure(failed(accuracy_row()))
-    (tmp_path / "failures" / "record0.json").write_bytes(b"{")
-    assert store.statuses() == {"record0": LEFT}
-    assert "failures" in store.take_notices()[0]
-
-
-def statuses_after(store: Store, rows: list[AccuracyRow], *, ok: int, failure: int) -> list[str]:
-    """Return statuses by length, where the stages before `ok` are done and one has failed."""
-    store.extend_plan(map(planned, rows))
+    store.extend_plan(map(planned, [*rows, *others]))
     for row in rows[:ok]:
         store.write_record(row)
     store.write_failure(failed(rows[failure]))
-    statuses = store.statuses()
-    return [statuses[row.record_id] for row in rows]
-
-
-def check_not_reached(statuses: Callable[..., list[str]], folder: Path) -> None:
-    rows = run_rows("a", lengths=(10, 20, 30, 40))
-    store = open_store(folder / "middle", create=True)
-    assert statuses(store, rows, ok=1, failure=1) == [OK, "diverged", NOT_REACHED, NOT_REACHED]
-    store = open_store(folder / "last", create=True)
-    assert statuses(store, rows, ok=2, failure=3) == [OK, OK, LEFT, "diverged"]
-    store = open_store(folder / "superseded", create=True)
-    assert statuses(store, rows, ok=2, failure=1) == [OK, OK, LEFT, LEFT]
-    other = [*rows[:1], *run_rows("b", lengths=(20,))]
-    store = open_store(folder / "other run", create=True)
-    assert statuses(store, other, ok=0, failure=0) == ["diverged", LEFT]
-
-
-def test_not_reached_is_derived_from_earlier_failures(tmp_path: Path) -> None:
-    check_not_reached(statuses_after, tmp_path)
-
-
-def everything_left(store: Store, rows: list[AccuracyRow], **counts: int) -> list[str]:
-    return [NOT_REACHED if s == LEFT else s for s in statuses_after(store, rows, **counts)]
-
-
-def never_not_reached(store: Store, rows: list[AccuracyRow], **counts: int) -> list[str]:
-    return [LEFT if s == NOT_REACHED else s for s in statuses_after(store, rows, **counts)]
-
-
-@pytest.mark.parametrize("broken", [everything_left, never_not_reached])
-def test_not_reached_check_rejects(broken: Callable[..., list[str]], tmp_path: Path) -> None:
-    with pytest.raises(AssertionError):
-        check_not_reached(broken, tmp_path)
+    assert list(store.statuses().values()) == [*statuses, LEFT, LEFT]
 
 
 def test_other_lengths_of_a_failed_stage_are_not_reached(tmp_path: Path) -> None:
@@ -244,20 +251,20 @@ def test_other_lengths_of_a_failed_stage_are_not_reached(tmp_path: Path) -> None
     store = open_store(tmp_path, create=True)
     store.extend_plan(map(planned, rows))
     store.write_failure(failed(rows[1]))
+    store.write_failure(failed(accuracy_row(train_length=90, record_id="later")))
     assert store.statuses() == {"r10": NOT_REACHED, "r50": "diverged"}
 
 
 def test_records_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = run_rows("a", lengths=LENGTHS)
     filled_store(tmp_path, rows)
-    parsed = []
-    parse = store_module.parse_record
+    parsed, parse = [], folder_module.parse_record
 
     def count(content: bytes, *, record_id: str) -> Any:
         parsed.append(record_id)
         return parse(content, record_id=record_id)
 
-    monkeypatch.setattr(store_module, "parse_record", count)
+    monkeypatch.setattr(folder_module, "parse_record", count)
     store = open_store(tmp_path, create=True)
     for _ in range(3):
         store.statuses()
@@ -270,29 +277,69 @@ def test_records_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(parsed) == 4
 
 
-def test_a_full_disk_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = run_rows("a")
-    store = filled_store(tmp_path, rows[:1])
-    store.extend_plan([planned(rows[1])])
+# What is compiled.
+
+
+def test_csvs_have_what_is_planned_and_happened(tmp_path: Path) -> None:
+    rows = run_rows("a", lengths=LENGTHS)
+    store = open_store(tmp_path, create=True)
+    store.extend_plan(map(planned, [*rows, *run_rows("b")]))
+    store.write_record(rows[0], [sample_of(rows[0], 10), sample_of(rows[0], 9)])
+    store.write_failure(failed(rows[1]))
+    store.write_record(accuracy_row(model="unplanned"))
     store.compile()
+    assert read_rows(tmp_path, ACCURACY) == (rows[0], failed(rows[1]), planned(rows[2]))
+    assert read_rows(tmp_path, SAMPLES) == (sample_of(rows[0], 9), sample_of(rows[0], 10))
+
+
+def test_csvs_are_sorted_by_number(tmp_path: Path) -> None:
+    keys = list(
+        itertools.product(("copy", "sort"), "ab", ("c1", "c2"), (2, 11), (20, 100), (20, 100))
+    )
+    names = ("task", "model", "config_id", "seed", "train_length", "length")
+    rows = [
+        accuracy_row(**dict(zip(names, key, strict=True)), record_id=f"r{99 - number}")
+        for number, key in enumerate(keys)
+    ]
+    filled_store(tmp_path, random.Random(1).sample(rows, len(rows))).compile()
+    assert read_rows(tmp_path, ACCURACY) == tuple(rows)
+
+
+def test_throughput_replaces_rows_of_the_same_key(tmp_path: Path) -> None:
+    store = open_store(tmp_path, create=True)
+    store.write_throughput(throughput_row(**it) for it in ({}, {"length": 100}, {"threads": 2}))
+    store.write_throughput([throughput_row(median_seconds=9.0), throughput_row(length=20)])
+    rows = read_rows(tmp_path, THROUGHPUT)
+    assert [(row.length, row.threads, row.median_seconds) for row in rows] == [
+        (10, 1, 9.0),
+        (10, 2, 0.25),
+        (20, 1, 0.25),
+        (100, 1, 0.25),
+    ]
+    assert store.timings() == rows
+    damaged = (tmp_path / THROUGHPUT).read_bytes()[:-9]
+    (tmp_path / THROUGHPUT).write_bytes(damaged)
+    store.write_throughput([throughput_row(length=20)])
+    assert read_rows(tmp_path, THROUGHPUT) == (throughput_row(length=20),)
+    assert (tmp_path / "throughput.csv.rejected").read_bytes() == damaged
+    (notice,) = store.take_notices()
+    assert notice.startswith(f"{tmp_path / THROUGHPUT}: not used: truncated or edited")
+
+
+# What refuses.
+
+
+def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
+    store = filled_store(tmp_path, run_rows("a")[:1])
+    store.compile()
+    (tmp_path / SAMPLES).unlink()
     before = files_in(tmp_path)
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    for write in (
-        lambda: store.write_record(rows[1]),
-        lambda: store.write_failure(failed(rows[1])),
-        lambda: store.extend_plan([planned(accuracy_row())]),
-        lambda: store.write_throughput([throughput_row()]),
-    ):
-        with pytest.raises(ResultsError, match="cannot be written: No space left on device"):
-            write()
-    (tmp_path / ACCURACY).unlink()
-    with pytest.raises(ResultsError, match="cannot be written: No space left on device"):
-        store.compile()
-    assert files_in(tmp_path) == {k: v for k, v in before.items() if k != ACCURACY}
+    with full_disk():
+        for write in (store.compile, *writes(store, accuracy_row())):
+            with pytest.raises(ResultsError) as caught:
+                write()
+            assert str(caught.value) == f"{tmp_path}: cannot be written: No space left on device"
+    assert files_in(tmp_path) == before
 
 
 def test_a_removed_folder_is_named(tmp_path: Path) -> None:
@@ -301,24 +348,6 @@ def test_a_removed_folder_is_named(tmp_path: Path) -> None:
     for write in (store.compile, lambda: store.write_record(accuracy_row())):
         with pytest.raises(ResultsError, match=r"gone.*: cannot be .*: No such file"):
             write()
-    with pytest.raises(ResultsError, match=r"plan\.json: is gone; it was there before"):
+    with pytest.raises(ResultsError, match="gone: is gone; it was there before"):
         store.statuses()
-
-
-def test_any_path_will_do(tmp_path: Path) -> None:
-    folder = tmp_path / "with spaces, 100 % 한글"
-    rows = run_rows("a", lengths=LENGTHS)
-    store = filled_store(folder, rows)
-    store.write_throughput([throughput_row(device_name='프로세서, "x" %s')])
-    store.compile()
-    assert read_rows(folder, ACCURACY) == tuple(rows)
-    assert read_rows(folder, THROUGHPUT)[0].device_name == '프로세서, "x" %s'
-    assert read_rows(folder, SAMPLES)[0] == sample_of(rows[0], 0)
-
-
-def test_planned_rows_leave_empty_columns_out(tmp_path: Path) -> None:
-    store = open_store(tmp_path, create=True)
-    store.extend_plan([planned(accuracy_row())])
-    (stated,) = sealed.unseal((tmp_path / "plan.json").read_bytes())["rows"]
-    assert None not in stated.values()
-    assert stated.items() <= to_json(store.plan()[0]).items()
+    assert not (tmp_path / "gone").exists()

@@ -1,0 +1,269 @@
+"""The CSVs: compiled from the records, whole after a kill, and never read when changed."""
+
+import contextlib
+import os
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.errors import ResultsError
+from results.schema.rows import AccuracyRow, planned
+from results.store import csv_files
+from results.store.checked_json import seal
+from results.store.csv_files import (
+    ACCURACY,
+    CHECKSUMS,
+    READ_ATTEMPTS,
+    SAMPLES,
+    THROUGHPUT,
+    checksum,
+    load_versions,
+    read_rows,
+    render_csv,
+    replace_csvs,
+)
+from results.store.files import replace_file
+from results.store.folder import Store, open_store
+from tests.results.store.harm import files_in, killed_before, times_in
+from tests.rows import filled_store, run_rows, throughput_row
+
+WHAT_TO_DO = "; repeat the command that wrote it"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    filled_store(tmp_path, run_rows("a")).compile()
+    return tmp_path
+
+
+# Writing.
+
+
+def test_nothing_is_rewritten_when_nothing_changed(folder: Path) -> None:
+    before = times_in(folder)
+    open_store(folder, create=True).compile()
+    assert times_in(folder) == before
+
+
+@pytest.mark.parametrize("name", [ACCURACY, SAMPLES, CHECKSUMS])
+@pytest.mark.parametrize("content", [None, b"x"])
+def test_damaged_or_absent_files_are_compiled_anew(
+    folder: Path, name: str, content: bytes | None
+) -> None:
+    before = files_in(folder)
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    open_store(folder, create=True).compile()
+    assert files_in(folder) == before
+
+
+def test_an_edited_csv_never_becomes_valid(folder: Path) -> None:
+    edited = (folder / ACCURACY).read_bytes().replace(b",0.1,", b",0.9,")
+    (folder / ACCURACY).write_bytes(edited)
+    with killed_before(1):
+        replace_csvs(folder, {ACCURACY: run_rows("b")})
+    assert (folder / ACCURACY).read_bytes() == edited
+    with pytest.raises(ResultsError, match="truncated or edited"):
+        read_rows(folder, ACCURACY)
+
+
+def check_survives_kills(compile_: Callable[[Store], None], folder: Path) -> None:
+    """Kill a compilation before each of its steps, and once in the one after a kill."""
+    rows = run_rows("a", lengths=(10, 20, 30, 40))
+    for first in range(4):
+        for second in range(4):
+            root = folder / f"{first}-{second}"
+            store = filled_store(root, rows[:2])
+            store.write_throughput([throughput_row()])
+            store.compile()
+            allowed = [tuple(rows[:2])]
+            for row, step in ((rows[2], first), (rows[3], second)):
+                store.extend_plan([planned(row)])
+                store.write_record(row)
+                allowed.append((*allowed[-1], row))
+                with killed_before(step):
+                    compile_(store)
+                assert read_rows(root, ACCURACY) in allowed
+                assert len(read_rows(root, SAMPLES)) == 4
+                assert read_rows(root, THROUGHPUT) == (throughput_row(),)
+            store.compile()
+            assert read_rows(root, ACCURACY) == tuple(rows)
+
+
+def test_a_kill_leaves_whole_csvs(tmp_path: Path) -> None:
+    check_survives_kills(Store.compile, tmp_path)
+
+
+def csv_before_checksums(store: Store) -> None:
+    rows = [record.row for row in store.plan() if (record := store.read_record(row.record_id))]
+    content = render_csv(ACCURACY, rows)
+    replace_file(store.root / ACCURACY, content)
+    versions = {**load_versions(store.root), ACCURACY: {checksum(content): len(rows)}}
+    replace_file(store.root / CHECKSUMS, seal(versions))
+
+
+def test_kill_check_rejects_another_order(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="truncated or edited"):
+        check_survives_kills(csv_before_checksums, tmp_path)
+
+
+def test_two_compilers_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second store writes and compiles while the first is about to replace the CSVs."""
+    rows = run_rows("a")
+    store = filled_store(tmp_path, rows[:1])
+    other = open_store(tmp_path, create=True)
+    other.extend_plan([planned(rows[1])])
+
+    def write_and_compile() -> None:
+        other.write_record(rows[1])
+        other.compile()
+
+    thread = threading.Thread(target=write_and_compile)
+
+    def replace_late(*arguments: Any) -> None:
+        if thread.ident is None:
+            thread.start()
+            thread.join(0.3)
+        replace_csvs(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(csv_files, "replace_csvs", replace_late)
+        store.compile()
+        thread.join()
+    assert read_rows(tmp_path, ACCURACY) == tuple(rows)
+
+
+def test_many_writers_and_a_reader(tmp_path: Path) -> None:
+    runs = [run_rows(model, lengths=(10, 20, 30)) for model in "abcd"]
+    filled_store(tmp_path, runs[0][:1]).compile()
+    problems: list[BaseException] = []
+    is_done = threading.Event()
+
+    @contextlib.contextmanager
+    def collecting() -> Any:
+        try:
+            yield
+        except BaseException as error:
+            problems.append(error)
+
+    @collecting()
+    def write(rows: list[AccuracyRow]) -> None:
+        store = open_store(tmp_path, create=True)
+        store.extend_plan(map(planned, rows))
+        for row in rows:
+            store.write_record(row)
+            store.compile()
+
+    @collecting()
+    def read() -> None:
+        while not is_done.is_set():
+            read_rows(tmp_path, ACCURACY)
+
+    writers = [threading.Thread(target=write, args=(rows,)) for rows in runs]
+    reader = threading.Thread(target=read)
+    for thread in (*writers, reader):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    is_done.set()
+    reader.join()
+    assert problems == []
+    assert read_rows(tmp_path, ACCURACY) == tuple(row for rows in runs for row in rows)
+    assert list(tmp_path.rglob("*.tmp")) == []
+
+
+# Reading.
+
+
+def refusal(folder: Path, name: str = ACCURACY) -> str:
+    """Why a CSV is refused, without its path and without what to do."""
+    with pytest.raises(ResultsError) as caught:
+        read_rows(folder, name)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / name}: ")
+    assert message.endswith(WHAT_TO_DO)
+    return message.removeprefix(f"{folder / name}: ").removesuffix(WHAT_TO_DO)
+
+
+def test_damaged_csv_is_refused(folder: Path) -> None:
+    content, draw = (folder / ACCURACY).read_bytes(), random.Random(4)
+    last_line = content.splitlines(keepends=True)[-1]
+    damages = [content + last_line, content.removesuffix(last_line), b"", content + b"\n"]
+    damages += [content[: draw.randrange(len(content))] for _ in range(20)]
+    for _ in range(20):
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        damages.append(bytes(flipped))
+    for damaged in damages:
+        (folder / ACCURACY).write_bytes(damaged)
+        assert refusal(folder) == "truncated or edited, not as in checksums.json"
+    (folder / ACCURACY).write_bytes(content)
+    assert len(read_rows(folder, ACCURACY)) == 2
+    (folder / ACCURACY).unlink()
+    assert refusal(folder) == "cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("length,status,config_id,", "length,config_id,", "columns: missing status"),
+        (",0.1,", ",1.1,", "line 2: token_accuracy: a fraction from 0 to 1 is needed, not 1.1"),
+        (",0.05,", ",none,", "line 3: token_accuracy: 'none' is not a finite number"),
+        (",ok,", ",", "line 2: 67 cells, not 68"),
+        ("copy", '"copy', "not a CSV: unexpected end of data"),
+        ("copy", "cop\udcff", "not a CSV: 'utf-8' codec can't decode byte 0xff"),
+        ("\n", "\n\n", "3 rows, not 2"),
+    ],
+)
+def test_csv_that_breaks_the_schema_is_refused(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    text = (folder / ACCURACY).read_text(encoding="utf-8").replace(old, new, 1)
+    content = text.encode("utf-8", "surrogateescape")
+    (folder / ACCURACY).write_bytes(content)
+    (folder / CHECKSUMS).write_bytes(seal({ACCURACY: {checksum(content): 2}}))
+    assert refusal(folder).startswith(message)
+
+
+OTHER_VERSION = seal({}).replace(b'version":1', b'version":2', 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "the file is empty"),
+        (b"{}", "it is damaged, or was not written by this package"),
+        (seal([]), "it does not hold checksums by CSV"),
+        (seal({ACCURACY: 3}), "it does not hold checksums by CSV"),
+        (OTHER_VERSION, "it is of schema version 2, not 1"),
+    ],
+)
+def test_checksums_are_needed(folder: Path, content: bytes | None, message: str) -> None:
+    path = folder / CHECKSUMS
+    path.unlink() if content is None else path.write_bytes(content)
+    assert refusal(folder) == f"cannot be verified: checksums.json: {message}"
+
+
+def test_reading_tries_again_while_files_are_replaced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = load_versions(folder)
+    answers = iter([*[{}] * (READ_ATTEMPTS - 1), versions, *[{}] * READ_ATTEMPTS])
+    monkeypatch.setattr(csv_files, "load_versions", lambda folder: next(answers))
+    assert len(read_rows(folder, ACCURACY)) == 2
+    assert refusal(folder) == "truncated or edited, not as in checksums.json"
+    assert list(answers) == []
+
+
+def test_any_path_will_do(tmp_path: Path) -> None:
+    folder = tmp_path / "with spaces, 100 % 한글"
+    store = filled_store(folder, run_rows("a"))
+    store.write_throughput([throughput_row(device_name='프로세서, "x" %s')])
+    store.compile()
+    assert read_rows(folder, ACCURACY) == tuple(run_rows("a"))
+    assert read_rows(folder, THROUGHPUT)[0].device_name == '프로세서, "x" %s'
+    assert os.listdir(folder / "locks") == ["folder.lock"]
