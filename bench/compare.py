@@ -1,187 +1,199 @@
-"""`python -m bench.compare A B`: accuracy and throughput of one results folder against another.
+"""Hold one results folder against another: `python -m bench.compare A B`.
 
 Imports no torch, and writes nothing.
 """
 
 import argparse
-import os
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from bench.cli.options import read_choice, read_folder, read_lengths
-from bench.comparison_text import provenance_text, section
-from results.command_line import Parser, UsageError
+from bench.cli.lengths import parse_lengths
+from results.command_line import DONE, Parser, UsageError, run_command
 from results.errors import ResultsError
-from results.schema.columns import one_line
-from results.schema.rows import SCORE_COLUMNS
-from results.stats.comparison import score_differences, time_ratios
-from results.stats.pairs import pair_accuracy, pair_throughput
+from results.schema.rows import OK, SCORE_COLUMNS
+from results.stats.comparison import (
+    BETTER,
+    SAME,
+    WORSE,
+    Comparison,
+    score_differences,
+    time_ratios,
+)
+from results.stats.intervals import CONFIDENCE
 from results.store.csv_files import ACCURACY, THROUGHPUT
 from results.tables import read_accuracy, read_throughput
 
-EXIT_COMPARED, EXIT_REFUSED = 0, 2
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for; lengths None keeps all."""
-
-    a: Path
-    b: Path
-    score: str
-    tolerance: float
-    lengths: tuple[int, ...] | None
+# These may differ: a comparison is made to see what they change.
+PROVENANCE = (
+    "commit",
+    "torch_version",
+    "python_version",
+    "device",
+    "model_version",
+    "recipe_version",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
-    try:
-        return _run(parse_request(sys.argv[1:] if arguments is None else arguments))
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; keep Python from flushing into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_COMPARED
-    except (UsageError, ResultsError, OSError) as error:
-        print(f"bench.compare: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_REFUSED
-
-
-def parse_request(arguments: Sequence[str]) -> Request:
-    """Read a command line.
-
-    Raises:
-        UsageError: If an argument breaks a rule.
-    """
-    given = build_parser().parse_args(arguments)
-    a, b = (_results_folder(name, text) for name, text in (("A", given.a), ("B", given.b)))
-    if a.resolve() == b.resolve():
-        raise UsageError(f"B: must be another folder than A, got {given.b!r}")
-    return Request(
-        a=a,
-        b=b,
-        score=read_choice("--score", given.score, SCORE_COLUMNS),
-        tolerance=_tolerance(given.tolerance),
-        lengths=None if given.lengths is None else read_lengths("--lengths", given.lengths),
-    )
+    """Run the command; return its exit status."""
+    return run_command(build_parser(), arguments, compare)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; it raises `UsageError` instead of leaving."""
+    """Build the parser of the command line."""
     parser = Parser(
         prog="python -m bench.compare",
         description="Compare the results folder B with A: accuracy paired by seed, and throughput.",
         epilog="Exit status: 0 compared, 2 a mistake, or something that cannot be compared.",
     )
     add = parser.add_argument
-    add("a", metavar="A", help="results folder to start from")
-    add("b", metavar="B", help="results folder to hold against it")
+    add("a", type=_results_folder, metavar="A", help="results folder to start from")
+    add("b", type=_results_folder, metavar="B", help="results folder to hold against it")
     add(
         "--score",
         default="token_accuracy",
+        choices=SCORE_COLUMNS,
         metavar="NAME",
         help=f"of accuracy.csv: {', '.join(SCORE_COLUMNS)} (default: %(default)s)",
     )
     add(
         "--tolerance",
-        default="0.05",
+        type=_fraction,
+        default=0.05,
         metavar="X",
         help="share by which a time must change to count (default: %(default)s)",
     )
-    add("--lengths", metavar="RANGE", help="only these: 10..200, 10..200:5 or 10,20,50")
+    only = "only these: 10..200, 10..200:5 or 10,20,50"
+    add("--lengths", type=_lengths, metavar="RANGE", help=only)
     return parser
 
 
-def _results_folder(argument: str, text: str) -> Path:
-    folder = read_folder(argument, text)
-    if not folder.is_dir():
-        raise UsageError(f"{argument}: {text!r} is not a folder")
-    if not any((folder / name).is_file() for name in (ACCURACY, THROUGHPUT)):
-        raise UsageError(f"{argument}: {text!r} holds neither {ACCURACY} nor {THROUGHPUT}")
-    return folder
+def _results_folder(text: str) -> Path:
+    if not any(Path(text, name).is_file() for name in (ACCURACY, THROUGHPUT)):
+        raise argparse.ArgumentTypeError(f"{text!r} has neither {ACCURACY} nor {THROUGHPUT}")
+    return Path(text)
 
 
-def _tolerance(text: str) -> float:
+def _fraction(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+
+
+def _lengths(text: str) -> tuple[int, ...]:
     try:
-        tolerance = float(text)
-    except ValueError:
-        tolerance = -1.0
-    if not 0 <= tolerance <= 1:
-        raise UsageError(f"--tolerance: must be a number from 0 to 1, got {text!r}")
-    return tolerance
+        return parse_lengths(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _run(request: Request) -> int:
-    compared: list[_Compared] = []
-    notes: list[str] = []
-    refusals: list[str] = []
-    for name, compare in _KINDS.items():
-        folders = {"A": request.a, "B": request.b}
+def compare(given: argparse.Namespace) -> int:
+    """Print what both folders have, side by side.
+
+    Raises:
+        UsageError: A and B are one folder.
+        ResultsError: A CSV is damaged, or its rows cannot be compared; what can be is printed.
+    """
+    folders = {"A": given.a, "B": given.b}
+    if given.a.resolve() == given.b.resolve():
+        raise UsageError(f"B: must be another folder than A, got {str(given.b)!r}")
+    sections, notes, refusals = [], [], []
+    for name, compared in ((ACCURACY, _accuracy), (THROUGHPUT, _throughput)):
         having = [side for side, folder in folders.items() if (folder / name).is_file()]
-        if len(having) == len(folders):
+        if len(having) == 1:
+            notes.append(f"{name}: only in {having[0]}, not compared")
+        elif having:
+            # One CSV that cannot be compared does not hide the other.
             try:
-                compared.append(compare(request))
+                sections.append(compared(given))
             except ResultsError as error:
                 refusals.append(str(error))
-        elif having:
-            notes.append(f"{name}: only in {having[0]}, not compared")
-    if any(kind.rows for kind in compared):
+    if any(len(section.found.table) for section in sections):
         header = [
-            f"A: {request.a}; {provenance_text([kind.a for kind in compared])}",
-            f"B: {request.b}; {provenance_text([kind.b for kind in compared])}",
-            *notes,
+            f"{side}: {folder}; {_provenance([section.frames[place] for section in sections])}"
+            for place, (side, folder) in enumerate(folders.items())
         ]
-        texts = ["\n".join(header), *(kind.text for kind in compared)]
+        texts = ["\n".join([*header, *notes]), *map(_text, sections)]
         print("\n\n".join(texts), flush=True)
     elif not refusals:
-        lengths = "" if request.lengths is None else " at these --lengths"
+        lengths = "" if given.lengths is None else " at these --lengths"
         refusals.append(f"A and B: no row is ok in both{lengths}, nothing can be compared")
     if refusals:
         raise ResultsError("; ".join(refusals))
-    return EXIT_COMPARED
+    return DONE
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """One kind of CSV of both folders, the number of rows compared, and the text to print."""
+class _Section:
+    """One CSV of both folders, compared."""
 
-    a: pd.DataFrame
-    b: pd.DataFrame
-    rows: int
-    text: str
+    frames: tuple[pd.DataFrame, pd.DataFrame]
+    found: Comparison
+    heading: str
+    chance: str  # What to say before the number of rows that chance alone would set apart.
 
 
-def _accuracy(request: Request) -> _Compared:
-    a, b = read_accuracy(request.a), read_accuracy(request.b)
-    pairs = pair_accuracy(a, b, score=request.score, lengths=request.lengths)
-    table = score_differences(pairs.rows, request.score)
-    text = section(
-        f"Accuracy: {request.score}, B - A, mean over paired seeds with its 95 % t-interval",
-        table,
-        pairs,
+def _accuracy(given: argparse.Namespace) -> _Section:
+    frames = read_accuracy(given.a), read_accuracy(given.b)
+    return _Section(
+        frames,
+        score_differences(*frames, score=given.score, lengths=given.lengths),
+        heading=f"Accuracy: {given.score}, B - A, mean over paired seeds with its 95 % t-interval",
         chance="Expected to differ by chance alone:",
     )
-    return _Compared(a, b, len(table), text)
 
 
-def _throughput(request: Request) -> _Compared:
-    a, b = read_throughput(request.a), read_throughput(request.b)
-    pairs = pair_throughput(a, b, lengths=request.lengths)
-    table = time_ratios(pairs.rows, tolerance=request.tolerance)
-    text = section(
-        "Throughput: time, B / A, with its 95 % interval from the rounds of both; "
-        f"a change counts beyond {request.tolerance:.0%}",
-        table,
-        pairs,
+def _throughput(given: argparse.Namespace) -> _Section:
+    frames = read_throughput(given.a), read_throughput(given.b)
+    return _Section(
+        frames,
+        time_ratios(*frames, tolerance=given.tolerance, lengths=given.lengths),
+        heading="Throughput: time, B / A, with its 95 % interval from the rounds of both; "
+        f"a change counts beyond {given.tolerance:.0%}",
         chance="Rounds do not see how runs differ. Expected to differ by rounds alone: at most",
     )
-    return _Compared(a, b, len(table), text)
 
 
-_KINDS: dict[str, Callable[[Request], _Compared]] = {ACCURACY: _accuracy, THROUGHPUT: _throughput}
+def _text(section: _Section) -> str:
+    """Put a table between its heading and its counts."""
+    table, lines = section.found.table, [section.heading]
+    if len(table):
+        lines.append(table.to_string(index=False, na_rep="-", float_format=_number))
+    counts = dict.fromkeys((BETTER, WORSE, SAME), 0) | table["verdict"].value_counts().to_dict()
+    rows = f"{len(table)} {'row' if len(table) == 1 else 'rows'}"
+    lines.append(f"{rows}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}")
+    known = int(table["low"].notna().sum())
+    if known:
+        expected = (1 - CONFIDENCE) * known
+        lines.append(f"{section.chance} {expected:.1f} of the {known} rows with an interval")
+    for side, other, alone in (("A", "B", section.found.only_a), ("B", "A", section.found.only_b)):
+        if alone:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(alone.items()))
+            n = sum(alone.values())
+            lines.append(
+                f"Not compared: {n} CSV rows that are ok in {side} alone; in {other} {reasons}"
+            )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2e}" if 0 < abs(value) < 0.001 else f"{value:.4f}"
+
+
+def _provenance(frames: Sequence[pd.DataFrame]) -> str:
+    """Say what made the rows that are ok."""
+    facts = []
+    for name in PROVENANCE:
+        columns = [frame.loc[frame["status"] == OK, name] for frame in frames if name in frame]
+        values = sorted({str(value) for column in columns for value in column.dropna()})
+        facts.append(f"{name} {', '.join(values) or 'unknown'}")
+    return "; ".join(facts)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Hold the five claims against the results: `python -m reports.claims`."""
 
+import argparse
 import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from reports.selection.folder import add_config_option, add_results_option, results_folder, shown
 from reports.tables.claims import (
+    NOTHING,
     Line,
     all_lines,
     by_claim,
@@ -17,11 +19,9 @@ from reports.tables.claims import (
     verdicts_by_task,
 )
 from results.claims.measures import CLAIMS
-from results.command_line import Parser, run_command
+from results.command_line import DONE, Parser, run_command
 
-TEXT, TRACE, MARKDOWN, JSON = "text", "trace", "markdown", "json"
-FORMATS = (TEXT, TRACE, MARKDOWN, JSON)
-NO_VALUE = "–"
+TEXT, TRACE, JSON = "text", "trace", "json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,37 +32,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--format",
         default=TEXT,
-        choices=FORMATS,
+        choices=(TEXT, TRACE, JSON),
         help="trace is text with the effect of every seed and the rows that it comes from "
         "(default: text)",
     )
-    return run_command(
-        parser,
-        arguments,
-        lambda options: show(options.results, config_ids=options.config, form=options.format),
-    )
+    return run_command(parser, arguments, show)
 
 
-def show(results: Path | None, *, config_ids: Sequence[str], form: str) -> int:
-    """Print every claim with its measures and verdicts.
-
-    Raises:
-        ResultsError: A CSV is damaged, or sizes are mixed.
-        NothingToReport: There is no row.
-    """
-    folder = results_folder(results)
-    claims = by_claim(all_lines(folder, config_ids=config_ids))
-    if form == JSON:
+def show(given: argparse.Namespace) -> int:
+    """Print every claim with its measures and verdicts."""
+    folder = results_folder(given.results)
+    claims = by_claim(all_lines(folder, config_ids=given.config))
+    if given.format == JSON:
         print(json.dumps([_as_json(*item) for item in claims.items()], indent=2))
-        return 0
+        return DONE
     print(f"read {shown(folder)}", file=sys.stderr)
     for claim, of_claim in claims.items():
-        if form == MARKDOWN:
-            print(_as_markdown(claim, of_claim))
-        else:
-            print(_as_text(claim, of_claim, is_traced=form == TRACE))
-        print()
-    return 0
+        print(_as_text(claim, of_claim, is_traced=given.format == TRACE), end="\n\n")
+    return DONE
 
 
 def _as_json(claim: str, lines: Sequence[Line]) -> dict[str, object]:
@@ -76,14 +63,14 @@ def _as_json(claim: str, lines: Sequence[Line]) -> dict[str, object]:
 
 
 def _line_as_json(line: Line) -> dict[str, object]:
-    """Return a line as JSON holds it; numbers that are not known are null."""
     place = {"measure": line.measure, "threshold": line.threshold, "task": line.task}
     numbers = {} if line.finding is None else asdict(line.finding)
     source = {"command": line.command, "rows": line.rows, "seeds": _known(line.seeds)}
     return place | _known(numbers) | {"verdict": line.verdict} | source
 
 
-def _known(numbers: Mapping[str, object] | Mapping[int, float]) -> dict[str, object]:
+def _known(numbers: Mapping[Any, object]) -> dict[str, object]:
+    """Replace NaN by null: JSON has no NaN."""
     return {
         str(name): None if isinstance(value, float) and math.isnan(value) else value
         for name, value in numbers.items()
@@ -97,25 +84,14 @@ def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
         if is_traced:
             parts.append(f"    from {of_measure[0].rows}")
         for line in of_measure:
-            parts.append(f"    {line.task:<16} {told(line):<48}  {line.verdict}")
+            parts.append(f"    {line.task:<16} {_finding(line):<48}  {line.verdict}")
             if is_traced and line.seeds:
-                parts.append(f"      {_told_by_seed(line)}")
+                parts.append(f"      {_seeds(line)}")
     return "\n".join(parts)
 
 
-def _as_markdown(claim: str, lines: Sequence[Line]) -> str:
-    head = f"**{claim}: {_verdicts(lines)}.** {CLAIMS[claim]}"
-    rows = [
-        f"| {line.measure} | {line.threshold} | {line.task or NO_VALUE} | {told(line)} | "
-        f"{line.verdict} |"
-        for line in lines
-    ]
-    titles = "| measure | threshold | task | effect | verdict |\n|---|---|---|---|---|"
-    return "\n".join([f"{head}\n\n{titles}", *rows])
-
-
 def _verdicts(lines: Sequence[Line]) -> str:
-    """Return the verdict on the whole; on each task of several; how much was not measured."""
+    """Name the verdict on the whole, on each task, and how much was not measured."""
     by_task = verdicts_by_task(lines)
     notes = [f"{task} {verdict}" for task, verdict in by_task.items()] if len(by_task) > 1 else []
     unmeasured = sum(line.finding is None for line in lines)
@@ -124,8 +100,8 @@ def _verdicts(lines: Sequence[Line]) -> str:
     return f"{verdict_of(lines)} ({', '.join(notes)})" if notes else verdict_of(lines)
 
 
-def told(line: Line) -> str:
-    """Return effect, interval and number of seeds as text, or what would measure them."""
+def _finding(line: Line) -> str:
+    """Name effect, interval and number of seeds, or the command that would measure them."""
     found = line.finding
     if found is None:
         return line.command
@@ -137,11 +113,11 @@ def told(line: Line) -> str:
         notes.insert(0, f"{found.low:z.2f} to {found.high:z.2f}" if has_interval else "no interval")
     if found.unknown:
         notes.append(f"{found.unknown} cannot be told")
-    effect = f"{found.effect:z.2f}" if found.n else NO_VALUE
+    effect = f"{found.effect:z.2f}" if found.n else NOTHING
     return f"{effect} ({', '.join(notes)})"
 
 
-def _told_by_seed(line: Line) -> str:
+def _seeds(line: Line) -> str:
     effects = (
         f"{seed} {'cannot be told' if math.isnan(effect) else format(effect, '.4g')}"
         for seed, effect in line.seeds.items()

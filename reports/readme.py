@@ -12,8 +12,7 @@ from reports.drawing import style
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
 from reports.selection.folder import shown
-from reports.tables.claim_table import claim_table
-from reports.tables.claims import all_lines
+from reports.tables.claims import all_lines, claim_table
 from reports.tables.lengths import SOLVED_ACCURACY, length_table
 from results.command_line import Parser, run_command
 from results.errors import ResultsError

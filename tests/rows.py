@@ -1,13 +1,26 @@
 """Rows to test with, and results folders that have them."""
 
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from hypothesis import strategies as st
 
+from results.claims.effects import Evidence
 from results.schema.columns import LARGEST_INTEGER, Column, columns_of
-from results.schema.probe_rows import ErrorRow
+from results.schema.probe_rows import (
+    CONTEXT,
+    GRADIENT,
+    INITIAL,
+    OCCLUSION,
+    TRAINED,
+    AlignmentRow,
+    ErrorRow,
+    InfluenceRow,
+    ProbeRow,
+)
 from results.schema.rows import (
     FAILING_STATUSES,
     MEASURED_COLUMNS,
@@ -26,6 +39,8 @@ from results.store.records import Record, stage_columns
 
 ALL_STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
 PROBES_MADE = 1_000_003  # A version of the probes that is never that of the code.
+from results.store.csv_files import PROBE_TABLES
+from results.tables import DTYPES
 
 
 def accuracy_row(**changes: Any) -> AccuracyRow:
@@ -211,3 +226,263 @@ def _consistent(values: dict[str, Any]) -> dict[str, Any]:
         return values
     empty = dict.fromkeys(name for name in (*SCORE_COLUMNS, *MEASURED_COLUMNS) if name in values)
     return values | empty
+
+
+# Tables as they are read from a folder, and rows of several seeds.
+
+
+def frame_of(rows: Sequence[Any]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            item.name: pd.Series([getattr(row, item.name) for row in rows], dtype=DTYPES[item.kind])
+            for item in columns_of(type(rows[0]))
+        }
+    )
+
+
+def seed_rows(
+    values: Sequence[float | None], score: str = "token_accuracy", **changes: Any
+) -> list[AccuracyRow]:
+    """Return one row per value, each of another seed; a row without a value has diverged."""
+    return [
+        failed(accuracy_row(seed=seed, **changes))
+        if value is None
+        else accuracy_row(seed=seed, **changes | {score: value})
+        for seed, value in enumerate(values)
+    ]
+
+
+# Rows for which every claim holds, or fails, by construction.
+
+CLAIM_LENGTHS = (10, 20, 40, 80, 160)
+CLAIM_SEEDS = (0, 1, 2)
+FLOOR, CEILING = 0.2, 0.58
+CLAIM_TEST_SEQUENCES = 24
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true of the models."""
+
+    curves: Mapping[str, tuple[float, ...]]  # Share of the room above the constant answer.
+    early: float  # Largest effect on an earlier output of rnn-aligned.
+    slope: float  # By how much one position later moves an output more, in nats.
+    context: float  # Norm of d context / d x_j on the last quarter; on the first it is one.
+    looks_right: float  # Share of the largest weights that are where they should be.
+
+
+# Half lengths: 20 without attention, with it in the last gap; 92 and 113 where claims fail.
+HOLDS = World(
+    curves={
+        "rnn-aligned": (0.5, 0.1, 0.05, 0.02, 0.0),
+        "seq2seq": (1.0, 0.5, 0.4, 0.3, 0.2),
+        "seq2seq+uniform": (1.0, 0.5, 0.4, 0.3, 0.2),
+        "seq2seq+dot": (1.0, 1.0, 1.0, 0.9, 0.45),
+        "seq2seq+additive": (1.0, 1.0, 1.0, 0.9, 0.45),
+    },
+    early=0.0,
+    slope=0.5,
+    context=4.0,
+    looks_right=0.95,
+)
+FAILS = World(
+    curves={
+        "rnn-aligned": (1.0, 1.0, 1.0, 0.6, 0.1),
+        "seq2seq": (1.0, 1.0, 1.0, 0.6, 0.1),
+        "seq2seq+uniform": (1.0, 1.0, 1.0, 0.7, 0.3),
+        "seq2seq+dot": (1.0, 1.0, 1.0, 0.7, 0.3),
+        "seq2seq+additive": (1.0, 1.0, 1.0, 0.7, 0.3),
+    },
+    early=0.3,
+    slope=0.0,
+    context=1.0,
+    looks_right=0.5,
+)
+
+
+def scored_row(model: str, length: int, share: float, **changes: Any) -> AccuracyRow:
+    """Return a row whose three scores are all this share."""
+    values = {"task": "copy", "seed": 0, "encoder": "bi", "hidden": 64} | changes
+    config_id = values.setdefault("config_id", f"{values['encoder']}{values['hidden']}")
+    path = f"{config_id}-{values['task']}-{model}-{values['seed']}"
+    accuracy = FLOOR + (1 - FLOOR) * share
+    return accuracy_row(
+        **{
+            "model": model,
+            "length": length,
+            "train_length": length,
+            "constant_accuracy": FLOOR,
+            "token_accuracy": accuracy,
+            "teacher_forced_token_accuracy": accuracy,
+            "normalised_accuracy": share,
+            "target_bits": 4.0 * length,
+            "carried_bits": 4.0 * length * share,
+            "run_id": path,
+            "stage_id": f"{path}-{length}",
+            "record_id": f"{path}-{length}",
+        }
+        | values
+    )
+
+
+def curve(model: str, shares: Sequence[float | None], **changes: Any) -> list[AccuracyRow]:
+    """Return a row per length; one that failed where there is no share."""
+    return [
+        failed(scored_row(model, length, 0.0, **changes))
+        if share is None
+        else scored_row(model, length, share, **changes)
+        for length, share in zip(CLAIM_LENGTHS, shares, strict=False)
+    ]
+
+
+def stopped(rows: Sequence[AccuracyRow]) -> list[AccuracyRow]:
+    """Return a model run that diverged at its first length, as a folder shows it."""
+    first, *others = rows
+    return [failed(planned(first)), *(planned(row) for row in others)]
+
+
+def occlusion_rows(
+    row: AccuracyRow,
+    effect: Callable[[int, int], float],
+    *,
+    positions: Iterable[int] | None = None,
+    early: float = 0.0,
+    **changes: Any,
+) -> list[InfluenceRow]:
+    """Return the influence of source positions, of all of them unless given.
+
+    Args:
+        row: The stage, of copy or reverse.
+        effect: From output position and source position to the effect where that is copied.
+        early: Largest effect on an output before the position.
+    """
+    values = {"parameters": TRAINED, "measure": OCCLUSION, "test_sequences": 32} | changes
+    rows = []
+    for source in positions or range(1, row.length + 1):
+        output = source if row.task == "copy" else row.length + 1 - source
+        rows.append(
+            InfluenceRow(
+                **stage_columns(row),
+                **values,
+                source_item=source,
+                effect=effect(output, source) / row.length,
+                aligned_effect=effect(output, source),
+                largest_early_effect=None if source == 1 else early,
+            )
+        )
+    return rows
+
+
+def context_rows(
+    row: AccuracyRow,
+    effect: Callable[[int], float],
+    *,
+    positions: Iterable[int] | None = None,
+    **changes: Any,
+) -> list[InfluenceRow]:
+    values = {"parameters": TRAINED, "measure": CONTEXT, "test_sequences": 8} | changes
+    return [
+        InfluenceRow(**stage_columns(row), **values, source_item=source, effect=effect(source))
+        for source in positions or range(1, row.length + 1)
+    ]
+
+
+def alignment_row(row: AccuracyRow, share: float, **changes: Any) -> AlignmentRow:
+    fractions = ("aligned_fraction", "near_fraction", "occlusion_agreement_fraction")
+    values = dict.fromkeys((*fractions, "best_offset_fraction", "aligned_mass", "near_mass"), share)
+    values |= {"best_offset_items": 0.0, "weight_entropy_bits": 1.0, "test_sequences": 128}
+    return AlignmentRow(**stage_columns(row), **values | changes)
+
+
+def claim_rows(world: World, *, seeds: Sequence[int] = CLAIM_SEEDS) -> list[AccuracyRow]:
+    """Return what the claims preset leaves in accuracy.csv, for copy and reverse."""
+    runs = [(model, "bi") for model in world.curves] + [("seq2seq", "uni")]
+    ceiling = {"rnn-aligned": {"causal_ceiling_accuracy": CEILING}}
+    return [
+        row
+        for task in ("copy", "reverse")
+        for model, encoder in runs
+        for seed in seeds
+        for row in curve(
+            model,
+            world.curves[model],
+            task=task,
+            seed=seed,
+            encoder=encoder,
+            test_sequences=CLAIM_TEST_SEQUENCES,
+            **ceiling.get(model, {}),
+        )
+    ]
+
+
+def probes_of(world: World, row: AccuracyRow) -> list[ProbeRow]:
+    """Return what the probes find of one record, at the shortest and longest length alone."""
+    if row.length not in (min(CLAIM_LENGTHS), max(CLAIM_LENGTHS)) or row.status != OK:
+        return []
+    positions = (1, 2, row.length - 1, row.length)
+    if row.model == "rnn-aligned":
+        return [
+            each
+            for measure in (GRADIENT, OCCLUSION)
+            for parameters in (INITIAL, TRAINED)
+            for each in occlusion_rows(
+                row,
+                lambda output, source: 1.0,
+                positions=positions,
+                early=world.early,
+                measure=measure,
+                parameters=parameters,
+            )
+        ]
+    if row.model == "seq2seq":
+        late = 0.75 * row.length
+        return [
+            *occlusion_rows(
+                row, lambda output, source: 2.0 + world.slope * source, positions=positions
+            ),
+            *context_rows(
+                row, lambda source: world.context if source > late else 1.0, positions=positions
+            ),
+        ]
+    has_attention = row.model in ("seq2seq+dot", "seq2seq+additive")
+    return [alignment_row(row, world.looks_right)] if has_attention else []
+
+
+def evidence_of(rows: Sequence[AccuracyRow], probes: Sequence[ProbeRow] = ()) -> Evidence:
+    """Return tables as `reports.claims` reads them from a folder."""
+    encoders = {row.config_id: row.encoder for row in rows}
+
+    def table(row_type: type[Any]) -> pd.DataFrame:
+        chosen = [each for each in probes if isinstance(each, row_type)]
+        if not chosen:
+            return pd.DataFrame(columns=[item.name for item in columns_of(row_type)])
+        frame = frame_of(chosen)
+        return frame.assign(encoder=frame["config_id"].map(encoders))
+
+    accuracy = frame_of(rows) if rows else frame_of([scored_row("rnn", 10, 0.0)])[:0]
+    return Evidence(accuracy=accuracy, influence=table(InfluenceRow), alignment=table(AlignmentRow))
+
+
+def claims_folder(folder: Path, rows: Sequence[AccuracyRow], *, world: World | None = None) -> Path:
+    """Write a results folder as runs and probes leave it; no probes have run without a world."""
+    store = open_store(folder, create=True)
+    store.extend_plan(planned(row) for row in rows)
+    for row in rows:
+        if row.status == OK:
+            store.write_record(row)
+        else:
+            store.write_failure(row)
+    store.compile()
+    if world is not None:
+        probes = ProbeStore(folder, version=1)
+        for row in rows:
+            found = probes_of(world, row)
+            tables = {
+                name: [each for each in found if isinstance(each, row_type)]
+                for name, row_type in PROBE_TABLES.items()
+            }
+            if found:
+                of_table = {name: each for name, each in tables.items() if each}
+                probes.write(ProbeRecord(row.record_id, 1, of_table))
+        probes.compile(row.record_id for row in rows)
+    return folder

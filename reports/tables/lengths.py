@@ -1,4 +1,4 @@
-"""The README's table of how far models hold: L90, L50 and the seeds that solve the longest."""
+"""Lay out the README's table of L90, L50 and the seeds that solve the longest length."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from reports.drawing import style
 from results.stats.over_seeds import solved_fraction
 from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
 
-SERIES = ["task", "model"]
+CURVE = ["task", "model"]
 SOLVED_ACCURACY = 0.9
 # Score, level and title of each column.
 COLUMNS = (
@@ -21,11 +21,7 @@ NOTHING = "–"
 
 
 def length_table(rows: pd.DataFrame) -> str:
-    """Return, as Markdown, up to which length each model holds.
-
-    Args:
-        rows: Of one configuration and protocol, tested at their own length.
-    """
+    """Lay out as Markdown up to which length each model keeps a share, at its own lengths."""
     rows = rows.assign(carried_share=rows["carried_bits"] / rows["target_bits"])
     longest = int(rows["length"].max())
     titles = ["task", "model", *(title for *_, title in COLUMNS), f"seeds that solve {longest}"]
@@ -40,34 +36,34 @@ def length_table(rows: pd.DataFrame) -> str:
 
 
 def _lengths(rows: pd.DataFrame, score: str, *, level: float) -> dict[tuple[str, str], str]:
-    found = crossings(rows, score, SERIES, level=level)
+    found = crossings(rows, score, CURVE, level=level)
     longest = found.assign(end=found["length"].where(found["kind"] == ABOVE))
-    ends = longest.groupby(SERIES)["end"].min()
+    ends = longest.groupby(CURVE)["end"].min()
     return {
         (each["task"], each["model"]): _length(each, end=ends[each["task"], each["model"]])
-        for each in mean_crossing(found, SERIES).to_dict("records")
+        for each in mean_crossing(found, CURVE).to_dict("records")
     }
 
 
 def _length(row: dict[Any, Any], *, end: float) -> str:
-    """Return the mean length and its interval, or how many seeds say what instead."""
+    """Name the mean length and its interval, or how many seeds have no such length."""
     n = row["n"]
     if row[ABOVE] == n:
         return f"> {end:.0f}"
-    told = {
+    without = {
         f"> {end:.0f}": row[ABOVE],
         "below the shortest": row[BELOW],
         "not identified": row[NOT_IDENTIFIED],
     }
-    if any(told.values()):
-        return ", ".join(f"{words} in {count} of {n}" for words, count in told.items() if count)
+    if any(without.values()):
+        return ", ".join(f"{words} in {count} of {n}" for words, count in without.items() if count)
     if math.isnan(row["low"]):
         return f"{row['length']:.0f}"
     return f"{row['length']:.0f} ({row['low']:.0f}–{row['high']:.0f})"
 
 
 def _solved(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
-    found = solved_fraction(rows, SERIES, threshold=SOLVED_ACCURACY)
+    found = solved_fraction(rows, CURVE, threshold=SOLVED_ACCURACY)
     return {
         (each["task"], each["model"]): f"{each['solved']} of {each['n']}"
         f" ({each['low']:.2f}–{each['high']:.2f})"

@@ -1,9 +1,10 @@
-"""The five claims, the numbers that tell whether they hold, and their thresholds.
+"""The five claims, the numbers by which they are judged, and their thresholds.
 
 The thresholds were written before the runs that they judge.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from results.claims.effects import (
     ALIGNED,
@@ -12,7 +13,7 @@ from results.claims.effects import (
     PLAIN,
     SOLVED_ACCURACY,
     UNIFORM,
-    Effects,
+    EffectFunction,
     Evidence,
     above_ceiling,
     accuracy_gap,
@@ -25,17 +26,14 @@ from results.claims.effects import (
 )
 from results.schema.rows import OK
 
-SCORES = {
-    "carried_share": "bits carried, of all bits",
-    "normalised_accuracy": "accuracy, free-running",
-    "normalised_forced_accuracy": "accuracy, teacher-forced",
-}
-# The same as columns of accuracy.csv.
-COLUMNS = {
-    "carried_share": "carried_bits / target_bits",
-    "normalised_accuracy": "normalised_accuracy",
-    "normalised_forced_accuracy": "(teacher_forced_token_accuracy - constant_accuracy)"
-    " / (1 - constant_accuracy)",
+# Each with its words, and the same as columns of accuracy.csv.
+JUDGED_SCORES = {
+    "carried_share": ("bits carried, of all bits", "carried_bits / target_bits"),
+    "normalised_accuracy": ("accuracy, free-running", "normalised_accuracy"),
+    "normalised_forced_accuracy": (
+        "accuracy, teacher-forced",
+        "(teacher_forced_token_accuracy - constant_accuracy) / (1 - constant_accuracy)",
+    ),
 }
 OWN_LENGTH = "accuracy.csv, encoder bi, length = train_length"
 TRAIN_COMMAND = "python -m bench.run --preset claims --out results/claims"
@@ -45,39 +43,21 @@ LEAST_LENGTH_RATIO = 2.0
 
 @dataclass(frozen=True)
 class Measure:
-    """One number that tells whether a claim holds.
-
-    Attributes:
-        claim: C1 to C5.
-        name: What is measured, in words.
-        rows: Which rows of which CSV the effect of a seed is computed from, and how.
-        threshold: Where the claim begins to hold.
-        is_at_least: Whether it holds from there upwards, or downwards.
-        effects: From the evidence to a table task, seed, effect; NaN where it cannot be told.
-        models: Models that it takes.
-        encoder: Their encoder.
-        tasks: Tasks that it takes; empty where one is enough.
-        is_probed: Whether it is a matter of probes, and not of training alone.
-    """
+    """One number that a claim is judged by."""
 
     claim: str
     name: str
-    rows: str
-    threshold: float
-    is_at_least: bool
-    effects: Effects
-    models: tuple[str, ...]
+    rows: str  # Which rows of which CSV the effect of a seed is computed from, and how.
+    threshold: float  # Where the claim begins to hold.
+    effects: EffectFunction
+    models: tuple[str, ...]  # Models that it takes, and their encoder.
     encoder: str = "bi"
-    tasks: tuple[str, ...] = ()
-    is_probed: bool = False
+    tasks: tuple[str, ...] = ()  # Tasks that it takes; any one is enough if empty.
+    is_at_least: bool = True  # False if the claim holds from the threshold downwards.
+    is_probed: bool = False  # True if training alone does not measure it.
 
     def command(self, evidence: Evidence, folder: str) -> str:
-        """Return the command that would measure it.
-
-        Args:
-            evidence: What there is.
-            folder: Where that was read, for a command line.
-        """
+        """Name the command that would measure it on what was read from a folder."""
         rows = evidence.accuracy
         rows = rows[(rows["status"] == OK) & (rows["encoder"] == self.encoder)]
         rows = rows[rows["model"].isin(self.models)]
@@ -103,14 +83,13 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C1",
             name=f"L50 of {model} / L50 of seq2seq: {words}",
-            rows=f"{OWN_LENGTH}: where {COLUMNS[score]} falls through one half, of {model} over "
+            rows=f"{OWN_LENGTH}: where {columns} falls through one half, of {model} over "
             "that of seq2seq (results/stats/threshold_length.py)",
             threshold=LEAST_LENGTH_RATIO,
-            is_at_least=True,
-            effects=length_ratio(score, model, decisive=LEAST_LENGTH_RATIO),
+            effects=partial(length_ratio, score=score, model=model, decisive=LEAST_LENGTH_RATIO),
             models=(PLAIN, model),
         )
-        for score, words in SCORES.items()
+        for score, (words, columns) in JUDGED_SCORES.items()
         for model in ATTENTION
     ),
     Measure(
@@ -134,25 +113,24 @@ MEASURES: tuple[Measure, ...] = (
         effects=above_ceiling,
         models=(ALIGNED,),
     ),
-    Measure(
-        claim="C2",
-        name="accuracy of seq2seq less rnn-aligned, at the longest length that seq2seq solves",
-        rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the longest "
-        f"length where that of seq2seq is {SOLVED_ACCURACY:g} or more",
-        threshold=0.1,
-        is_at_least=True,
-        effects=accuracy_gap(where="solved"),
-        models=(PLAIN, ALIGNED),
-    ),
-    Measure(
-        claim="C2",
-        name="accuracy of seq2seq less rnn-aligned, at the longest length",
-        rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the longest "
-        "length",
-        threshold=0.1,
-        is_at_least=True,
-        effects=accuracy_gap(where="longest"),
-        models=(PLAIN, ALIGNED),
+    *(
+        Measure(
+            claim="C2",
+            name=f"accuracy of seq2seq less rnn-aligned, at the longest length{of_which}",
+            rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the "
+            f"longest length{where}",
+            threshold=0.1,
+            effects=partial(accuracy_gap, is_where_solved=is_where_solved),
+            models=(PLAIN, ALIGNED),
+        )
+        for is_where_solved, of_which, where in (
+            (
+                True,
+                " that seq2seq solves",
+                f" where that of seq2seq is {SOLVED_ACCURACY:g} or more",
+            ),
+            (False, "", ""),
+        )
     ),
     *(
         measure
@@ -167,8 +145,7 @@ MEASURES: tuple[Measure, ...] = (
                 "source_item i) less aligned_effect (reverse, source_item L + 1 - i) in 2 i - L - "
                 "1, times L - 1, over the mean",
                 threshold=0.5,
-                is_at_least=True,
-                effects=recency(encoder),
+                effects=partial(recency, encoder=encoder),
                 models=(PLAIN,),
                 encoder=encoder,
                 tasks=("copy", "reverse"),
@@ -182,8 +159,7 @@ MEASURES: tuple[Measure, ...] = (
                 f"config_id of encoder {encoder}, longest length: mean effect where source_item > "
                 "3/4 length, over that where <= 1/4",
                 threshold=2.0,
-                is_at_least=True,
-                effects=context_ratio(encoder),
+                effects=partial(context_ratio, encoder=encoder),
                 models=(PLAIN,),
                 encoder=encoder,
                 is_probed=True,
@@ -196,8 +172,7 @@ MEASURES: tuple[Measure, ...] = (
             name=f"{words}, {model}",
             rows=f"alignment.csv, model {model}, longest length: {column}",
             threshold=0.9,
-            is_at_least=True,
-            effects=alignment_at_longest(column, model),
+            effects=partial(alignment_at_longest, column=column, model=model),
             models=(model,),
             is_probed=True,
         )
@@ -212,14 +187,14 @@ MEASURES: tuple[Measure, ...] = (
         Measure(
             claim="C5",
             name=f"what uniform weights gain of what dot attention gains: {words}",
-            rows=f"{OWN_LENGTH}, longest: s = {COLUMNS[score]}; (s of seq2seq+uniform - s of "
+            rows=f"{OWN_LENGTH}, longest: s = {columns}; (s of seq2seq+uniform - s of "
             f"seq2seq) / (s of seq2seq+dot - s of seq2seq), where that gain is {LEAST_GAP:g} or "
             "more",
             threshold=0.1,
             is_at_least=False,
-            effects=uniform_share(score),
+            effects=partial(uniform_share, score=score),
             models=(PLAIN, UNIFORM, ATTENTION[0]),
         )
-        for score, words in SCORES.items()
+        for score, (words, columns) in JUDGED_SCORES.items()
     ),
 )

@@ -1,4 +1,4 @@
-"""From one effect per seed to a verdict on a claim: the rule, and nothing else."""
+"""From one effect per seed to a verdict on a claim."""
 
 import math
 from collections.abc import Sequence
@@ -8,35 +8,21 @@ import numpy as np
 
 from results.stats.intervals import mean_interval
 
-SUPPORTED, REFUTED, INCONCLUSIVE, NOT_MEASURED = (
-    "SUPPORTED",
-    "REFUTED",
-    "INCONCLUSIVE",
-    "not measured",
-)
+SUPPORTED, REFUTED, INCONCLUSIVE = "SUPPORTED", "REFUTED", "INCONCLUSIVE"
+NOT_MEASURED = "not measured"
 FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the seeds say about a claim.
+    """What the seeds say about a claim; NaN where it is not known."""
 
-    Attributes:
-        effect: Mean over the seeds whose effect is known; NaN without one.
-        low: Lower end of its 95 % t-interval; NaN below two seeds.
-        high: Upper end.
-        n: Seeds whose effect is known.
-        bounds: How many of them are known by a bound only; then there is no interval.
-        unknown: Seeds whose effect cannot be told.
-        verdict: SUPPORTED, REFUTED or INCONCLUSIVE.
-    """
-
-    effect: float
-    low: float
+    effect: float  # Mean over the seeds whose effect is known.
+    low: float  # 95 % t-interval; needs two seeds, and none known from one side only.
     high: float
-    n: int
-    bounds: int
-    unknown: int
+    n: int  # Seeds whose effect is known,
+    bounds: int  # of them from one side only.
+    unknown: int  # Seeds whose effect cannot be told.
     verdict: str
 
 
@@ -45,15 +31,14 @@ def judge(
 ) -> Finding:
     """Hold the effects of the seeds against a threshold.
 
-    SUPPORTED where every seed, of at least three, lies beyond the threshold, REFUTED where every
-    seed lies on the other side of it, else INCONCLUSIVE: with so few seeds no test of
-    significance could be passed, so the rule is simpler and stricter.
+    SUPPORTED if every seed, of at least three, reaches the threshold; REFUTED if none does; else
+    INCONCLUSIVE. A test of significance cannot be passed with so few seeds. This rule is simpler,
+    and stricter.
 
     Args:
-        effects: One per seed; NaN where it cannot be told.
-        threshold: Where the claim begins to hold.
-        is_at_least: Whether the claim holds from the threshold upwards, or downwards.
-        bounds: How many effects are bounds, on the side of the threshold where they lie.
+        effects: One per seed; NaN if it cannot be told.
+        threshold: Where the claim begins to hold, upwards if `is_at_least`, else downwards.
+        bounds: How many effects are bounds, on the side of the threshold where they are.
     """
     values = np.asarray(effects, dtype=float)
     known = values[~np.isnan(values)]
@@ -79,10 +64,7 @@ def _verdict(values: np.ndarray, *, threshold: float, is_at_least: bool) -> str:
 
 
 def overall(verdicts: Sequence[str]) -> str:
-    """Return the verdict that all of them share, else INCONCLUSIVE.
-
-    What was not measured does not count; where nothing was, neither is the whole.
-    """
+    """Give the verdict that all of them share, else INCONCLUSIVE; skip what was not measured."""
     measured = {verdict for verdict in verdicts if verdict != NOT_MEASURED}
     if not measured:
         return NOT_MEASURED

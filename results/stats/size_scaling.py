@@ -1,4 +1,4 @@
-"""Whether the curves of several sizes are one curve: tables in, numbers out, nothing drawn."""
+"""Ask whether the curves of several sizes are one curve: tables in, numbers out."""
 
 import math
 from collections.abc import Sequence
@@ -8,21 +8,19 @@ import numpy as np
 import pandas as pd
 
 from results.stats.intervals import mean_interval
-from results.stats.plateau import MOST_SHARE
 
 STATE, ALPHABET = "hidden", "symbols"
 SIZES = [STATE, ALPHABET]
 MOST_SPREAD = 1.1
+# Where more of the target is carried, it is the target that holds the curves together.
+MOST_SHARE = 0.9
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How far apart sizes lie: the highest value by the lowest, geometric mean over seeds.
+    """The highest value of all sizes by the lowest, geometric mean over seeds.
 
-    Attributes:
-        ratio: At least 1; NaN where there is nothing to compare.
-        low: Lower end of its 95 % t-interval, of the logarithm; NaN below two seeds.
-        high: Upper end.
+    NaN if nothing can be compared. The 95 % t-interval, low to high, is of the logarithm.
     """
 
     ratio: float
@@ -32,51 +30,41 @@ class Spread:
 
 @dataclass(frozen=True)
 class Collapse:
-    """How the curves of several sizes compare at one load.
+    """How the curves of several sizes compare at one load."""
 
-    Attributes:
-        load: Bits of the target per number of the state.
-        shares: Lowest and highest share of them that is carried, mean over seeds.
-        sizes: How many sizes are compared.
-        n: Seeds that have a value for all of them.
-        all: Spread over all sizes.
-        states: The widest spread over states with one alphabet.
-        alphabets: The widest spread over alphabets with one state.
-    """
-
-    load: float
-    shares: tuple[float, float]
+    load: float  # Bits of the target per number of the state.
+    shares: tuple[float, float]  # Lowest and highest share of them carried, mean over seeds.
     sizes: int
-    n: int
+    n: int  # Seeds that have a value for all sizes.
     all: Spread
-    states: Spread
-    alphabets: Spread
+    states: Spread  # The widest over states with one alphabet.
+    alphabets: Spread  # The widest over alphabets with one state.
 
     @property
     def is_close(self) -> bool:
-        """Whether the sizes differ by less than a tenth."""
+        """True if the sizes differ by less than a tenth."""
         return self.all.ratio < MOST_SPREAD
 
     @property
     def is_one_curve(self) -> bool:
-        """Whether they are close though none follows the target, which would hold them together."""
+        """True if the sizes are close, and none is limited by its target."""
         return self.is_close and self.shares[1] <= MOST_SHARE
 
 
 def collapse_of(rows: pd.DataFrame, *, x: str, y: str) -> Collapse | None:
     """Compare curves at the largest load that every state and every alphabet reaches.
 
-    Curves that are still bound by the target agree whatever limits them, so the load is as large
-    as it can be while each state, and each alphabet, has at least one curve that reaches it.
-    Between two lengths the curves are interpolated linearly; nothing is extrapolated.
+    Curves that follow the target agree whatever limits them. So the load is the largest one at
+    which each state, and each alphabet, has at least one curve. Between two lengths the curves are
+    interpolated linearly. Nothing is extrapolated.
 
     Args:
         rows: hidden, symbols, seed, and the columns of `x` and `y`; only rows that finished.
         x: Column of the load.
-        y: Column that is compared, above zero where it is known.
+        y: Column to compare; a curve with a value of 0 or less is left out.
 
     Returns:
-        None where fewer than two sizes reach a common load in one seed.
+        None if fewer than two sizes reach a common load in one seed.
     """
     if rows.empty:
         return None
@@ -105,7 +93,7 @@ def collapse_of(rows: pd.DataFrame, *, x: str, y: str) -> Collapse | None:
 
 
 def _spread(table: pd.DataFrame, same: Sequence[str]) -> Spread:
-    """Return the widest ratio between sizes that have these columns in common."""
+    """Take the widest ratio between sizes that have these columns in common."""
     by_size = table.map(math.log).T
     groups = [group for _, group in by_size.groupby(list(same))] if same else [by_size]
     widths = [group.max() - group.min() for group in groups if len(group) > 1]

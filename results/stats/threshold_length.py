@@ -1,4 +1,4 @@
-"""The length at which a score falls through a level: L50, L90. Tables in, tables out."""
+"""Find the length at which a score falls through a level, such as L50: tables in, tables out."""
 
 import math
 from collections.abc import Sequence
@@ -8,50 +8,38 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from results.errors import ResultsError
 from results.schema.rows import OK
 from results.stats.intervals import mean_interval
 from results.stats.over_seeds import check_groups
 
 AT, ABOVE, BELOW, NOT_IDENTIFIED = "at", "above", "below", "not_identified"
-KINDS = (AT, ABOVE, BELOW, NOT_IDENTIFIED)
+# A curve that falls by less between its ends is flat or rising, and crosses by noise.
 LEAST_FALL = 0.05
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a curve crosses a level.
+    """Where a curve crosses a level."""
 
-    Attributes:
-        kind: `at` a length; `above` the level up to the longest length measured; `below` it
-            from the shortest on; `not_identified` where the curve does not fall.
-        length: The length, or the longest or shortest one measured; NaN where not identified.
-    """
-
+    # `at` a length; `above` the level up to the longest; `below` it from the shortest on;
+    # `not_identified` if the curve does not fall.
     kind: str
-    length: float
+    length: float  # The length, the longest or shortest one measured, or NaN.
 
 
 def crossing(lengths: Sequence[float], values: Sequence[float], *, level: float) -> Crossing:
-    """Return where a falling curve crosses a level.
+    """Find where a falling curve crosses a level.
 
-    The values are made falling by isotonic regression, so that one lucky length does not count
-    as a recovery, then interpolated linearly in the logarithm of the length. Nothing is
-    extrapolated.
+    Isotonic regression makes the values fall, so that one lucky length is not a recovery. Between
+    two lengths they are linear in the logarithm of the length. Nothing is extrapolated.
 
     Args:
         lengths: Rising, above zero.
         values: One score per length, finite.
         level: The level to cross.
-
-    Raises:
-        ResultsError: There are no lengths, they do not rise, or a value is missing.
     """
     x, y = np.asarray(lengths, dtype=float), np.asarray(values, dtype=float)
-    if not len(x) or len(x) != len(y) or not np.isfinite(y).all():
-        raise ResultsError(f"values: one for each of {len(x)} lengths is needed")
-    if (x <= 0).any() or (np.diff(x) <= 0).any():
-        raise ResultsError("lengths: must rise from above 0")
+    # Before the regression: a curve above the level need not fall to be known to be above it.
     if (y >= level).all():
         return Crossing(ABOVE, float(x[-1]))
     falling = optimize.isotonic_regression(y, increasing=False).x
@@ -70,17 +58,13 @@ def crossing(lengths: Sequence[float], values: Sequence[float], *, level: float)
 def crossings(
     frame: pd.DataFrame, value: str, by: Sequence[str], *, level: float = 0.5
 ) -> pd.DataFrame:
-    """Find the crossing of every seed.
+    """Find where each seed's column `value` crosses a level; rows without a value are left out.
 
     Args:
-        value: Column of the score; rows without one are left out.
         by: Columns that name a curve, such as task and model; without the seed.
 
     Returns:
         The columns of `by`, seed; kind; length.
-
-    Raises:
-        ResultsError: A column is absent, or a curve holds several rows of one length.
     """
     names = [*by, "seed"]
     check_groups(frame, value, names, unit="length")
@@ -93,16 +77,12 @@ def crossings(
 
 
 def mean_crossing(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Average the crossings of seeds: the geometric mean, with a t-interval on the logarithm.
-
-    Args:
-        table: What `crossings` returned.
-        by: Columns that name a curve.
+    """Average `crossings` over seeds: geometric mean, with a t-interval of the logarithm.
 
     Returns:
         The columns of `by`, then length, low, high; n, the seeds; above, below, not_identified:
-        how many seeds are of that kind. Where one is, there is no mean and no interval, for a
-        bound is no value; below two seeds there is no interval.
+        the number of seeds of that kind. With one of them there is no mean, because a bound is not
+        a value. Below two seeds there is no interval.
     """
     columns = [*by, "length", "low", "high", "n", ABOVE, BELOW, NOT_IDENTIFIED]
     found = []

@@ -74,10 +74,6 @@ COMMANDS = {
         ("--results", SMALL),
         {"--config": NAMES, "--results": FOLDERS, "--out": FOLDERS},
     ),
-    "reports.plateau": (
-        ("--results", str(REFERENCE), "--control", SMALL),
-        {"--results": FOLDERS, "--control": FOLDERS},
-    ),
 }
 
 

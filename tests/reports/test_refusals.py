@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reports import figures, plateau
-from tests.reports.synthetic import accuracy_rows, throughput_rows, write_folder
-from tests.results.stats.plateau_rows import control_of, rows_of, saturating
+from reports import figures
+from tests.reports.synthetic import accuracy_rows, write_folder
 
 Capture = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
 ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
-FLAT = saturating(150.0)
 LONG = "x" * 300
 
 
@@ -22,7 +20,6 @@ def check_refused(
     *,
     status: int,
     message: str,
-    name: str = "reports.figures",
 ) -> None:
     """Raise AssertionError unless the command says why it refuses in one line, and no more."""
     try:
@@ -33,7 +30,7 @@ def check_refused(
     assert (found, output.out) == (status, "")
     assert output.err.endswith("\n")
     assert len(output.err.splitlines()) == 1
-    assert output.err.startswith(f"{name}: ")
+    assert output.err.startswith("reports.figures: ")
     assert message in output.err
 
 
@@ -139,95 +136,6 @@ def test_what_has_no_rows_names_its_folder(
 ) -> None:
     option, folder = case(tmp_path)
     check_refused(figures.main, [option, folder], capsys, status=1, message=f" in {folder}: run ")
-
-
-def reference(tmp_path: Path) -> list[str]:
-    return ["--results", str(write_folder(tmp_path / "a", rows_of(FLAT)))]
-
-
-def without_control(tmp_path: Path) -> list[str]:
-    return reference(tmp_path)
-
-
-def control_unnamed(tmp_path: Path) -> list[str]:
-    return [*reference(tmp_path), "--control", ""]
-
-
-def control_nowhere(tmp_path: Path) -> list[str]:
-    return [*reference(tmp_path), "--control", str(tmp_path / "nowhere")]
-
-
-def control_without_files(tmp_path: Path) -> list[str]:
-    (tmp_path / "b").mkdir()
-    return [*reference(tmp_path), "--control", str(tmp_path / "b")]
-
-
-def control_without_rows(tmp_path: Path) -> list[str]:
-    return [*reference(tmp_path), "--control", str(write_folder(tmp_path / "b", []))]
-
-
-def control_of_throughput(tmp_path: Path) -> list[str]:
-    folder = write_folder(tmp_path / "b", [], throughput=throughput_rows(lengths=(10, 20)))
-    (folder / "accuracy.csv").unlink()
-    return [*reference(tmp_path), "--control", str(folder)]
-
-
-def results_without_rows(tmp_path: Path) -> list[str]:
-    return [*empty(tmp_path), "--control", str(write_folder(tmp_path / "b", control_of(FLAT)))]
-
-
-def other_sizes(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, hidden=32))
-    return [*reference(tmp_path), "--control", str(control)]
-
-
-def other_lengths(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, lengths=(30, 70)))
-    return [*reference(tmp_path), "--control", str(control)]
-
-
-def other_batches(tmp_path: Path) -> list[str]:
-    control = write_folder(tmp_path / "b", control_of(FLAT, batch_size=16))
-    return [*reference(tmp_path), "--control", str(control)]
-
-
-def itself(tmp_path: Path) -> list[str]:
-    return [*reference(tmp_path), "--control", str(tmp_path / "a")]
-
-
-LARGER = "{0}/b: run python -m bench.run --budget 6000 --out {0}/b with the other options of {0}/a"
-COMPARED = "--results {0}/a, --control {0}/b: "
-
-
-@pytest.mark.parametrize(
-    ("case", "status", "message"),
-    [
-        (without_control, 2, "required: --control"),
-        (control_unnamed, 2, "argument --control: must name a folder, got ''"),
-        (control_nowhere, 2, "--control: {0}/nowhere is not a folder"),
-        (control_without_files, 1, f"--control: no rows in {LARGER}"),
-        (control_without_rows, 1, f"--control: no rows in {LARGER}"),
-        (control_of_throughput, 1, f"--control: no rows in {LARGER}"),
-        (results_without_rows, 1, "--results: no rows in {0}/empty: run "),
-        (other_sizes, 2, COMPARED + "no row of both has the same "),
-        (other_sizes, 2, "hidden 64 in the reference, 32 in the control"),
-        (other_lengths, 2, "length 10, 20, 40, 50, 60, 80, 100 in the reference, 30, 70 in"),
-        (other_batches, 2, COMPARED + "batch_size: must be the same"),
-        (itself, 2, "the control needs at least 4 times"),
-    ],
-)
-def test_a_plateau_is_refused_in_one_line(
-    case: Callable[[Path], list[str]],
-    status: int,
-    message: str,
-    tmp_path: Path,
-    capsys: Capture,
-) -> None:
-    arguments = case(tmp_path)
-    message = message.format(tmp_path)
-    check_refused(
-        plateau.main, arguments, capsys, status=status, message=message, name="reports.plateau"
-    )
 
 
 def two_lines(arguments: list[str]) -> int:

@@ -1,0 +1,131 @@
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from results.claims.effects import Evidence
+from results.claims.measures import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
+from results.claims.verdicts import REFUTED, SUPPORTED, judge
+from results.schema.rows import AccuracyRow
+from results.store.csv_files import ROW_TYPES
+from tests.rows import (
+    CLAIM_LENGTHS,
+    FAILS,
+    HOLDS,
+    World,
+    claim_rows,
+    evidence_of,
+    probes_of,
+    stopped,
+)
+
+EACH = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
+LOST_SEED = 1
+
+
+def evidence_with(rows: Sequence[AccuracyRow], world: World) -> Evidence:
+    """Return the rows, and what the probes find of those that finished."""
+    return evidence_of(rows, [probe for row in rows for probe in probes_of(world, row)])
+
+
+@pytest.fixture(scope="module")
+def holding() -> Evidence:
+    return evidence_with(claim_rows(HOLDS), HOLDS)
+
+
+@pytest.fixture(scope="module")
+def failing() -> Evidence:
+    return evidence_with(claim_rows(FAILS), FAILS)
+
+
+def verdicts(measure: Measure, evidence: Evidence) -> set[str]:
+    rule = {"threshold": measure.threshold, "is_at_least": measure.is_at_least}
+    tasks = measure.effects(evidence).groupby("task")["effect"]
+    return {judge(effects.to_list(), **rule).verdict for _, effects in tasks}
+
+
+@EACH
+def test_every_measure_supports_what_holds_and_refutes_what_does_not(
+    measure: Measure, holding: Evidence, failing: Evidence
+) -> None:
+    assert verdicts(measure, holding) == {SUPPORTED}
+    assert verdicts(measure, failing) == {REFUTED}
+
+
+@EACH
+def test_a_measure_takes_the_models_encoder_and_tasks_that_it_names(
+    measure: Measure, holding: Evidence
+) -> None:
+    for column, names in (
+        ("model", measure.models),
+        ("encoder", (measure.encoder,)),
+        ("task", measure.tasks),
+    ):
+        for name in names:
+            parts = {
+                table: rows[rows[column] != name]
+                for table in ("accuracy", "influence", "alignment")
+                if column in (rows := getattr(holding, table))
+            }
+            assert measure.effects(dataclasses.replace(holding, **parts)).empty
+
+
+def effects_without(model: str, become: Callable[..., Sequence[AccuracyRow]]) -> Evidence:
+    """Return what holds, but for one seed of a model with the two-way encoder."""
+    rows: list[AccuracyRow] = []
+    for _, each in itertools.groupby(claim_rows(HOLDS), key=lambda row: row.run_id):
+        run = [*each]
+        is_lost = (run[0].model, run[0].encoder, run[0].seed) == (model, "bi", LOST_SEED)
+        rows += become(run) if is_lost else run
+    return evidence_with(rows, HOLDS)
+
+
+@pytest.mark.parametrize("model", HOLDS.curves)
+def test_a_run_that_diverged_leaves_its_seed_unknown_and_one_not_begun_leaves_it_out(
+    model: str, holding: Evidence
+) -> None:
+    diverged = effects_without(model, stopped)
+    not_begun = effects_without(model, lambda run: [])
+    for measure in MEASURES:
+        seeds = ["task", "seed"]
+        known = measure.effects(holding).set_index(seeds)["effect"].to_dict()
+        is_used = model in measure.models and measure.encoder == "bi"
+        lost = LOST_SEED if is_used else None
+        unknown = {key: math.nan if key[1] == lost else known[key] for key in known}
+        found = measure.effects(diverged).set_index(seeds)["effect"].to_dict()
+        assert found == pytest.approx(unknown, nan_ok=True), measure.name
+        left = {key: known[key] for key in known if key[1] != lost}
+        found = measure.effects(not_begun).set_index(seeds)["effect"].to_dict()
+        assert found == pytest.approx(left), measure.name
+
+
+@EACH
+def test_the_command_named_brings_the_rows_that_are_missing(
+    measure: Measure, holding: Evidence
+) -> None:
+    nothing = evidence_of([])
+    assert measure.command(nothing, "some") == TRAIN_COMMAND
+    probe = f"{PROBE_COMMAND} --results some --lengths {max(CLAIM_LENGTHS)}"
+    trained = dataclasses.replace(nothing, accuracy=holding.accuracy)
+    is_measured = not measure.effects(trained).empty
+    assert measure.command(trained, "some") == (TRAIN_COMMAND if is_measured else probe)
+    # Probes find nothing in a model that was not trained.
+    for column, needed in (("model", measure.models), ("task", measure.tasks)):
+        for name in needed:
+            accuracy = holding.accuracy[holding.accuracy[column] != name]
+            less = dataclasses.replace(holding, accuracy=accuracy)
+            assert measure.command(less, "some") == TRAIN_COMMAND
+
+
+def test_every_claim_has_measures_with_names_and_columns_of_their_own() -> None:
+    names = [(measure.claim, measure.name) for measure in MEASURES]
+    assert len({*names}) == len(names)
+    assert [*dict.fromkeys(measure.claim for measure in MEASURES)] == [*CLAIMS]
+    for measure in MEASURES:
+        row_type = ROW_TYPES[measure.rows.split(",")[0]]
+        columns = {field.name for field in dataclasses.fields(row_type)}
+        text = re.sub(r"results/\S+", "", measure.rows)
+        assert {*re.findall(r"[a-z]+(?:_[a-z]+)+", text)} <= columns, measure.name
