@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.cli.options import read_choice, read_folder, read_lengths
+from bench.cli.lengths import parse_lengths
+from bench.cli.options import one_of, parse_folder
 from bench.comparison_text import provenance_text, section
 from results.command_line import Parser, UsageError
 from results.errors import ResultsError
@@ -57,15 +58,15 @@ def parse_request(arguments: Sequence[str]) -> Request:
         UsageError: If an argument breaks a rule.
     """
     given = build_parser().parse_args(arguments)
-    a, b = (_results_folder(name, text) for name, text in (("A", given.a), ("B", given.b)))
+    a, b = given.a, given.b
     if a.resolve() == b.resolve():
-        raise UsageError(f"B: must be another folder than A, got {given.b!r}")
+        raise UsageError(f"B: must be another folder than A, got {str(b)!r}")
     return Request(
         a=a,
         b=b,
-        score=read_choice("--score", given.score, SCORE_COLUMNS),
+        score=given.score,
         tolerance=_tolerance(given.tolerance),
-        lengths=None if given.lengths is None else read_lengths("--lengths", given.lengths),
+        lengths=given.lengths,
     )
 
 
@@ -77,10 +78,11 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 compared, 2 a mistake, or something that cannot be compared.",
     )
     add = parser.add_argument
-    add("a", metavar="A", help="results folder to start from")
-    add("b", metavar="B", help="results folder to hold against it")
+    add("a", type=_results_folder, metavar="A", help="results folder to start from")
+    add("b", type=_results_folder, metavar="B", help="results folder to hold against it")
     add(
         "--score",
+        type=one_of(SCORE_COLUMNS),
         default="token_accuracy",
         metavar="NAME",
         help=f"of accuracy.csv: {', '.join(SCORE_COLUMNS)} (default: %(default)s)",
@@ -91,16 +93,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="X",
         help="share by which a time must change to count (default: %(default)s)",
     )
-    add("--lengths", metavar="RANGE", help="only these: 10..200, 10..200:5 or 10,20,50")
+    add(
+        "--lengths",
+        type=parse_lengths,
+        metavar="RANGE",
+        help="only these: 10..200, 10..200:5 or 10,20,50",
+    )
     return parser
 
 
-def _results_folder(argument: str, text: str) -> Path:
-    folder = read_folder(argument, text)
+def _results_folder(text: str) -> Path:
+    folder = parse_folder(text)
     if not folder.is_dir():
-        raise UsageError(f"{argument}: {text!r} is not a folder")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
     if not any((folder / name).is_file() for name in (ACCURACY, THROUGHPUT)):
-        raise UsageError(f"{argument}: {text!r} holds neither {ACCURACY} nor {THROUGHPUT}")
+        raise argparse.ArgumentTypeError(f"{text!r} holds neither {ACCURACY} nor {THROUGHPUT}")
     return folder
 
 

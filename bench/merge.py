@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cli.options import read_folder
-from bench.plan.versions import PROBE_VERSION
+from bench.cli.options import parse_folder
+from bench.plan.recipe import PROBE_VERSION
 from results.command_line import Parser, UsageError
 from results.errors import ResultsError
 from results.merge.folders import Merged, merge_folders
@@ -49,12 +49,11 @@ def parse_request(arguments: Sequence[str]) -> Request:
         UsageError: If an argument breaks a rule.
     """
     given = build_parser().parse_args(arguments)
-    out = read_folder("--out", given.out)
+    out = given.out
     folders: list[Path] = []
-    for text in given.folders:
-        folder = _results_folder(text)
+    for folder in given.folders:
         if out.exists() and out.samefile(folder):
-            raise UsageError(f"--out: must be another folder than those merged, got {given.out!r}")
+            raise UsageError(f"--out: must be another folder than those merged, got {str(out)!r}")
         if not any(folder.samefile(each) for each in folders):
             folders.append(folder)
     return Request(tuple(folders), out)
@@ -68,9 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 merged, 1 merged, but two folders say different things of one "
         "record, 2 a mistake, and nothing is written.",
     )
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="results folder to read")
+    parser.add_argument(
+        "folders", type=_results_folder, nargs="+", metavar="DIR", help="results folder to read"
+    )
     parser.add_argument(
         "--out",
+        type=parse_folder,
         required=True,
         metavar="DIR",
         help="results folder to write; what it holds takes part",
@@ -79,11 +81,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _results_folder(text: str) -> Path:
-    folder = read_folder("DIR", text)
+    folder = parse_folder(text)
     if not folder.is_dir():
-        raise UsageError(f"DIR: {text!r} is not a folder")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
     if not (folder / PLAN).is_file():
-        raise UsageError(f"DIR: {text!r} has no {PLAN}; a folder of bench.run is needed")
+        raise argparse.ArgumentTypeError(f"{text!r} has no {PLAN}; a folder of bench.run is needed")
     return folder
 
 

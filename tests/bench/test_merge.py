@@ -172,7 +172,7 @@ def test_a_mistake_in_a_folder_is_one_line_and_nothing_is_written(folders, tmp_p
             "DIR: 'empty' has no plan.json; a folder of bench.run is needed",
         ),
         (["1", "2", "--out", "1"], f"--out: {own} '1'"),
-        (["1", "2", "--out", "2/"], f"--out: {own} '2/'"),
+        (["1", "2", "--out", "2/"], f"--out: {own} '2'"),
         (["1", "2", "--out", "link"], f"--out: {own} 'link'"),
         (["link", "2", "--out", "1"], f"--out: {own} '1'"),
         (["1", tmp_path / "2", "--out", "1/../2"], f"--out: {own} '1/../2'"),
