@@ -54,29 +54,12 @@ def _build_parser() -> Parser:
     (part,) = preset.parts
     parser = Parser(prog="python -m bench.throughput", description=__doc__)
     add = parser.add_argument
-    add(
-        "--lengths",
-        type=parse_lengths,
-        default=tuple(preset.lengths),
-        metavar="RANGE",
-        help="10..200 or 10,20,50",
-    )
+    add("--lengths", type=parse_lengths, default=tuple(preset.lengths), help="10..200 or 10,20,50")
     add_model_options(parser)
     parser.set_defaults(hidden=part.hidden, encoder=part.encoder)
-    add(
-        "--batch-size",
-        type=whole_number(),
-        default=Recipe.batch_size,
-        metavar="N",
-        help="sequences (default: %(default)s)",
-    )
-    add(
-        "--threads",
-        type=whole_number(at_most=len(processors())),
-        default=1,
-        metavar="N",
-        help="threads of arithmetic (default: %(default)s)",
-    )
+    add("--batch-size", type=whole_number(), default=Recipe.batch_size, help="sequences")
+    threads = whole_number(at_most=len(processors()))
+    add("--threads", type=threads, default=1, help="threads of arithmetic")
     add_place_options(parser)
     add("--again", action="store_true", help="measure anew what is measured already")
     return parser

@@ -27,33 +27,18 @@ Entry = TypeVar("Entry")
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add which models, of which kind and size."""
     add = parser.add_argument
-    add(
-        "--models",
-        type=parse_models,
-        metavar="NAMES",
-        help=f"of {', '.join(MODELS)}, of a plug-in, or package.module:builder",
-    )
-    add("--cell", type=one_of(CELLS), default="lstm", metavar="NAME", help=", ".join(CELLS))
-    add("--hidden", type=parse_hidden, metavar="H", help="state size; embeddings have half of it")
-    add(
-        "--encoder",
-        type=one_of(ENCODERS),
-        metavar="NAME",
-        help=f"{', '.join(ENCODERS)}: the directions that it reads in",
-    )
+    names = ", ".join(MODELS)
+    add("--models", type=parse_models, help=f"of {names}, of a plug-in, or package.module:builder")
+    add("--cell", type=one_of(CELLS), default="lstm", help=", ".join(CELLS))
+    add("--hidden", type=parse_hidden, help="state size; embeddings have half of it")
+    add("--encoder", type=one_of(ENCODERS), help="directions that it reads in: bi or uni")
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Add where it is computed, and where results go."""
     add = parser.add_argument
-    add("--device", type=parse_device, default="cpu", metavar="NAME", help=", ".join(DEVICES))
-    add(
-        "--out",
-        type=parse_folder,
-        default=Path("results"),
-        metavar="DIR",
-        help="results folder (default: %(default)s)",
-    )
+    add("--device", type=parse_device, default="cpu", help=", ".join(DEVICES))
+    add("--out", type=parse_folder, default=Path("results"), help="folder (default: %(default)s)")
 
 
 def whole_number(*, at_least: int = 1, at_most: int = 1_000_000) -> Callable[[str], int]:

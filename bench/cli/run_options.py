@@ -64,95 +64,56 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="python -m bench.run",
         description="Train and evaluate the matrix of tasks, models and lengths; write the CSVs.",
-        epilog="presets, with their time on two cores, and their budget against the published one:\n"
+        epilog="presets, with time on two cores and budget against the published one:\n"
         + "\n".join(f"  {name:9} {preset}" for name, preset in PRESETS.items())
         + "\n\nThen draw the figures: python -m reports.figures",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # Else the table is one text.
     add = parser.add_argument
-    add(
-        "--preset",
-        type=one_of(PRESETS),
-        default="default",
-        metavar="NAME",
-        help=f"{', '.join(PRESETS)}; flags given override it (default: %(default)s)",
-    )
-    add("--lengths", type=parse_lengths, metavar="RANGE", help="10..200, 10..200:5 or 10,20,50")
-    add("--tasks", type=_tasks, metavar="NAMES", help=f"of {', '.join(TASKS)}, or of a plug-in")
+    add("--preset", type=one_of(PRESETS), default="default", help="see below; flags override it")
+    add("--lengths", type=parse_lengths, help="10..200, 10..200:5 or 10,20,50")
+    add("--tasks", type=_tasks, help=f"of {', '.join(TASKS)}, or of a plug-in")
     add_model_options(parser)
-    add("--seeds", type=whole_number(at_most=MOST_SEEDS), metavar="N", help="how many seeds")
+    add("--seeds", type=whole_number(at_most=MOST_SEEDS), help="how many seeds")
     add(
         "--first-seed",
         type=whole_number(at_most=10**9),
         default=11,
-        metavar="N",
-        help="the first of them (default: %(default)s; decisions were made on seeds 1 and 1001)",
+        help="the first of them; decisions were made on seeds 1 and 1001",
     )
-    add(
-        "--protocol",
-        type=one_of(PROTOCOLS),
-        default="curriculum",
-        metavar="NAME",
-        help=", ".join(PROTOCOLS),
-    )
-    add(
-        "--symbols",
-        type=_symbols,
-        metavar="V",
-        help="alphabet size: 16, or by task: sort=16,copy=4",
-    )
-    add(
-        "--budget",
-        type=whole_number(),
-        metavar="N",
-        help="updates per stage at most, reached up to length 10; fewer above",
-    )
+    add("--protocol", type=one_of(PROTOCOLS), default="curriculum", help=", ".join(PROTOCOLS))
+    add("--symbols", type=_symbols, help="alphabet size: 16, or by task: sort=16,copy=4")
+    add("--budget", type=whole_number(), help="updates per stage at length 10; fewer above")
     add(
         "--learning-rate",
         type=_learning_rate,
         default=Recipe.learning_rate,
-        metavar="X",
         help="up to length 30, lower above; for calibration, the same for every model",
     )
     add(
         "--test-lengths",
         type=parse_test_lengths,
         default=((), ()),
-        metavar="RANGE",
-        help="also test every stage at these, or x1.5",
+        help="also test every stage at these, or at x1.5 its own",
     )
     add_place_options(parser)
     add(
         "--jobs",
         type=whole_number(at_most=MOST_JOBS),
-        metavar="N",
         help="model runs at a time (default: physical cores; 1 on cuda)",
     )
-    add(
-        "--engine",
-        type=_engine,
-        default=(LOCAL, None),
-        metavar="NAME",
-        help="local, dask (workers on this machine) or dask=tcp://HOST:PORT",
-    )
-    add(
-        "--shard",
-        type=_shard,
-        metavar="I/N",
-        help="only part I of N; array or array/N in an array of jobs",
-    )
+    add("--engine", type=_engine, default=(LOCAL, None), help="local, dask or dask=tcp://HOST:PORT")
+    add("--shard", type=_shard, help="only part I/N; array or array/N in an array of jobs")
     add(
         "--retries",
         type=whole_number(at_least=0, at_most=MOST_RETRIES),
         default=Limits.retries,
-        metavar="N",
         help="times that a killed model run is tried again (default: %(default)s)",
     )
     add(
         "--time-limit",
         type=whole_number(),
-        metavar="SECONDS",
-        help="of a model run (default: an hour, or 20 times the estimate)",
+        help="seconds of a model run (default: an hour, or 20 times the estimate)",
     )
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
@@ -171,7 +132,7 @@ def read_request(given: argparse.Namespace) -> Request:
     return Request(
         blocks=tuple(_block(given, preset, part) for part in preset.parts),
         out=given.out,
-        # One GPU is shared by all jobs, so more than one only slow each other down.
+        # All jobs share one GPU.
         jobs=given.jobs or (1 if given.device == "cuda" else physical_cores()),
         engine=engine,
         scheduler=scheduler,

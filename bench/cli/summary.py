@@ -1,6 +1,7 @@
 """The small tables at the end of a command. No pandas: it takes a second to import."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean
 
 from results.schema.rows import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
@@ -10,43 +11,29 @@ _MOST_COLUMNS = 5
 
 def summary_table(rows: Sequence[AccuracyRow]) -> str:
     """Show mean token accuracy over seeds, per task and model, at a few lengths."""
-    # A stage that is tested at further lengths extrapolates there, which is another question.
+    # A stage tested at further lengths extrapolates there, which is another question.
     rows = [row for row in rows if row.length == row.train_length or row.protocol == "mixed"]
+
+    @cache
+    def varying(task: str, model: str) -> list[str]:
+        of_model = [row for row in rows if (row.task, row.model) == (task, model)]
+        settings = ("protocol", *SETTING_COLUMNS)
+        return [name for name in settings if len({getattr(row, name) for row in of_model}) > 1]
+
     scores: dict[str, dict[int, list[float]]] = {}
-    names = _names(rows)
-    for row, name in zip(rows, names, strict=True):
+    for row in rows:
+        # Settings that vary are named, else they would be averaged as if they were seeds.
+        settings = [f"{name} {getattr(row, name)}" for name in varying(row.task, row.model)]
+        label = ", ".join([f"{row.task} {row.model}", *settings])
         if row.token_accuracy is not None:
-            scores.setdefault(name, {}).setdefault(row.length, []).append(row.token_accuracy)
+            scores.setdefault(label, {}).setdefault(row.length, []).append(row.token_accuracy)
     if not scores:
         return "No record yet."
     means = {
-        name: {length: f"{fmean(values):.3f}" for length, values in by_length.items()}
-        for name, by_length in scores.items()
+        label: {length: f"{fmean(values):.3f}" for length, values in by_length.items()}
+        for label, by_length in scores.items()
     }
     return "\n".join(_table("token accuracy", means))
-
-
-def _names(rows: Sequence[AccuracyRow]) -> list[str]:
-    """Name the curve of each row by task and model, and by each setting that they vary in."""
-    # Else settings that differ would be averaged as if they were seeds.
-    values: dict[tuple[str, str, str], set[object]] = {}
-    settings = ("protocol", *SETTING_COLUMNS)
-    for row in rows:
-        for setting in settings:
-            values.setdefault((row.task, row.model, setting), set()).add(getattr(row, setting))
-    return [
-        ", ".join(
-            [
-                f"{row.task} {row.model}",
-                *(
-                    f"{setting} {getattr(row, setting)}"
-                    for setting in settings
-                    if len(values[row.task, row.model, setting]) > 1
-                ),
-            ]
-        )
-        for row in rows
-    ]
 
 
 def throughput_table(rows: Sequence[ThroughputRow]) -> str:
