@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.cli.lengths import parse_lengths
+from bench.cli.options import one_of
 from results.command_line import DONE, Parser, UsageError, run_command
 from results.errors import ResultsError
 from results.schema.rows import OK, SCORE_COLUMNS
@@ -56,8 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("b", type=_results_folder, metavar="B", help="results folder to hold against it")
     add(
         "--score",
+        type=one_of(SCORE_COLUMNS),
         default="token_accuracy",
-        choices=SCORE_COLUMNS,
         metavar="NAME",
         help=f"of accuracy.csv: {', '.join(SCORE_COLUMNS)} (default: %(default)s)",
     )
@@ -69,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="share by which a time must change to count (default: %(default)s)",
     )
     only = "only these: 10..200, 10..200:5 or 10,20,50"
-    add("--lengths", type=_lengths, metavar="RANGE", help=only)
+    add("--lengths", type=parse_lengths, metavar="RANGE", help=only)
     return parser
 
 
@@ -84,13 +85,6 @@ def _fraction(text: str) -> float:
         if 0 <= float(text) <= 1:
             return float(text)
     raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    try:
-        return parse_lengths(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def compare(given: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.plan.versions import PROBE_VERSION
+from bench.cli.options import parse_folder
+from bench.plan.recipe import PROBE_VERSION
 from results.command_line import DONE, FAILED, Parser, UsageError, run_command
 from results.store.folder import PLAN
 from results.store.merging import merge_folders
@@ -32,22 +33,16 @@ def build_parser() -> argparse.ArgumentParser:
     add("folders", nargs="+", type=_filled, metavar="DIR", help="results folder to read")
     add(
         "--out",
+        type=parse_folder,
         required=True,
-        type=_folder,
         metavar="DIR",
         help="results folder to write; what it holds takes part",
     )
     return parser
 
 
-def _folder(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
-    return Path(text)
-
-
 def _filled(text: str) -> Path:
-    folder = _folder(text)
+    folder = parse_folder(text)
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
     if not (folder / PLAN).is_file():

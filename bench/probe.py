@@ -12,12 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.cli.execution import MOST_JOBS, physical_cores
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import read_folder, read_integer, read_lengths
+from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, whole_number
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import Order
-from bench.plan.versions import PROBE_VERSION
+from bench.plan.recipe import PROBE_VERSION
 from bench.probes.inputs import (
     has_checkpoint,
     names_of,
@@ -53,21 +52,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = Parser(prog="python -m bench.probe", description=__doc__)
     add = parser.add_argument
-    add("--results", default="results", metavar="DIR", help="folder of bench.run, as its --out")
+    add(
+        "--results",
+        type=parse_folder,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder of bench.run, as its --out",
+    )
     add(
         "--lengths",
+        type=parse_lengths,
         metavar="RANGE",
         help="where influence is measured too, and maps are kept; lengths that were trained "
         f"(default: {INFLUENCE_LENGTHS})",
     )
-    add("--jobs", metavar="N", help="model runs at a time (default: physical cores)")
+    add(
+        "--jobs",
+        type=whole_number(at_most=MOST_JOBS),
+        default=physical_cores(),
+        metavar="N",
+        help="model runs at a time (default: physical cores)",
+    )
     try:
         given = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-        jobs = physical_cores()
-        if given.jobs is not None:
-            jobs = read_integer("--jobs", given.jobs, at_most=MOST_JOBS)
-        lengths = None if given.lengths is None else read_lengths("--lengths", given.lengths)
-        return _probe(read_folder("--results", given.results), lengths=lengths, jobs=jobs)
+        return _probe(given.results, lengths=given.lengths, jobs=given.jobs)
     except (UsageError, ResultsError) as error:
         print(f"bench.probe: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USAGE

@@ -3,7 +3,6 @@
 What is done already is not done again. Imports no torch: model runs execute in child processes.
 """
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
-from bench.cli.execution import DASK
-from bench.cli.run_options import Request, parse_request
+from bench.cli.run_options import DASK, Request, build_parser, read_request
 from bench.cli.summary import summary_table
 from bench.execution.engine import Engine, LocalEngine
 from bench.execution.progress import Progress
@@ -22,54 +20,41 @@ from bench.plan.runs import ModelRun, plan_blocks
 from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
-from results.command_line import UsageError
-from results.errors import ResultsError
-from results.schema.columns import one_line
+from results.command_line import DONE, FAILED, UsageError, run_command
 from results.store.folder import Store, open_store, trained_otherwise
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 class Stopped(BaseException):
     """A signal asked the command to end."""
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal.Signals(signal_number).name)
-        self.exit_code = 128 + signal_number
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_status = 128 + number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
-    try:
-        request = parse_request(sys.argv[1:] if arguments is None else arguments)
-        return _run(request)
-    except (UsageError, ResultsError) as error:
-        print(f"bench.run: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_USAGE
-    except Stopped as stopped:
-        return stopped.exit_code
-    except BrokenPipeError:  # As by `--dry-run --json | head`: whoever reads has heard enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    except KeyboardInterrupt:  # Before there was anything to stop.
-        return 128 + signal.SIGINT
+    """Run the command; return its exit status."""
+    return run_command(build_parser(), arguments, lambda given: _run(read_request(given)))
 
 
 def _run(request: Request) -> int:
     if request.is_dry_run:
-        return _dry_run(request)
+        matrix, to_do = _plan(request, open_store(request.out, create=False))
+        print((plan_as_json if request.is_json else plan_as_text)(request, matrix, to_do))
+        return DONE
     try:
         return _train(request)
-    except Stopped:
+    except Stopped as stopped:
         print(
             f"Stopped. Everything finished is kept in {request.out}; "
             "the same command goes on from there.",
             file=sys.stderr,
         )
-        raise
+        return stopped.exit_status
 
 
 def _train(request: Request) -> int:
+    # The engine first: a cluster that cannot serve is refused before anything is written.
     with _signals_raise(), _engine_of(request) as engine:
         store = open_store(request.out, create=True)
         matrix, to_do = _plan(request, store)
@@ -82,22 +67,22 @@ def _train(request: Request) -> int:
             _complete(request, store, matrix, to_do, engine=engine, log=log)
         for notice in store.take_notices():
             print(notice, file=sys.stderr)
-    return _conclude(request, store, matrix.runs)
-
-
-def _dry_run(request: Request) -> int:
-    matrix, to_do = _plan(request, open_store(request.out, create=False))
-    as_written = plan_as_json if request.is_json else plan_as_text
-    print(as_written(request, matrix, to_do))
-    return EXIT_DONE
+    return _conclude(request, store, matrix)
 
 
 def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
-    """Return the plan against what the folder has, and the runs to do."""
+    """Hold the plan against the folder; list the runs to do."""
     runs = plan_blocks(request.blocks)
-    if request.execution.shard is not None:
-        runs = shard_of(runs, request.execution.shard)
-    _require_one_ladder(request, store, runs)
+    if request.shard is not None:
+        runs = shard_of(runs, request.shard)
+    # Two trainings of one length, after other lengths before it, do not belong in one curve.
+    rows = (row for run in runs for row in run.planned_rows())
+    row = trained_otherwise(store.plan(), rows)
+    if row is not None:
+        raise UsageError(
+            f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
+            f"{row.model} after other lengths than these; choose another --out"
+        )
     matrix = Matrix.of(runs, store)
     return matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
 
@@ -111,12 +96,12 @@ def _complete(
     engine: Engine,
     log: RunLog,
 ) -> None:
-    """Do all that is left, and leave CSVs that have it, also where a signal ends it."""
+    """Run what is missing and write the CSVs, also after a signal."""
     try:
         try:
             if to_do:
                 with Progress(matrix.unfinished_stages(to_do)) as progress:
-                    runner = Runner(store, engine=engine, log=log, limits=request.execution.limits)
+                    runner = Runner(store, engine=engine, log=log, limits=request.limits)
                     runner.carry_out(matrix, to_do, progress=progress)
         finally:
             engine.stop()  # Before the last compilation, and before anything is timed.
@@ -131,79 +116,47 @@ def _complete(
 
 @contextmanager
 def _engine_of(request: Request) -> Iterator[Engine]:
-    """Open the engine asked for; a cluster that cannot serve is refused before anything is written.
-
-    Raises:
-        UsageError: The engine is not installed, or cannot serve the request.
-    """
-    execution = request.execution
     engine: Engine
-    if execution.engine == DASK:
-        try:
-            from bench.execution.dask_engine import (
-                DaskEngine,  # Dask is there only where it was asked for.
-            )
+    if request.engine == DASK:
+        try:  # Dask is installed only where it was asked for.
+            from bench.execution.dask_engine import DaskEngine
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"--engine: dask needs {error.name}; pip install '.[cluster]' brings it"
             ) from None
-        engine = DaskEngine(
-            execution.scheduler,
-            jobs=execution.jobs,
-            device=request.blocks[0].settings.device,
-            out=request.out,
-        )
+        device = request.blocks[0].settings.device
+        engine = DaskEngine(request.scheduler, jobs=request.jobs, device=device, out=request.out)
     else:
-        engine = LocalEngine(jobs=execution.jobs)
+        engine = LocalEngine(jobs=request.jobs)
     try:
         yield engine
     finally:
         engine.stop()
 
 
-def _require_one_ladder(request: Request, store: Store, runs: Sequence[ModelRun]) -> None:
-    """Refuse to put two trainings of one length into one curve.
-
-    Raises:
-        UsageError: If the folder has a length of a model at the end of another path of lengths.
-    """
-    row = trained_otherwise(store.plan(), (row for run in runs for row in run.planned_rows()))
-    if row is not None:
-        raise UsageError(
-            f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
-            f"{row.model} after other lengths than these; choose another --out"
-        )
-
-
-def _conclude(request: Request, store: Store, runs: Sequence[ModelRun]) -> int:
-    rows = [
-        record.row
-        for run in runs
-        for row in run.planned_rows()
-        if (record := store.read_record(row.record_id)) is not None
-    ]
-    planned = sum(1 for run in runs for _ in run.planned_rows())
-    print()
-    print(summary_table(rows))
-    print()
+def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
+    planned = [row.record_id for run in matrix.runs for row in run.planned_rows()]
+    records = [record for each in planned if (record := store.read_record(each)) is not None]
+    print(f"\n{summary_table([record.row for record in records])}\n")
     where = "" if str(request.out) == "results" else f" --results {request.out}"
     print(f"Figures: python -m reports.figures{where}")
-    if len(rows) == planned:
-        return EXIT_DONE
-    failures = [row for row in store.failures().values() if row.run_id in {r.run_id for r in runs}]
-    print(f"{planned - len(rows)} of {planned} records are missing:", file=sys.stderr)
-    for row in failures:
-        print(
-            f"  {row.task}, {row.model}, seed {row.seed}, length {row.length}: "
-            f"{row.status}: {row.error}",
-            file=sys.stderr,
-        )
-    return EXIT_FAILED
+    if len(records) == len(planned):
+        return DONE
+    print(f"{len(planned) - len(records)} of {len(planned)} records are missing:", file=sys.stderr)
+    run_ids = {run.run_id for run in matrix.runs}
+    for row in store.failures().values():
+        if row.run_id in run_ids:
+            print(
+                f"  {row.task}, {row.model}, seed {row.seed}, length {row.length}: "
+                f"{row.status}: {row.error}",
+                file=sys.stderr,
+            )
+    return FAILED
 
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Turn an interrupt or a request to end into `Stopped`; a second one ends at once."""
+    """Turn a signal to end into `Stopped`; a second one ends at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in handled:

@@ -4,70 +4,84 @@ Also the last step of `bench.run`. What is measured already is not measured agai
 torch: a child process measures, while nothing else runs (`bench.timing.measure`).
 """
 
-import os
+import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from bench.cli.lengths import parse_lengths
 from bench.cli.options import (
     add_model_options,
     add_place_options,
-    read_config,
-    read_device,
-    read_folder,
-    read_integer,
-    read_lengths,
-    read_models,
+    default_models,
+    processors,
+    whole_number,
 )
 from bench.cli.summary import throughput_table
 from bench.execution.worker import child_events
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
-from bench.plan.runs import Block
+from bench.plan.runs import Block, Settings
 from bench.timing.cases import Cell, Measurement
 from models.config import ModelConfig
-from models.entry import ModelEntry
-from results.command_line import Parser, UsageError
+from results.command_line import DONE, FAILED, Parser, run_command
 from results.errors import ResultsError
-from results.schema.columns import from_json, one_line
+from results.schema.columns import from_json
 from results.schema.rows import FAILING_STATUSES, PHASES, ThroughputRow
 from results.store.csv_files import THROUGHPUT, read_rows
 from results.store.files import THROUGHPUT_LOCK, locked
 from results.store.folder import Store, open_store
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+# Four models at twenty lengths take four minutes. The last step of a run must not take hours.
 MOST_LENGTHS_OF_A_RUN = 20
-_SYMBOLS = 16
-_THREADS = 1
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a command line of `bench.throughput` asks for."""
-
-    measurement: Measurement
-    out: Path
-    is_anew: bool
+_SYMBOLS = 16  # Speed is measured of no task, and so with no alphabet of a task.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
-    try:
-        asked = _parse(sys.argv[1:] if arguments is None else arguments)
-        store = open_store(asked.out, create=True)
-        measure_missing(asked.measurement, store, is_anew=asked.is_anew)
-        rows = _rows_of(asked.measurement, store)
-    except (UsageError, ResultsError) as error:
-        print(f"bench.throughput: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        print("Stopped. The lengths that are finished are kept.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    """Run the command; return its exit status."""
+    return run_command(
+        _build_parser(), arguments, _run, stopped="Stopped. The lengths that are finished are kept."
+    )
+
+
+def _build_parser() -> Parser:
+    preset = PRESETS["default"]
+    (part,) = preset.parts
+    parser = Parser(prog="python -m bench.throughput", description=__doc__)
+    add = parser.add_argument
+    add("--lengths", type=parse_lengths, default=tuple(preset.lengths), help="10..200 or 10,20,50")
+    add_model_options(parser)
+    parser.set_defaults(hidden=part.hidden, encoder=part.encoder)
+    add("--batch-size", type=whole_number(), default=Recipe.batch_size, help="sequences")
+    threads = whole_number(at_most=len(processors()))
+    add("--threads", type=threads, default=1, help="threads of arithmetic")
+    add_place_options(parser)
+    add("--again", action="store_true", help="measure anew what is measured already")
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    settings = Settings(
+        lengths=given.lengths,
+        seeds=(),
+        cell=given.cell,
+        hidden=given.hidden,
+        encoder=given.encoder,
+        device=given.device,
+        recipe=Recipe(batch_size=given.batch_size),
+    )
+    measurement = measurement_of(
+        Block(settings, tasks=(), models=given.models or default_models()),
+        most_lengths=len(given.lengths),
+        threads=given.threads,
+    )
+    store = open_store(given.out, create=True)
+    measure_missing(measurement, store, is_anew=given.again)
+    rows = _rows_of(measurement, store)
     for notice in store.take_notices():
         print(notice, file=sys.stderr)
     print(throughput_table(rows))
@@ -77,52 +91,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{row.model}, {row.phase}, length {row.length}: {row.status}: {row.error}",
             file=sys.stderr,
         )
-    return EXIT_FAILED if failures else EXIT_DONE
+    return FAILED if failures else DONE
 
 
-def _parse(arguments: Sequence[str]) -> _Asked:
-    preset = PRESETS["default"]
-    (part,) = preset.parts
-    parser = Parser(prog="python -m bench.throughput", description=__doc__)
-    add = parser.add_argument
-    add("--lengths", default=preset.lengths, metavar="RANGE", help="10..200 or 10,20,50")
-    add_model_options(parser)
-    add("--batch-size", default=str(Recipe().batch_size), metavar="N", help="sequences")
-    add("--threads", default=str(_THREADS), metavar="N", help="threads of arithmetic")
-    add_place_options(parser)
-    add("--again", action="store_true", help="measure anew what is measured already")
-    try:
-        given = parser.parse_args(arguments)
-        models = read_models(given.models)
-    except ValueError as error:  # A registry refuses a plug-in.
-        raise UsageError(str(error)) from None
-    measurement = _measurement(
-        models,
-        read_lengths("--lengths", given.lengths),
-        config=read_config(given, symbols=_SYMBOLS, hidden=part.hidden, encoder=part.encoder),
-        device=read_device(given.device),
-        batch_size=read_integer("--batch-size", given.batch_size),
-        threads=_read_threads(given.threads),
-    )
-    return _Asked(measurement, read_folder("--out", given.out), given.again)
-
-
-def _read_threads(text: str) -> int:
-    threads = read_integer("--threads", text)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if threads > (usable or 1):
-        raise UsageError(
-            f"--threads: must be at most {usable}, the processors of this machine, got {threads}"
-        )
-    return threads
-
-
-def measurement_of(block: Block) -> Measurement:
-    """Return what the last step of a run measures: its models, at twenty of its lengths at most."""
+def measurement_of(
+    block: Block, *, most_lengths: int = MOST_LENGTHS_OF_A_RUN, threads: int = 1
+) -> Measurement:
+    """Describe what is measured of a block: its models in every phase, at some of its lengths."""
     settings = block.settings
-    return _measurement(
-        block.models,
-        _spread(settings.lengths),
+    lengths = _spread(settings.lengths, most_lengths)
+    names = [entry.name for entry in block.models]
+    return Measurement(
+        builders={entry.name: entry.builder for entry in block.models},
+        cells=tuple(
+            Cell(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
+        ),
         config=ModelConfig(
             symbols=_SYMBOLS,
             hidden=settings.hidden,
@@ -131,55 +114,35 @@ def measurement_of(block: Block) -> Measurement:
         ),
         device=settings.device,
         batch_size=settings.recipe.batch_size,
-        threads=_THREADS,
-    )
-
-
-def _measurement(
-    models: Sequence[ModelEntry],
-    lengths: Sequence[int],
-    *,
-    config: ModelConfig,
-    device: str,
-    batch_size: int,
-    threads: int,
-) -> Measurement:
-    names = [entry.name for entry in models]
-    return Measurement(
-        builders={entry.name: entry.builder for entry in models},
-        cells=tuple(
-            Cell(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
-        ),
-        config=config,
-        device=device,
-        batch_size=batch_size,
         threads=threads,
     )
 
 
-def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the lengths, or so many of them, evenly spread, the shortest and longest included."""
-    most = MOST_LENGTHS_OF_A_RUN
+def _spread(lengths: Sequence[int], most: int) -> Sequence[int]:
+    """Pick evenly spread lengths, the shortest and the longest among them."""
     if len(lengths) <= most:
         return lengths
-    return tuple(lengths[round(i * (len(lengths) - 1) / (most - 1))] for i in range(most))
+    return [lengths[round(i * (len(lengths) - 1) / (most - 1))] for i in range(most)]
 
 
 def measure_missing(measurement: Measurement, store: Store, *, is_anew: bool = False) -> None:
-    """Measure the cells that have no row yet, or all of them anew; rows are kept as they come.
+    """Measure what has no row yet, or all of it anew; rows are kept as they come.
 
     Raises:
-        ResultsError: If the measuring process fails, or the disk refuses.
+        ResultsError: The measuring process failed, or the disk refuses.
     """
-    done = set() if is_anew else {_cell(row) for row in _rows_of(measurement, store)}
-    if done.issuperset(measurement.cells):
+    if not is_anew and not _missing(measurement, store):
         return
     with locked(store.root, THROUGHPUT_LOCK, wait_seconds=-1):
-        if not is_anew:  # Whoever had the lock may have measured some of them.
-            done = {_cell(row) for row in _rows_of(measurement, store)}
-        missing = tuple(cell for cell in measurement.cells if cell not in done)
+        # Looked up again: another command may have measured while this one waited.
+        missing = measurement.cells if is_anew else _missing(measurement, store)
         if missing:
             _measure(measurement, missing, store)
+
+
+def _missing(measurement: Measurement, store: Store) -> tuple[Cell, ...]:
+    done = {_cell(row) for row in _rows_of(measurement, store)}
+    return tuple(cell for cell in measurement.cells if cell not in done)
 
 
 def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) -> None:
@@ -196,31 +159,26 @@ def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) 
 
 
 def _rows_of(measurement: Measurement, store: Store) -> list[ThroughputRow]:
-    """Return the rows of these cells that stand in throughput.csv, in the order of the cells.
-
-    One that does not verify counts as absent: it is set aside when new rows are written.
-    """
+    """List the rows that throughput.csv has of this measurement, in its order."""
     try:
         rows: Sequence[ThroughputRow] = read_rows(store.root, THROUGHPUT)
     except (ResultsError, FileNotFoundError):
-        return []
-    by_cell = {_cell(row): row for row in rows if _settings(row) == _settings_of(measurement)}
+        return []  # A damaged file counts as absent. It is set aside when new rows are written.
+    settings = asdict(measurement.config) | {
+        "device": measurement.device,
+        "batch_size": measurement.batch_size,
+        "threads": measurement.threads,
+    }
+    by_cell = {
+        _cell(row): row
+        for row in rows
+        if all(getattr(row, name) == value for name, value in settings.items())
+    }
     return [by_cell[cell] for cell in measurement.cells if cell in by_cell]
 
 
 def _cell(row: ThroughputRow) -> Cell:
     return Cell(model=row.model, length=row.length, phase=row.phase)
-
-
-def _settings(row: ThroughputRow) -> tuple[object, ...]:
-    sizes = (row.symbols, row.hidden, row.cell, row.encoder)
-    return (*sizes, row.device, row.batch_size, row.threads)
-
-
-def _settings_of(measurement: Measurement) -> tuple[object, ...]:
-    config = measurement.config
-    sizes = (config.symbols, config.hidden, config.cell, config.encoder)
-    return (*sizes, measurement.device, measurement.batch_size, measurement.threads)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Command:
     Args:
         out: Its results folder.
         arguments: Its other arguments.
-        before: Folders that stand first where modules are looked for.
+        before: Folders that come first where modules are looked for.
         leads_group: Whether it has a process group of its own, as from a terminal.
         begins: Its module, and the option that names its results folder.
         variables: Further environment variables.
@@ -49,9 +49,8 @@ class Command:
     ):
         self.out = Path(out)
         self.mark = uuid.uuid4().hex
-        folders = [*before, ROOT]
         environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(map(str, folders)),
+            "PYTHONPATH": os.pathsep.join(map(str, [*before, ROOT])),
             # A commit made while the tests run must not be in some of the rows.
             "GIT_DIR": str(self.out.parent / "no-repository"),
             MARK: self.mark,
@@ -83,11 +82,10 @@ class Command:
         return self.process.returncode, output, errors
 
     def processes(self):
-        """Return the processes that it has started, itself included."""
+        """List the processes that it has started, itself included."""
         return marked_processes(self.mark)
 
     def children(self):
-        """Return the processes that it has started."""
         return [each for each in self.processes() if each != self.process.pid]
 
     def is_over(self):
@@ -101,19 +99,19 @@ def run(out, *arguments, **options):
 
 
 def marked_processes(mark):
-    """Return the running processes that have this mark in their environment."""
+    """List the running processes that have this mark in their environment."""
     wanted, found = f"{MARK}={mark}".encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if wanted in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
-        except OSError:
+        except OSError:  # It has ended, or is another user's.
             continue
     return found
 
 
 def wait_until(condition, *, seconds=SECONDS_AT_MOST):
-    """Look again and again until a condition holds; fail where it does not in time."""
+    """Look again and again until a condition is met; fail if it is not in time."""
     give_up_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up_at, f"not so after {seconds} seconds"
@@ -121,7 +119,7 @@ def wait_until(condition, *, seconds=SECONDS_AT_MOST):
 
 
 def snapshot(folder):
-    """Return content and time of change of every file of a folder."""
+    """Read every file of a folder, with the time of its last change."""
     return {
         path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -130,26 +128,26 @@ def snapshot(folder):
 
 
 def accuracy_rows(folder):
-    """Return the rows of accuracy.csv, verified."""
+    """Read accuracy.csv, verified."""
     return read_rows(folder, ACCURACY)
 
 
 def without_times(rows):
-    """Return rows as they must be again whenever the same work is done."""
+    """Leave out what is not the same again whenever the same work is done."""
     return [replace(row, **dict.fromkeys(TIME_COLUMNS)) for row in rows]
 
 
 def files(folder, pattern):
-    """Return the names of the whole files of a folder that may not be there yet."""
+    """Name the whole files of a folder, which may not be there yet."""
     return sorted(path.name for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def weights(folder):
-    """Return the names of the stages that have a checkpoint."""
+    """Name the checkpoints of a folder."""
     names = files(folder / "checkpoints", "*.pt")
     return [name for name in names if not name.endswith(".optimizer.pt")]
 
 
 def rows_by_length(folder, model):
-    """Return a model's rows of accuracy.csv by the length that they were tested at."""
+    """Read a model's rows of accuracy.csv by the length that they were tested at."""
     return {row.length: row for row in accuracy_rows(folder) if row.model == model}

@@ -1,182 +1,165 @@
-"""What the command lines of this package share: how a value is read, or refused in one line."""
+"""Options that several commands share, each read where it is declared. No torch.
+
+A reader is the `type=` of an option: it takes the text, and returns its value. If the text breaks
+a rule, it raises `ArgumentTypeError` with the rule and the text; argparse adds the option.
+"""
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
-from bench.cli.lengths import parse_lengths, parse_test_lengths
-from models import entry_from_reference, load_models
-from models.config import CELLS, ENCODERS, ModelConfig
+from models import MODELS, entry_from_reference, load_models
+from models.config import CELLS, ENCODERS
 from models.entry import ModelEntry
 from results.command_line import UsageError
 
 DEVICES = ("cpu", "cuda")
+MOST_JOBS = 1024
+
+Entry = TypeVar("Entry")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add which models, of which kind and size."""
     add = parser.add_argument
-    add(
-        "--models",
-        metavar="NAMES",
-        help=f"of {', '.join(load_models())}, or package.module:builder",
-    )
-    add("--cell", default="lstm", metavar="NAME", help=", ".join(CELLS))
-    add("--hidden", metavar="H", help="state size; embeddings have half of it")
-    add("--encoder", metavar="NAME", help=f"{', '.join(ENCODERS)}: the directions that it reads in")
+    names = ", ".join(MODELS)
+    add("--models", type=parse_models, help=f"of {names}, of a plug-in, or package.module:builder")
+    add("--cell", type=one_of(CELLS), default="lstm", help=", ".join(CELLS))
+    add("--hidden", type=parse_hidden, help="state size; embeddings have half of it")
+    add("--encoder", type=one_of(ENCODERS), help="directions that it reads in: bi or uni")
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Add where it is computed, and where results go."""
     add = parser.add_argument
-    add("--device", default="cpu", metavar="NAME", help=", ".join(DEVICES))
-    add("--out", default="results", metavar="DIR", help="results folder (default: %(default)s)")
+    add("--device", type=parse_device, default="cpu", help=", ".join(DEVICES))
+    add("--out", type=parse_folder, default=Path("results"), help="folder (default: %(default)s)")
 
 
-def read_config(
-    given: argparse.Namespace, *, symbols: int, hidden: int, encoder: str
-) -> ModelConfig:
-    """Return what models are built from; `hidden` and `encoder` hold where none is given.
+def whole_number(*, at_least: int = 1, at_most: int = 1_000_000) -> Callable[[str], int]:
+    """Build a reader of whole numbers."""
 
-    Raises:
-        UsageError: If a name is unknown or the size does not fit.
-    """
-    if given.hidden is not None:
-        hidden = read_integer("--hidden", given.hidden)
-    cell = read_choice("--cell", given.cell, CELLS)
-    if given.encoder is not None:
-        encoder = read_choice("--encoder", given.encoder, ENCODERS)
-    try:
-        return ModelConfig(symbols=symbols, hidden=hidden, cell=cell, encoder=encoder)
-    except ValueError as error:
-        raise UsageError(f"--{error}") from None
+    def read(text: str) -> int:
+        # Digits only: int() also takes spaces, signs, underscores and the digits of any script.
+        # Not too many: beyond 4,300 it raises an error of its own.
+        number = int(text) if re.fullmatch(r"[0-9]{1,30}", text) else -1
+        if not at_least <= number <= at_most:
+            raise ArgumentTypeError(
+                f"must be a whole number from {at_least} to {at_most}, got {text!r}"
+            )
+        return number
+
+    return read
 
 
-def read_lengths(argument: str, text: str) -> tuple[int, ...]:
-    """Return the lengths of a range or a list.
+def one_of(known: Collection[str]) -> Callable[[str], str]:
+    """Build a reader of one name out of those known."""
 
-    Raises:
-        UsageError: If it is neither.
-    """
-    try:
-        return parse_lengths(text)
-    except ValueError as error:
-        raise UsageError(f"{argument}: {error}") from None
+    def read(text: str) -> str:
+        if text not in known:
+            raise ArgumentTypeError(unknown_name(text, known))
+        return text
 
-
-def read_test_lengths(argument: str, text: str | None) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return lengths to test at, and factors of the length trained; none where nothing is given.
-
-    Raises:
-        UsageError: If a part is neither.
-    """
-    if text is None:
-        return (), ()
-    try:
-        return parse_test_lengths(text)
-    except ValueError as error:
-        raise UsageError(f"{argument}: {error}") from None
+    return read
 
 
-def read_integer(argument: str, text: str, *, at_most: int = 1_000_000) -> int:
-    """Return a whole number from 1.
-
-    Raises:
-        UsageError: If it is none, or too large.
-    """
-    digits = text.lstrip("0")
-    is_number = text.isascii() and text.isdigit() and 0 < len(digits) <= len(str(at_most))
-    if not is_number or int(digits) > at_most:
-        raise UsageError(f"{argument}: must be a whole number from 1 to {at_most}, got {text!r}")
-    return int(digits)
-
-
-def read_folder(argument: str, text: str) -> Path:
-    """Return a folder, which need not exist.
-
-    Raises:
-        UsageError: If nothing is named.
-    """
-    if not text:
-        raise UsageError(f"{argument}: must name a folder, got {text!r}")
-    return Path(text)
-
-
-def read_choice(argument: str, name: str, known: Iterable[str]) -> str:
-    """Return a name that is known.
-
-    Raises:
-        UsageError: If it is not; says which may have been meant.
-    """
-    if name not in known:
-        raise UsageError(f"{argument}: {unknown_name(name, known)}")
-    return name
-
-
-def unknown_name(name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, and which one may have been meant."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
+def unknown_name(name: str, known: Collection[str]) -> str:
+    """Say that a name is unknown, and which one may be meant."""
+    close = difflib.get_close_matches(name, known, n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    return f"{name!r} is unknown; {meant}known: {', '.join(names)}"
+    return f"{name!r} is unknown; {meant}known: {', '.join(known)}"
 
 
-def read_names(argument: str, text: str) -> list[str]:
-    """Return names joined by commas, each once.
-
-    Raises:
-        UsageError: If one is empty.
-    """
+def parse_names(text: str) -> list[str]:
+    """Read names joined by commas, each once."""
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise UsageError(f"{argument}: must be names joined by commas, got {text!r}")
+        raise ArgumentTypeError(f"must be names joined by commas, got {text!r}")
     return list(dict.fromkeys(names))
 
 
-def read_models(
-    text: str | None, *, default: Sequence[str] | None = None
-) -> tuple[ModelEntry, ...]:
-    """Return the models named, else those of `default`, else those of the default matrix.
+def parse_folder(text: str) -> Path:
+    """Read a folder, which need not exist."""
+    if not text:  # Path would take that for the folder here.
+        raise ArgumentTypeError(f"must name a folder, got {text!r}")
+    return Path(text)
 
-    Raises:
-        UsageError: If a name is unknown, or a reference cannot be imported.
-    """
-    known = load_models()
-    if text is None:
-        return tuple(
-            entry
-            for entry in known.values()
-            if (entry.is_default if default is None else entry.name in default)
-        )
+
+def parse_hidden(text: str) -> int:
+    """Read a state size: even, so that an embedding, or one direction, has half of it."""
+    size = whole_number()(text)
+    if size % 2:
+        raise ArgumentTypeError(f"must be an even number of at least 2, got {size}")
+    return size
+
+
+def parse_device(text: str) -> str:
+    """Read a device that this machine has."""
+    if one_of(DEVICES)(text) == "cuda":
+        import torch  # Only this request needs it before a model run starts.
+
+        if not torch.cuda.is_available():
+            raise ArgumentTypeError("cuda is not available here; use cpu")
+    return text
+
+
+def parse_models(text: str) -> tuple[ModelEntry, ...]:
+    """Read the names of models, or references to their builders."""
+    known = registered(load_models)
     return tuple(
-        _model_by_reference(name) if ":" in name else known[read_choice("--models", name, known)]
-        for name in read_names("--models", text)
+        _entry_of_builder(name) if ":" in name else known[one_of(known)(name)]
+        for name in parse_names(text)
     )
 
 
-def _model_by_reference(reference: str) -> ModelEntry:
-    # Only importing it tells whether a builder is there, and whoever names one has torch at hand.
+def _entry_of_builder(reference: str) -> ModelEntry:
     from tasks.import_path import resolve
 
     try:
         builder = resolve(reference)
     except Exception as error:  # Importing it runs its author's code, which may raise anything.
-        raise UsageError(f"--models: {reference!r} cannot be imported: {error}") from None
+        raise ArgumentTypeError(f"{reference!r} cannot be imported: {error}") from None
     if not callable(builder):
-        raise UsageError(f"--models: {reference!r} is not a builder, it cannot be called")
+        raise ArgumentTypeError(f"{reference!r} is not a builder, it cannot be called")
     return entry_from_reference(reference)
 
 
-def read_device(name: str) -> str:
-    """Return a device that is there.
+def default_models(names: Collection[str] | None = None) -> tuple[ModelEntry, ...]:
+    """List the models of the default matrix, or those of these names, as registered."""
+    return tuple(
+        entry
+        for entry in registered(load_models).values()
+        if (entry.is_default if names is None else entry.name in names)
+    )
 
-    Raises:
-        UsageError: If it is unknown or absent.
-    """
-    if read_choice("--device", name, DEVICES) == "cuda":
-        import torch  # Only this request needs it before a model run starts.
 
-        if not torch.cuda.is_available():
-            raise UsageError("--device: cuda is not available here; use cpu")
-    return name
+def registered(load: Callable[[], dict[str, Entry]]) -> dict[str, Entry]:
+    """Load a registry; refuse a faulty plug-in, which is named in its error."""
+    try:
+        return load()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def processors() -> set[int]:
+    """List the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def physical_cores() -> int:
+    """Count the cores among them; threads of one core share its arithmetic."""
+    cores = set()
+    for processor in processors():
+        path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+        try:
+            cores.add(path.read_text(encoding="ascii"))
+        except OSError:  # Only Linux has it.
+            cores.add(str(processor))
+    return len(cores)

@@ -1,53 +1,53 @@
-"""The command line of `bench.run`, read into a request, with one clear line for each mistake."""
+"""The command line of `bench.run`, read into a request. No torch."""
 
 import argparse
-from collections.abc import Sequence
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cli.execution import Execution, add_execution_options, read_execution
+from bench.cli.lengths import parse_lengths, parse_test_lengths
 from bench.cli.options import (
+    MOST_JOBS,
     add_model_options,
     add_place_options,
-    read_choice,
-    read_config,
-    read_device,
-    read_folder,
-    read_integer,
-    read_lengths,
-    read_models,
-    read_names,
-    read_test_lengths,
+    default_models,
+    one_of,
+    parse_names,
+    physical_cores,
+    registered,
+    unknown_name,
+    whole_number,
 )
+from bench.plan.cost import Limits
 from bench.plan.presets import PRESETS, Part, Preset
 from bench.plan.protocols import PROTOCOLS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block, Settings
+from bench.plan.shards import Shard, parse_shard
 from results.command_line import Parser, UsageError
-from tasks import Task, load_tasks
+from tasks import TASKS, Task, load_tasks
 
+LOCAL, DASK = "local", "dask"
 MOST_SEEDS = 1000
 MOST_SYMBOLS = 65_536
+MOST_RETRIES = 100
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for.
+    """What a command line asks for: what is trained, and where and how, which changes no number."""
 
-    Attributes:
-        blocks: What is trained; lengths, seeds, protocol, recipe and device are the same in all.
-        out: Results folder.
-        execution: Where and how they are trained.
-        measures_throughput: Whether throughput is measured at the end: by a local engine, of the
-            whole plan.
-        is_dry_run: Whether only to say what would be done.
-        is_json: Whether to say it as JSON.
-        retries_failed: Whether failed runs are tried again.
-    """
-
+    # Lengths, seeds, protocol, recipe and device are the same in all.
     blocks: tuple[Block, ...]
     out: Path
-    execution: Execution
+    jobs: int  # Model runs at a time.
+    engine: str
+    scheduler: str | None  # Address of a Dask scheduler. None starts a cluster on this machine.
+    shard: Shard | None
+    limits: Limits
     measures_throughput: bool
     is_dry_run: bool
     is_json: bool
@@ -55,67 +55,66 @@ class Request:
 
 
 def parse_request(arguments: Sequence[str]) -> Request:
-    """Read a command line.
-
-    Raises:
-        UsageError: If an argument breaks a rule.
-    """
-    try:
-        given = build_parser().parse_args(arguments)
-        preset = PRESETS[read_choice("--preset", given.preset, PRESETS)]
-        blocks = tuple(_block(given, preset, part) for part in preset.parts)
-    except ValueError as error:  # A registry refuses a plug-in.
-        raise UsageError(str(error)) from None
-    if given.json and not given.dry_run:
-        raise UsageError("--json: only says what --dry-run says; give both")
-    execution = read_execution(given)
-    return Request(
-        blocks=blocks,
-        out=read_folder("--out", given.out),
-        execution=execution,
-        measures_throughput=(
-            preset.measures_throughput and not given.no_throughput and execution.is_whole_and_here
-        ),
-        is_dry_run=given.dry_run,
-        is_json=given.json,
-        retries_failed=given.retry_failed,
-    )
+    """Read a command line; raise `UsageError` if it breaks a rule."""
+    return read_request(build_parser().parse_args(arguments))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; it raises `UsageError` instead of leaving."""
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
     parser = Parser(
         prog="python -m bench.run",
         description="Train and evaluate the matrix of tasks, models and lengths; write the CSVs.",
-        epilog="Then draw the figures: python -m reports.figures",
+        epilog="presets, with time on two cores and budget against the published one:\n"
+        + "\n".join(f"  {name:9} {preset}" for name, preset in PRESETS.items())
+        + "\n\nThen draw the figures: python -m reports.figures",
     )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # Else the table is one text.
     add = parser.add_argument
-    add("--preset", default="default", metavar="NAME", help=_presets_help())
-    add("--lengths", metavar="RANGE", help="10..200, 10..200:5 or 10,20,50")
-    add("--tasks", metavar="NAMES", help=f"of {', '.join(load_tasks())}")
+    add("--preset", type=one_of(PRESETS), default="default", help="see below; flags override it")
+    add("--lengths", type=parse_lengths, help="10..200, 10..200:5 or 10,20,50")
+    add("--tasks", type=_tasks, help=f"of {', '.join(TASKS)}, or of a plug-in")
     add_model_options(parser)
-    add("--seeds", metavar="N", help="how many seeds")
+    add("--seeds", type=whole_number(at_most=MOST_SEEDS), help="how many seeds")
     add(
         "--first-seed",
-        default="11",
-        metavar="N",
-        help="the first of them (default: %(default)s; decisions were made on seeds 1 and 1001)",
+        type=whole_number(at_most=10**9),
+        default=11,
+        help="the first of them; decisions were made on seeds 1 and 1001",
     )
-    add("--protocol", default="curriculum", metavar="NAME", help=", ".join(PROTOCOLS))
-    add("--symbols", metavar="V", help="alphabet size: 16, or by task: sort=16,copy=4")
-    add(
-        "--budget",
-        metavar="N",
-        help="updates per stage at most, reached up to length 10; fewer above",
-    )
+    add("--protocol", type=one_of(PROTOCOLS), default="curriculum", help=", ".join(PROTOCOLS))
+    add("--symbols", type=_symbols, help="alphabet size: 16, or by task: sort=16,copy=4")
+    add("--budget", type=whole_number(), help="updates per stage at length 10; fewer above")
     add(
         "--learning-rate",
-        metavar="X",
+        type=_learning_rate,
+        default=Recipe.learning_rate,
         help="up to length 30, lower above; for calibration, the same for every model",
     )
-    add("--test-lengths", metavar="RANGE", help="also test every stage at these, or x1.5")
+    add(
+        "--test-lengths",
+        type=parse_test_lengths,
+        default=((), ()),
+        help="also test every stage at these, or at x1.5 its own",
+    )
     add_place_options(parser)
-    add_execution_options(parser)
+    add(
+        "--jobs",
+        type=whole_number(at_most=MOST_JOBS),
+        help="model runs at a time (default: physical cores; 1 on cuda)",
+    )
+    add("--engine", type=_engine, default=(LOCAL, None), help="local, dask or dask=tcp://HOST:PORT")
+    add("--shard", type=_shard, help="only part I/N; array or array/N in an array of jobs")
+    add(
+        "--retries",
+        type=whole_number(at_least=0, at_most=MOST_RETRIES),
+        default=Limits.retries,
+        help="times that a killed model run is tried again (default: %(default)s)",
+    )
+    add(
+        "--time-limit",
+        type=whole_number(),
+        help="seconds of a model run (default: an hour, or 20 times the estimate)",
+    )
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
     add("--json", action="store_true", help="with --dry-run: as JSON, with every model run")
@@ -123,81 +122,113 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _presets_help() -> str:
-    return "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-
-
-def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
-    tasks = _tasks(part.tasks if given.tasks is None else read_names("--tasks", given.tasks))
-    models = read_models(given.models, default=part.models)
-    return Block(_settings(given, preset, part, tasks), tasks, models)
-
-
-def _settings(
-    given: argparse.Namespace, preset: Preset, part: Part, tasks: Sequence[Task]
-) -> Settings:
-    seeds = preset.seeds
-    if given.seeds is not None:
-        seeds = read_integer("--seeds", given.seeds, at_most=MOST_SEEDS)
-    first_seed = read_integer("--first-seed", given.first_seed, at_most=10**9)
-    budget = preset.budget if given.budget is None else read_integer("--budget", given.budget)
-    config = read_config(given, symbols=2, hidden=part.hidden, encoder=part.encoder)
-    test_lengths, test_factors = read_test_lengths("--test-lengths", given.test_lengths)
-    return Settings(
-        lengths=read_lengths(
-            "--lengths", preset.lengths if given.lengths is None else given.lengths
+def read_request(given: argparse.Namespace) -> Request:
+    """Fill in the preset, and check what rests on two options."""
+    if given.json and not given.dry_run:
+        raise UsageError("--json: only says what --dry-run says; give both")
+    preset = PRESETS[given.preset]
+    engine, scheduler = given.engine
+    is_whole_and_here = engine == LOCAL and given.shard is None
+    return Request(
+        blocks=tuple(_block(given, preset, part) for part in preset.parts),
+        out=given.out,
+        # All jobs share one GPU.
+        jobs=given.jobs or (1 if given.device == "cuda" else physical_cores()),
+        engine=engine,
+        scheduler=scheduler,
+        shard=given.shard,
+        limits=Limits(
+            retries=given.retries, seconds=float(given.time_limit) if given.time_limit else None
         ),
-        seeds=tuple(range(first_seed, first_seed + seeds)),
-        protocol=read_choice("--protocol", given.protocol, PROTOCOLS),
-        test_lengths=test_lengths,
-        test_factors=test_factors,
-        symbols=_symbols(given.symbols, part, tasks),
-        cell=config.cell,
-        hidden=config.hidden,
-        encoder=config.encoder,
-        device=read_device(given.device),
-        recipe=_recipe(budget=budget, learning_rate=given.learning_rate),
+        measures_throughput=(
+            preset.measures_throughput and not given.no_throughput and is_whole_and_here
+        ),
+        is_dry_run=given.dry_run,
+        is_json=given.json,
+        retries_failed=given.retry_failed,
     )
 
 
-def _recipe(*, budget: int, learning_rate: str | None) -> Recipe:
-    if learning_rate is None:
-        return Recipe(stage_budget_updates=budget)
-    try:
-        rate = float(learning_rate)
-    except ValueError:
-        raise UsageError(f"--learning-rate: {learning_rate!r} is not a number") from None
-    try:
-        return Recipe(stage_budget_updates=budget, learning_rate=rate)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
+    known = registered(load_tasks)
+    tasks = given.tasks or tuple(known[name] for name in part.tasks)
+    test_lengths, test_factors = given.test_lengths
+    seeds = given.seeds or preset.seeds
+    settings = Settings(
+        lengths=given.lengths or tuple(preset.lengths),
+        seeds=tuple(range(given.first_seed, given.first_seed + seeds)),
+        protocol=given.protocol,
+        test_lengths=test_lengths,
+        test_factors=test_factors,
+        symbols=_symbols_by_task(given.symbols or part.symbols, tasks),
+        cell=given.cell,
+        hidden=given.hidden or part.hidden,
+        encoder=given.encoder or part.encoder,
+        device=given.device,
+        recipe=Recipe(
+            stage_budget_updates=given.budget or preset.budget, learning_rate=given.learning_rate
+        ),
+    )
+    return Block(settings, tasks, given.models or default_models(part.models))
 
 
-def _tasks(names: Sequence[str]) -> tuple[Task, ...]:
-    known = load_tasks()
-    return tuple(known[read_choice("--tasks", name, known)] for name in names)
+def _tasks(text: str) -> tuple[Task, ...]:
+    known = registered(load_tasks)
+    return tuple(known[one_of(known)(name)] for name in parse_names(text))
 
 
-def _symbols(text: str | None, part: Part, tasks: Sequence[Task]) -> dict[str, int]:
+def _symbols(text: str) -> int | dict[str, int]:
     """Read `16`, for every task, or `sort=16,copy=4`."""
-    if text is None:
-        return {} if part.symbols is None else {task.name: part.symbols for task in tasks}
     if "=" not in text:
-        return {task.name: _alphabet(text) for task in tasks}
-    symbols = {}
-    for pair in read_names("--symbols", text):
+        return _alphabet(text)
+    symbols: dict[str, int] = {}
+    for pair in parse_names(text):
         name, separator, size = pair.partition("=")
         if not separator:
-            raise UsageError(f"--symbols: must be V or task=V joined by commas, got {text!r}")
-        read_choice("--symbols", name, [task.name for task in tasks])
+            raise ArgumentTypeError(f"must be V or task=V joined by commas, got {text!r}")
         if name in symbols:
-            raise UsageError(f"--symbols: {name} has two sizes, got {text!r}")
+            raise ArgumentTypeError(f"{name} has two sizes, got {text!r}")
         symbols[name] = _alphabet(size)
     return symbols
 
 
 def _alphabet(text: str) -> int:
-    size = read_integer("--symbols", text, at_most=MOST_SYMBOLS)
-    if size < 2:
-        raise UsageError(f"--symbols: an alphabet has at least 2 symbols, got {text}")
-    return size
+    return whole_number(at_least=2, at_most=MOST_SYMBOLS)(text)
+
+
+def _symbols_by_task(
+    symbols: int | Mapping[str, int] | None, tasks: Sequence[Task]
+) -> Mapping[str, int]:
+    names = [task.name for task in tasks]
+    if isinstance(symbols, int):
+        return dict.fromkeys(names, symbols)
+    for name in symbols or {}:
+        if name not in names:
+            raise UsageError(f"--symbols: {unknown_name(name, names)}")
+    return symbols or {}
+
+
+def _learning_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1:
+        raise ArgumentTypeError(f"must be a number between 0 and 1, got {text!r}")
+    return rate
+
+
+def _engine(text: str) -> tuple[str, str | None]:
+    """Read the engine, and the address of its scheduler if there is one."""
+    name, separator, address = text.partition("=")
+    one_of((LOCAL, DASK))(name)
+    if separator and (name != DASK or not _ADDRESS.fullmatch(address)):
+        raise ArgumentTypeError(f"must be local, dask or dask=tcp://HOST:PORT, got {text!r}")
+    return name, address or None
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None

@@ -1,6 +1,7 @@
-"""The small tables at the end of a command. Import no pandas, so that a resume stays quick."""
+"""The small tables at the end of a command. No pandas: it takes a second to import."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean
 
 from results.schema.rows import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
@@ -9,86 +10,73 @@ _MOST_COLUMNS = 5
 
 
 def summary_table(rows: Sequence[AccuracyRow]) -> str:
-    """Return free-running token accuracy per task and model at a few lengths, mean over seeds.
+    """Show mean token accuracy over seeds, per task and model, at a few lengths."""
+    # A stage tested at further lengths extrapolates there, which is another question.
+    rows = [row for row in rows if row.length == row.train_length or row.protocol == "mixed"]
 
-    Only a stage tested at a length that it trained for counts: its longest, or any of `mixed`.
-    """
-    rows = [
-        row
-        for row in rows
-        if row.token_accuracy is not None
-        and (row.length == row.train_length or row.protocol == "mixed")
-    ]
-    if not rows:
-        return "No record yet."
-    lengths = _few(sorted({row.length for row in rows}))
-    curves = _curves(rows)
-    width = max(map(len, curves))
-    lines = ["token accuracy".ljust(width) + "".join(f"{length:>8}" for length in lengths)]
-    for label, scores in curves.items():
-        cells = [
-            f"{fmean(scores[length]):8.3f}" if length in scores else "       -"
-            for length in lengths
-        ]
-        lines.append(label.ljust(width) + "".join(cells))
-    return "\n".join(lines)
+    @cache
+    def varying(task: str, model: str) -> list[str]:
+        of_model = [row for row in rows if (row.task, row.model) == (task, model)]
+        settings = ("protocol", *SETTING_COLUMNS)
+        return [name for name in settings if len({getattr(row, name) for row in of_model}) > 1]
 
-
-def _curves(rows: Sequence[AccuracyRow]) -> dict[str, dict[int, list[float]]]:
-    """Return scores by label and length; a label names the settings in which a model varies."""
-    groups: dict[str, list[AccuracyRow]] = {}
+    scores: dict[str, dict[int, list[float]]] = {}
     for row in rows:
-        groups.setdefault(f"{row.task} {row.model}", []).append(row)
-    curves: dict[str, dict[int, list[float]]] = {}
-    for name, group in groups.items():
-        differing = [
-            setting
-            for setting in ("protocol", *SETTING_COLUMNS)
-            if len({getattr(row, setting) for row in group}) > 1
-        ]
-        for row in group:
-            label = ", ".join([name, *(f"{each} {getattr(row, each)}" for each in differing)])
-            if row.token_accuracy is not None:
-                scores = curves.setdefault(label, {}).setdefault(row.length, [])
-                scores.append(row.token_accuracy)
-    return curves
+        # Settings that vary are named, else they would be averaged as if they were seeds.
+        settings = [f"{name} {getattr(row, name)}" for name in varying(row.task, row.model)]
+        label = ", ".join([f"{row.task} {row.model}", *settings])
+        if row.token_accuracy is not None:
+            scores.setdefault(label, {}).setdefault(row.length, []).append(row.token_accuracy)
+    if not scores:
+        return "No record yet."
+    means = {
+        label: {length: f"{fmean(values):.3f}" for length, values in by_length.items()}
+        for label, by_length in scores.items()
+    }
+    return "\n".join(_table("token accuracy", means))
 
 
 def throughput_table(rows: Sequence[ThroughputRow]) -> str:
-    """Return target items per second and peak memory per phase and model at a few lengths."""
+    """Show items per second and peak memory, per phase and model, at a few lengths."""
     rows = [row for row in rows if row.status == OK]
     if not rows:
         return "Nothing measured."
-    lengths = _few(sorted({row.length for row in rows}))
-    width = max(len("tokens per second"), *(len(row.model) for row in rows))
     lines = []
     for phase in PHASES:
-        of_phase = {(row.model, row.length): row for row in rows if row.phase == phase}
-        models = list(dict.fromkeys(model for model, _ in of_phase))
         for title, text in (("tokens per second", _rate), ("peak MiB", _mebibytes)):
-            cells = "".join(f"{length:>9}" for length in lengths)
-            lines += [f"{phase}, {title}", "".ljust(width) + cells]
-            for model in models:
-                found = [of_phase.get((model, length)) for length in lengths]
-                lines.append(model.ljust(width) + "".join(f"{text(row):>9}" for row in found))
-            lines.append("")
+            cells: dict[str, dict[int, str]] = {}
+            for row in rows:
+                if row.phase == phase:
+                    cells.setdefault(row.model, {})[row.length] = text(row)
+            lines += [*_table(f"{phase}, {title}", cells), ""]
     noisy = sum(row.noise == NOISY for row in rows)
     return "\n".join([*lines, f"{noisy} of {len(rows)} rows are noisy"])
 
 
-def _rate(row: ThroughputRow | None) -> str:
-    return "-" if row is None or row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}"
+def _rate(row: ThroughputRow) -> str:
+    return "-" if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}"
 
 
-def _mebibytes(row: ThroughputRow | None) -> str:
-    if row is None or row.peak_memory_bytes is None:
-        return "-"
-    return f"{row.peak_memory_bytes / 2**20:,.0f}"
+def _mebibytes(row: ThroughputRow) -> str:
+    return "-" if row.peak_memory_bytes is None else f"{row.peak_memory_bytes / 2**20:,.0f}"
+
+
+def _table(title: str, lines: Mapping[str, Mapping[int, str]]) -> list[str]:
+    """Align a line for each name, a column for each of a few lengths."""
+    lengths = _few(sorted({length for by_length in lines.values() for length in by_length}))
+    width = max(map(len, (title, *lines)))
+    header = title.ljust(width) + "".join(f"{length:>9}" for length in lengths)
+    return [
+        header,
+        *(
+            name.ljust(width) + "".join(f"{by_length.get(length, '-'):>9}" for length in lengths)
+            for name, by_length in lines.items()
+        ),
+    ]
 
 
 def _few(lengths: Sequence[int]) -> list[int]:
-    """Return at most a handful of lengths, the shortest and the longest among them."""
-    if len(lengths) <= _MOST_COLUMNS:
-        return list(lengths)
+    """Pick evenly spread lengths, the shortest and the longest among them."""
     last = len(lengths) - 1
-    return [lengths[round(i * last / (_MOST_COLUMNS - 1))] for i in range(_MOST_COLUMNS)]
+    columns = min(_MOST_COLUMNS, len(lengths))
+    return [lengths[round(i * last / max(1, columns - 1))] for i in range(columns)]

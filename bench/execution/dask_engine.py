@@ -23,7 +23,7 @@ from distributed.comm.core import CommClosedError
 
 from bench.execution.engine import ends_of
 from bench.execution.worker import ChildEnd, Children, OnEvent, Order
-from bench.plan.versions import EVALUATOR_VERSION, RECIPE_VERSION
+from bench.plan.recipe import EVALUATOR_VERSION, RECIPE_VERSION
 from results.command_line import UsageError
 from results.errors import ResultsError
 from results.schema.rows import SCHEMA_VERSION

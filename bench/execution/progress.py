@@ -12,15 +12,6 @@ from bench.plan.cost import stage_seconds, update_seconds
 from bench.plan.runs import ModelRun, Stage
 
 
-def describe_seconds(seconds: float) -> str:
-    """Return a duration in words that a person would use."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} minutes"
-    return f"{seconds / 3600:.1f} hours"
-
-
 class Progress:
     """A bar on standard error that moves within the stages of the children.
 

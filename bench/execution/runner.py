@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.execution.engine import Engine
-from bench.execution.progress import Progress, describe_seconds
+from bench.execution.progress import Progress
 from bench.execution.run_log import RunLog
 from bench.execution.seed_summary import SeedSummary
 from bench.execution.worker import RESULTS_REFUSED, ChildEnd, Order
-from bench.plan.limits import Limits
+from bench.plan.cost import Limits, describe_seconds
 from bench.plan.runs import ModelRun
 from bench.plan.status import Matrix
 from results.errors import ResultsError

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from bench.execution.progress import describe_seconds
+from bench.plan.cost import describe_seconds
 from bench.plan.runs import ModelRun
 from results.schema.rows import AccuracyRow
 

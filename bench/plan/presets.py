@@ -1,112 +1,94 @@
-"""Named experiments and their defaults; a flag given overrides its part of each. No torch."""
+"""The experiments, one entry each. A flag given overrides its part of an entry. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks import TASKS
 
+PUBLISHED_BUDGET_UPDATES = 7000
+
 
 @dataclass(frozen=True)
 class Part:
-    """Tasks x models of one size.
-
-    Attributes:
-        tasks: Names of the tasks.
-        models: Names of the models; None for those of the default matrix.
-        hidden: State size.
-        encoder: Direction of the encoder.
-        symbols: Alphabet size; None for the one of each task.
-    """
+    """Tasks x models of one size."""
 
     tasks: tuple[str, ...] = tuple(TASKS)
-    models: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None  # None: those of the default matrix, plug-ins included.
     hidden: int = 64
     encoder: str = "bi"
-    symbols: int | None = None
+    symbols: int | None = None  # None: each task has its own alphabet.
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment.
+    """An experiment: what it is for, what it costs, and its parts on the same lengths."""
 
-    Attributes:
-        name: Name at the command line.
-        summary: What it is for and what it costs.
-        lengths: Text of `--lengths`.
-        seeds: Number of seeds.
-        budget: Updates per stage at most.
-        parts: What is trained at these lengths.
-        measures_throughput: Whether throughput is measured at the end.
-    """
-
-    name: str
     summary: str
-    lengths: str
+    cost: str  # On two cores.
+    lengths: Sequence[int]
     seeds: int
-    budget: int = 7000
+    budget: int = PUBLISHED_BUDGET_UPDATES  # Updates of a stage at most.
     parts: tuple[Part, ...] = (Part(),)
     measures_throughput: bool = True
 
+    def __str__(self) -> str:
+        return f"{self.summary}; {self.cost}, budget {self.budget / PUBLISHED_BUDGET_UPDATES:.0%}"
 
+
+# Costs of `claims` and `capacity` are half the seconds of their rows in results/reference. That of
+# `paper` is an estimate.
 PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            name="quick",
-            summary="a first look: one seed, short lengths, copy and reverse",
-            lengths="10..40",
-            seeds=1,
-            budget=1800,
-            parts=(Part(tasks=("copy", "reverse")),),
-        ),
-        Preset(
-            name="default",
-            summary="the published matrix: lengths 10 to 200, three tasks, three seeds",
-            lengths="10..200",
-            seeds=3,
-        ),
-        Preset(
-            name="paper",
-            summary="for a publication: five seeds, twice the state, four times the budget",
-            lengths="10..200",
-            seeds=5,
-            budget=28000,
-            parts=(Part(hidden=128),),
-        ),
-        Preset(
-            name="claims",
-            summary="what the verdicts on the five claims need, five seeds",
-            lengths="10..100",
-            seeds=5,
-            parts=(
-                Part(
-                    models=(
-                        "rnn-aligned",
-                        "seq2seq",
-                        "seq2seq+uniform",
-                        "seq2seq+dot",
-                        "seq2seq+additive",
-                    )
-                ),
-                Part(tasks=("copy", "reverse"), models=("seq2seq",), encoder="uni"),
-            ),
-            measures_throughput=False,
-        ),
-        Preset(
-            name="capacity",
-            summary="carried bits by size of the state and of the alphabet, five seeds",
-            lengths="10..80",
-            seeds=5,
-            parts=tuple(
-                Part(
-                    tasks=("copy",),
-                    models=("seq2seq", "seq2seq+dot"),
-                    hidden=hidden,
-                    symbols=symbols,
+    "quick": Preset(
+        "a first look at copy and reverse, one seed",
+        cost="under 3 minutes",
+        lengths=range(10, 41, 10),
+        seeds=1,
+        budget=1800,
+        parts=(Part(tasks=("copy", "reverse")),),
+    ),
+    "default": Preset(
+        "the published matrix, three tasks, lengths 10 to 200, three seeds",
+        cost="21 minutes a seed",
+        lengths=range(10, 201, 10),
+        seeds=3,
+    ),
+    "paper": Preset(
+        "for a publication, twice the state, five seeds",
+        cost="more than a day",
+        lengths=range(10, 201, 10),
+        seeds=5,
+        budget=4 * PUBLISHED_BUDGET_UPDATES,
+        parts=(Part(hidden=128),),
+    ),
+    "claims": Preset(
+        "what the verdicts on the five claims need, five seeds",
+        cost="about 70 minutes",
+        lengths=range(10, 101, 10),
+        seeds=5,
+        parts=(
+            Part(
+                models=(
+                    "rnn-aligned",
+                    "seq2seq",
+                    "seq2seq+uniform",
+                    "seq2seq+dot",
+                    "seq2seq+additive",
                 )
-                for hidden in (32, 64, 128)
-                for symbols in (4, 16, 64)
             ),
-            measures_throughput=False,
+            Part(tasks=("copy", "reverse"), models=("seq2seq",), encoder="uni"),
         ),
-    )
+        measures_throughput=False,
+    ),
+    "capacity": Preset(
+        "carried bits by size of the state and of the alphabet, five seeds",
+        cost="about 3 hours",
+        lengths=range(10, 81, 10),
+        seeds=5,
+        parts=tuple(
+            Part(tasks=("copy",), models=("seq2seq", "seq2seq+dot"), hidden=hidden, symbols=symbols)
+            for hidden in (32, 64, 128)
+            for symbols in (4, 16, 64)
+        ),
+        measures_throughput=False,
+    ),
 }

@@ -1,50 +1,41 @@
-"""In which order a model meets the lengths. Imports no torch.
+"""In which order a model meets the lengths. No torch.
 
-A trajectory is the list of stages that one model goes through; each stage names the lengths of
-its batches. A protocol turns the lengths asked for into one trajectory or several.
+A trajectory is the list of stages that one model goes through. Each stage names the lengths of
+its batches.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from bench.cli.lengths import ladder
+LADDER_STEP = 10
 
 StageLengths = tuple[int, ...]
 TrajectoryLengths = tuple[StageLengths, ...]
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """A way to train on a set of lengths.
-
-    Attributes:
-        name: Name at the command line and in the CSVs.
-        summary: One line that says what it is.
-        trajectories: From the lengths asked for to the trajectories, each for a fresh model.
-    """
-
-    name: str
-    summary: str
-    trajectories: Callable[[Sequence[int]], tuple[TrajectoryLengths, ...]]
+def ladder(lengths: Sequence[int]) -> tuple[int, ...]:
+    """List the rungs of the curriculum: 10, 20, 30, ... and every length asked for."""
+    # No rung depends on a longer one. So a finished ladder can be climbed further.
+    return tuple(sorted({*range(LADDER_STEP, max(lengths) + 1, LADDER_STEP), *lengths}))
 
 
 def _curriculum(lengths: Sequence[int]) -> tuple[TrajectoryLengths, ...]:
+    """Let one model climb from short to long."""
     return (tuple((length,) for length in ladder(lengths)),)
 
 
 def _independent(lengths: Sequence[int]) -> tuple[TrajectoryLengths, ...]:
+    """Train a fresh model for every length."""
     return tuple(((length,),) for length in lengths)
 
 
 def _mixed(lengths: Sequence[int]) -> tuple[TrajectoryLengths, ...]:
+    """Train one model on all lengths together."""
     return ((tuple(lengths),),)
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol("curriculum", "one model climbs from short to long, tested at each", _curriculum),
-        Protocol("independent", "a fresh model for every length", _independent),
-        Protocol("mixed", "one model on all lengths together, tested at each", _mixed),
-    )
+# From the lengths asked for to the trajectories, each of a fresh model.
+PROTOCOLS: dict[str, Callable[[Sequence[int]], tuple[TrajectoryLengths, ...]]] = {
+    "curriculum": _curriculum,
+    "independent": _independent,
+    "mixed": _mixed,
 }

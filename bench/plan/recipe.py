@@ -1,73 +1,68 @@
-"""The one training recipe and budget rule, the same for every model. Imports no torch."""
+"""The one training recipe and budget rule, the same for every model. No torch."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+# Raise one by 1 when a change to the modules behind it changes numbers. All of them but the last
+# are in the ids: results of an older version then no longer count as done.
+RECIPE_VERSION = 2  # bench.training.train and .seeding, and this module and .protocols
+EVALUATOR_VERSION = 1  # bench.training.evaluate
+PROBE_VERSION = 1  # bench.probes
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How every model is trained, and when a stage ends.
 
-    A stage ends when greedy exact match on the validation sequences reaches `solved_accuracy`,
-    when validation cross-entropy has not fallen by `plateau_fall` over `plateau_fraction` of the
-    budget while exact match is below `plateau_accuracy`, or at its budget. Budgets are counted in
-    updates. From `full_budget_length` to `least_budget_length` they fall as 1 / length, so that
-    every stage may train on the same number of tokens, and above it they stay. Above
-    `full_rate_length` the learning rate falls with the cube root of the length. Within a stage it
-    is constant, then falls linearly with the budget; a model's first stage begins with a warm-up.
-
-    Attributes:
-        batch_size: Sequences per update.
-        learning_rate: Adam's step size in the constant part of a stage on short sequences.
-        full_rate_length: Length up to which it is that.
-        beta2: Adam's decay of squared gradients. Items that are still wrong become rare, and the
-            usual 0.999 remembers larger gradients for longer than a stage lasts.
-        stage_budget_updates: Updates that a stage may take at most, at any length.
-        full_budget_length: Length up to which a stage may take them all.
-        least_budget_length: Length from which a stage may take the fewest.
-        warmup_updates: Updates of linear warm-up, once per model.
-        constant_fraction: Part of the budget with a constant learning rate.
-        final_fraction: Learning rate at the end of the budget, as a part of `learning_rate`.
-        clip_norm: Largest norm of the gradient of all parameters together.
-        solved_accuracy: Validated exact match at which a length counts as solved.
-        validation_sequences: Sequences per validation.
-        validate_every_updates: Updates between validations.
-        plateau_fraction: Part of the budget without a fall after which a stage ends.
-        plateau_fall: Fall of validation cross-entropy that counts, relative to the best so far.
-        plateau_accuracy: Validated exact match from which there is no plateau: what is wrong then
-            are rare slips, which go when the learning rate has fallen.
+    A stage ends at the first of three: greedy exact match on the validation sequences reaches
+    `solved_accuracy`, or validation cross-entropy no longer falls, or the budget is used up.
+    Budgets are counted in updates.
     """
 
+    # Sequences per update.
     batch_size: int = 32
+    # Adam's step size on lengths up to `full_rate_length`. Above, it falls with the cube root.
     learning_rate: float = 4e-3
     full_rate_length: int = 30
+    # Items that are still wrong become rare. Adam's usual 0.999 remembers their larger gradients
+    # for longer than a stage lasts.
     beta2: float = 0.98
+    # Most updates of a stage. Between the two lengths they fall as 1 / length, so that every
+    # stage may train on the same number of tokens. Above, they stay.
     stage_budget_updates: int = 7000
     full_budget_length: int = 10
     least_budget_length: int = 140
+    # The rate rises linearly once per model, in its first stage.
     warmup_updates: int = 100
+    # In every stage the rate is constant for this part of the budget. Then it falls linearly, to
+    # this part of itself.
     constant_fraction: float = 0.3
     final_fraction: float = 0.02
+    # Largest norm of the gradient of all parameters together.
     clip_norm: float = 1.0
     solved_accuracy: float = 0.98
     validation_sequences: int = 256
     validate_every_updates: int = 50
+    # Cross-entropy no longer falls if it fell by less than `plateau_fall` of itself over this
+    # part of the budget. At `plateau_accuracy` and above the errors are rare slips, which go when
+    # the learning rate has fallen. So a stage goes on from there.
     plateau_fraction: float = 0.5
     plateau_fall: float = 0.002
     plateau_accuracy: float = 0.5
 
     def __post_init__(self) -> None:
         if self.stage_budget_updates < 1:
-            raise ValueError(f"--budget: must be at least 1, got {self.stage_budget_updates}")
+            raise ValueError(
+                f"stage_budget_updates: must be at least 1, got {self.stage_budget_updates}"
+            )
         if not 0 < self.learning_rate < 1:
-            raise ValueError(f"--learning-rate: must lie between 0 and 1, got {self.learning_rate}")
+            raise ValueError(f"learning_rate: must be between 0 and 1, got {self.learning_rate}")
 
     def budget_updates(self, lengths: Sequence[int]) -> int:
-        """Return the updates that a stage on these lengths may take at most.
-
-        A stage on several lengths has the budgets of one stage for each of them.
-        """
+        """Count the updates that a stage on these lengths may take at most."""
+        # A stage on several lengths gets what one stage for each would get. So the protocols
+        # differ in order only.
         return sum(
             math.ceil(
                 self.stage_budget_updates
@@ -80,10 +75,13 @@ class Recipe:
     def learning_rate_at(
         self, update: int, *, length: int, budget_updates: int, is_first: bool
     ) -> float:
-        """Return the learning rate of an update, counted from 0 within its stage.
+        """Compute the learning rate of an update.
 
         Args:
+            update: Counted from 0 within the stage.
             length: Source length of its batch.
+            budget_updates: Budget of the stage.
+            is_first: Whether the stage is the model's first.
         """
         rate = self.learning_rate * min(1.0, self.full_rate_length / length) ** (1 / 3)
         if is_first and update < self.warmup_updates:

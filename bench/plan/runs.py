@@ -1,7 +1,7 @@
-"""What a matrix contains: model runs, their stages and records, each with its id.
+"""Model runs, their stages and records, each with its id. No torch.
 
-An id is a hash of everything that changes the numbers behind it, defaults filled in; paths, jobs
-and hosts are not in it. Imports no torch.
+An id is a hash of everything that changes the numbers behind it, defaults filled in. Paths, jobs
+and hosts change none, so they are not in it.
 """
 
 import hashlib
@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.plan.protocols import PROTOCOLS, TrajectoryLengths
-from bench.plan.recipe import Recipe
-from bench.plan.versions import EVALUATOR_VERSION, RECIPE_VERSION
+from bench.plan.recipe import EVALUATOR_VERSION, RECIPE_VERSION, Recipe
 from models.config import ModelConfig
 from models.entry import ModelEntry
 from results.schema.rows import NOT_REACHED, AccuracyRow
@@ -21,34 +20,22 @@ from tasks import SAMPLER_VERSION, Task
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """Return 16 hexadecimal digits that stand for this content."""
+    """Hash content to 16 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the whole matrix has in common.
+    """What the model runs of a block have in common."""
 
-    Attributes:
-        protocol: A name of `PROTOCOLS`.
-        lengths: Source lengths asked for, rising.
-        test_lengths: Further lengths at which every finished stage is tested.
-        test_factors: The same, as multiples of the length that the stage trained on.
-        seeds: The seeds; each is a replication of the whole matrix.
-        symbols: Alphabet size by task name; a task that is not in it has its default.
-        cell: Recurrent cell.
-        hidden: State size.
-        encoder: Direction of the encoder.
-        device: `cpu` or `cuda`.
-        recipe: Training recipe.
-    """
-
-    lengths: tuple[int, ...]
-    seeds: tuple[int, ...]
+    lengths: tuple[int, ...]  # Asked for, rising.
+    seeds: tuple[int, ...]  # Each replicates the whole block.
     protocol: str = "curriculum"
+    # Further lengths at which every finished stage is tested, and further multiples of its own.
     test_lengths: tuple[int, ...] = ()
     test_factors: tuple[float, ...] = ()
+    # Alphabet size by task name. A task that is not in it has its default.
     symbols: Mapping[str, int] = field(default_factory=dict)
     cell: str = "lstm"
     hidden: int = 64
@@ -59,19 +46,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Stage:
-    """A segment of training that ends in a checkpoint.
+    """A segment of training that ends in a checkpoint."""
 
-    Attributes:
-        stage_id: Hash of the run and of the stages so far.
-        lengths: Source lengths of its batches.
-        test_lengths: Lengths at which it is evaluated at its end, rising.
-        budget_updates: Updates at most.
-        is_first: Whether the model begins here.
-    """
-
-    stage_id: str
+    stage_id: str  # Hash of the run and of the stages so far.
     lengths: tuple[int, ...]
-    test_lengths: tuple[int, ...]
+    test_lengths: tuple[int, ...]  # It is evaluated at each of them at its end.
     budget_updates: int
     is_first: bool
 
@@ -81,7 +60,7 @@ class Stage:
         return max(self.lengths)
 
     def record_id(self, length: int) -> str:
-        """Return the id of this stage's evaluation at one length."""
+        """Hash the evaluation of this stage at one length."""
         return digest(
             {"stage": self.stage_id, "length": length, "evaluator_version": EVALUATOR_VERSION}
         )
@@ -89,23 +68,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class ModelRun:
-    """One parameter trajectory: all that is needed to carry it out, in plain values.
-
-    Attributes:
-        task: Name of the task.
-        model: Name of the model.
-        builder: Reference to the model's builder.
-        seed: Seed of all its streams.
-        protocol: Name of the protocol.
-        trajectory: Lengths of each stage.
-        test_lengths: Further lengths at which every stage is tested.
-        test_factors: The same, as multiples of its train_length.
-        config: Sizes and choices of the model.
-        device: `cpu` or `cuda`.
-        recipe: Training recipe.
-        task_version: Version of the task.
-        model_version: Version of the model.
-    """
+    """One parameter trajectory: all that is needed to carry it out, in plain values."""
 
     task: str
     model: str
@@ -123,7 +86,7 @@ class ModelRun:
 
     @property
     def config_id(self) -> str:
-        """Hash of the settings: rows that share it may stand in one curve."""
+        """Hash of the settings: rows that share it may be in one curve."""
         return digest(
             {
                 "config": asdict(self.config),
@@ -139,7 +102,8 @@ class ModelRun:
 
     @property
     def run_id(self) -> str:
-        """Hash of what this trajectory begins with; a longer ladder is the same run, continued."""
+        """Hash of what this trajectory begins with."""
+        # Only the first stage is in it: a longer ladder is the same run, continued.
         return digest(
             {
                 "config": self.config_id,
@@ -152,8 +116,9 @@ class ModelRun:
         )
 
     def stages(self) -> Iterator[Stage]:
-        """Yield the stages in order. The id of a stage depends on no later stage."""
+        """Yield the stages in order."""
         for index, lengths in enumerate(self.trajectory):
+            # No later stage is in an id, so a finished stage stays done when the ladder grows.
             path = self.trajectory[: index + 1]
             yield Stage(
                 stage_id=digest({"run": self.run_id, "path": path}),
@@ -169,13 +134,13 @@ class ModelRun:
         return tuple(sorted({*lengths, *self.test_lengths, *multiples}))
 
     def planned_rows(self) -> Iterator[AccuracyRow]:
-        """Yield the row of every record that this run will leave, without scores."""
+        """Yield the row of every record of this run, without scores."""
         for stage in self.stages():
             for length in stage.test_lengths:
                 yield self.planned_row(stage, length)
 
     def planned_row(self, stage: Stage, length: int) -> AccuracyRow:
-        """Return the row of one record, without scores."""
+        """Build the row of one record, without scores."""
         return AccuracyRow(
             task=self.task,
             model=self.model,
@@ -210,7 +175,7 @@ class ModelRun:
         )
 
     def to_json(self) -> str:
-        """Return the run as text, for the process that carries it out."""
+        """Write the run as text, for the process that carries it out."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -235,7 +200,7 @@ class Block:
 
 
 def plan_blocks(blocks: Sequence[Block]) -> tuple[ModelRun, ...]:
-    """Return the model runs of all blocks, seed by seed, those that two blocks share once."""
+    """List the model runs of all blocks, seed by seed, those that two blocks share once."""
     runs = dict.fromkeys(
         run
         for block in blocks
@@ -247,12 +212,7 @@ def plan_blocks(blocks: Sequence[Block]) -> tuple[ModelRun, ...]:
 def plan_matrix(
     settings: Settings, *, tasks: Sequence[Task], models: Sequence[ModelEntry]
 ) -> tuple[ModelRun, ...]:
-    """Return the model runs of one block, seed by seed.
-
-    The seed is the outermost loop: after the first seed the figure is complete, and each further
-    seed narrows its intervals. Within a seed the attention models come first: they take longest.
-    """
-    trajectories = PROTOCOLS[settings.protocol].trajectories(settings.lengths)
+    """List the model runs of tasks x models, in the order in which they are started."""
     return tuple(
         ModelRun(
             task=task.name,
@@ -274,8 +234,10 @@ def plan_matrix(
             task_version=task.version,
             model_version=entry.version,
         )
+        # Seeds outermost: after the first the figure is whole, and each further one narrows its
+        # intervals. Attention first: these runs take longest, and none should begin as the last.
         for seed in settings.seeds
         for entry in sorted(models, key=lambda entry: not entry.attends)
         for task in tasks
-        for trajectory in trajectories
+        for trajectory in PROTOCOLS[settings.protocol](settings.lengths)
     )

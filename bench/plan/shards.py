@@ -1,4 +1,4 @@
-"""Parts of a plan for several machines without anything between them. Imports no torch."""
+"""Parts of a plan, for machines that share nothing. No torch."""
 
 import os
 import re
@@ -35,15 +35,8 @@ class Shard:
 def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
     """Read `2/8`, or `array` for the place of this process in an array of jobs.
 
-    `array` reads what Slurm sets for the tasks of an array, or the completion index of an indexed
-    Kubernetes job, which does not say how many there are: `array/8`.
-
-    Args:
-        text: What was asked for.
-        environment: The environment variables.
-
     Raises:
-        ValueError: It is neither, or the variables are not there.
+        ValueError: It is neither, or the variables of the array are not set.
     """
     match = _FORM.fullmatch(text)
     if match is None or (match["index"] != ARRAY and match["count"] is None):
@@ -60,10 +53,8 @@ def _from_array(environment: Mapping[str, str], count: int | None) -> Shard:
         step = _number(environment, _SLURM_STEP) if _SLURM_STEP in environment else 1
         return Shard((task - first) // max(1, step) + 1, tasks if count is None else count)
     if _KUBERNETES in environment:
-        if count is None:
-            raise ValueError(
-                f"array: {_KUBERNETES} does not tell how many there are; write array/N"
-            )
+        if count is None:  # Unlike Slurm, it does not say how many there are.
+            raise ValueError(f"array: {_KUBERNETES} has no number of shards; write array/N")
         return Shard(_number(environment, _KUBERNETES) + 1, count)
     raise ValueError(f"array: neither {_SLURM[0]} nor {_KUBERNETES} is set; write I/N")
 
@@ -76,11 +67,9 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 
 
 def shard_of(runs: Sequence[ModelRun], shard: Shard) -> tuple[ModelRun, ...]:
-    """Return the runs of one shard; every run is in exactly one.
-
-    Within a seed they are dealt in the order of their ids, which is as good as chance, so that no
-    shard has all runs of the slowest model. More seeds, or a longer ladder, move no run.
-    """
+    """Select the runs of one shard; every run is in exactly one."""
+    # Dealt by their ids, which is as good as chance: no shard has all runs of the slowest model.
+    # Dealt by seed first: more seeds, or a longer ladder, move no run to another shard.
     dealt = sorted(runs, key=lambda run: (run.seed, run.run_id))
     own = {run.run_id for run in dealt[shard.index - 1 :: shard.count]}
     return tuple(run for run in runs if run.run_id in own)

@@ -1,4 +1,4 @@
-"""A plan held against a results folder: what is done, what failed and what is left."""
+"""A plan against a results folder: what is done, what failed and what is left. No torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from results.store.folder import LEFT, Store
 
 @dataclass(frozen=True)
 class Matrix:
-    """The model runs of a request, and how far the results folder has them."""
+    """The model runs of a plan, and how far a results folder has them."""
 
     runs: tuple[ModelRun, ...]
     statuses: Mapping[str, str]
@@ -18,11 +18,11 @@ class Matrix:
 
     @classmethod
     def of(cls, runs: tuple[ModelRun, ...], store: Store) -> "Matrix":
-        """Look up how far a results folder has these runs."""
+        """Look up these runs in a results folder."""
         return cls(runs=runs, statuses=store.statuses(), failures=store.failures())
 
     def status(self, record_id: str) -> str:
-        """Return the status of a record, `left` where nothing was planned or tried yet."""
+        """Look up the status of a record; `left` if nothing was planned or tried yet."""
         return self.statuses.get(record_id, LEFT)
 
     def records(self) -> Iterator[tuple[ModelRun, Stage, int]]:
@@ -33,7 +33,7 @@ class Matrix:
                     yield run, stage, length
 
     def unfinished_stages(self, runs: Sequence[ModelRun]) -> list[tuple[ModelRun, Stage]]:
-        """Return the stages of some runs that lack a record."""
+        """List the stages of some runs that lack a record."""
         return [
             (run, stage)
             for run in runs
@@ -42,7 +42,8 @@ class Matrix:
         ]
 
     def runs_to_do(self, *, retries_failed: bool) -> list[ModelRun]:
-        """Return the runs with work left; one that failed only if it may pass this time."""
+        """List the runs with work left."""
+        # The system killed it, perhaps for memory: that may pass. A failure of the model will not.
         final = set() if retries_failed else {*FAILING_STATUSES} - {"killed"}
         return [
             run
@@ -52,6 +53,6 @@ class Matrix:
         ]
 
     def attempt(self, run: ModelRun) -> int:
-        """Return the number of the next attempt at a run, counted from 1."""
+        """Number the next attempt at a run, counted from 1."""
         attempts = [row.attempts for row in self.failures.values() if row.run_id == run.run_id]
         return 1 + max(attempts, default=0)

@@ -6,7 +6,7 @@ Imports no torch, and writes nothing.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.plan.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
+from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import entry_from_reference, load_models
 from results.command_line import UsageError
 from results.errors import ResultsError

@@ -12,7 +12,7 @@ from typing import TextIO
 import torch
 from torch import nn
 
-from bench.plan.versions import PROBE_VERSION
+from bench.plan.recipe import PROBE_VERSION
 from bench.probes.rows import Subject, findings
 from bench.training.building import build_model
 from bench.training.checkpoints import Checkpoints

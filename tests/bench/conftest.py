@@ -1,7 +1,6 @@
 """Folders that several tests start from, and one thread of arithmetic."""
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -21,7 +20,7 @@ sys.meta_path.insert(0, Refuse())
 
 
 @pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
+def one_thread():
     """One thread of arithmetic, as in every model run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

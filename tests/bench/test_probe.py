@@ -18,9 +18,8 @@ import pytest
 from bench import probe
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import ChildEnd
-from bench.plan.recipe import Recipe
+from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION, Recipe
 from bench.plan.runs import Settings, plan_matrix
-from bench.plan.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from bench.probes import inputs as probe_sources
 from bench.probes import worker as probing
 from bench.training.model_run import execute

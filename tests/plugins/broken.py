@@ -5,7 +5,6 @@ Each is as good as `rnn` up to length 2.
 
 import os
 import signal
-import sys
 import time
 
 import torch
@@ -16,13 +15,36 @@ from models.rnn import Rnn
 REPAIRED = "BROKEN_MODELS_ARE_REPAIRED"
 
 
-class Raising(Rnn):
-    """Fails at longer lengths, until it is repaired."""
-
+class _Breaking(Rnn):
     def forward(self, source, target_in):
-        if source.shape[1] > 2 and REPAIRED not in os.environ:
-            raise ValueError("longer than 2\nis too long")
+        if source.shape[1] > 2:
+            self.go_wrong()
         return super().forward(source, target_in)
+
+
+class Raising(_Breaking):
+    """Fails, until it is repaired."""
+
+    def go_wrong(self):
+        if REPAIRED not in os.environ:
+            raise ValueError("longer than 2\nis too long")
+
+
+class Slow(_Breaking):
+    def go_wrong(self):
+        time.sleep(0.2)
+
+
+class Greedy(_Breaking):
+    """Wants more memory than there is."""
+
+    def go_wrong(self):
+        torch.empty(2**60)
+
+
+class Killed(_Breaking):
+    def go_wrong(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class NotANumber(Rnn):
@@ -33,45 +55,9 @@ class NotANumber(Rnn):
         return logits * float("nan") if source.shape[1] > 2 else logits
 
 
-class Slow(Rnn):
-    """Takes its time at longer lengths."""
-
-    def forward(self, source, target_in):
-        if source.shape[1] > 2:
-            time.sleep(0.2)
-        return super().forward(source, target_in)
-
-
-class Greedy(Rnn):
-    """Wants more memory than there is at longer lengths."""
-
-    def forward(self, source, target_in):
-        if source.shape[1] > 2:
-            torch.empty(2**60)
-        return super().forward(source, target_in)
-
-
-class Killed(Rnn):
-    """Is ended by the system at longer lengths."""
-
-    def forward(self, source, target_in):
-        if source.shape[1] > 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().forward(source, target_in)
-
-
 class Unbuildable(Rnn):
-    """Cannot be built at all."""
-
     def __init__(self, config: ModelConfig) -> None:
         raise ValueError("there is nothing to build")
-
-
-class Leaving(Rnn):
-    """Ends its process as if all were well."""
-
-    def forward(self, source, target_in):
-        sys.exit(0)
 
 
 class Noisy(Rnn):

@@ -1,23 +1,43 @@
-"""The small table at the end of a run never averages what differs in more than its seed."""
+"""The tables at the end of a command."""
 
-from bench.cli.summary import summary_table
-from tests.rows import accuracy_row
+from bench.cli.summary import summary_table, throughput_table
+from tests.rows import accuracy_row, throughput_row
 
 
-def test_sizes_of_one_model_stand_in_lines_of_their_own():
+def test_what_differs_in_more_than_its_seed_is_never_averaged():
     rows = [
-        accuracy_row(seed=seed, hidden=hidden, token_accuracy=accuracy)
-        for hidden, accuracy in ((32, 0.25), (64, 0.75))
+        accuracy_row(seed=seed, hidden=hidden, token_accuracy=accuracy + seed / 8)
+        for hidden, accuracy in ((32, 0.0), (64, 0.5))
         for seed in (1, 2)
     ]
-    small, large = summary_table(rows).splitlines()[1:]
-    assert "hidden 32" in small
-    assert small.endswith("0.250")
-    assert "hidden 64" in large
-    assert large.endswith("0.750")
+    assert summary_table(rows).splitlines() == [
+        "token accuracy                10",
+        "copy seq2seq, hidden 32    0.188",
+        "copy seq2seq, hidden 64    0.688",
+    ]
 
 
-def test_what_does_not_differ_is_not_named():
-    rows = [accuracy_row(seed=seed, token_accuracy=0.5) for seed in (1, 2)]
-    (line,) = summary_table(rows).splitlines()[1:]
-    assert line.split() == [rows[0].task, rows[0].model, "0.500"]
+def test_a_few_lengths_are_shown_and_only_as_trained():
+    rows = [
+        accuracy_row(train_length=length, length=length, token_accuracy=length / 100)
+        for length in range(10, 100, 10)
+    ]
+    beyond = accuracy_row(train_length=10, length=200, token_accuracy=1.0)
+    header, line = summary_table([*rows, beyond]).splitlines()
+    assert header.split() == ["token", "accuracy", "10", "30", "50", "70", "90"]
+    assert line.split() == ["copy", "seq2seq", "0.100", "0.300", "0.500", "0.700", "0.900"]
+    assert summary_table([]) == "No record yet."
+
+
+def test_throughput_has_a_table_for_each_phase():
+    rows = [
+        throughput_row(length=2, tokens_per_second=1234.4, peak_memory_bytes=3 * 2**20),
+        throughput_row(length=4, noise="noisy"),
+        throughput_row(length=9, status="failed", rounds=None, median_seconds=None),
+    ]
+    lines = throughput_table(rows).splitlines()
+    assert ["decode,", "tokens", "per", "second", "2", "4"] in [line.split() for line in lines]
+    assert ["seq2seq", "1,234", "-"] in [line.split() for line in lines]
+    assert ["seq2seq", "3", "-"] in [line.split() for line in lines]
+    assert lines[-1] == "1 of 2 rows are noisy"
+    assert throughput_table([]) == "Nothing measured."

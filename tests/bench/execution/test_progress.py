@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from bench.cli.run_options import parse_request
-from bench.execution.progress import Progress, describe_seconds
-from bench.plan.cost import matrix_seconds, stage_seconds
+from bench.execution.progress import Progress
+from bench.plan.cost import describe_seconds, matrix_seconds, stage_seconds
 from bench.plan.runs import plan_blocks
 
 

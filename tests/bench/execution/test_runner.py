@@ -11,7 +11,7 @@ from bench.execution.progress import Progress
 from bench.execution.run_log import RunLog
 from bench.execution.runner import Runner, is_needed
 from bench.execution.worker import ChildEnd
-from bench.plan.limits import Limits
+from bench.plan.cost import Limits
 from bench.plan.runs import Settings, plan_matrix
 from bench.plan.status import Matrix
 from models import MODELS

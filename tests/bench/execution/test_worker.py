@@ -15,7 +15,7 @@ from bench import run
 from bench.execution import worker as bench_children
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import Order, child_events
-from bench.plan import limits
+from bench.plan import cost
 from bench.plan.runs import Settings, plan_matrix
 from models import MODELS
 from results.errors import ResultsError
@@ -261,8 +261,8 @@ def test_child_whose_parent_is_gone_already_begins_nothing(children):
 def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
     children, tmp_path, monkeypatch, behaviour
 ):
-    monkeypatch.setattr(limits, "_LEAST_SECONDS", 2.0)
-    monkeypatch.setattr(limits, "_FACTOR", 0.0)
+    monkeypatch.setattr(cost, "_LEAST_LIMIT_SECONDS", 2.0)
+    monkeypatch.setattr(cost, "_LIMIT_PER_ESTIMATE", 0.0)
     children.do(rnn=behaviour, seq2seq="done")
     began = time.monotonic()
     assert matrix(tmp_path) == 1

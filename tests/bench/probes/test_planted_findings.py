@@ -14,8 +14,7 @@ from statistics import fmean
 import pytest
 import torch
 
-from bench.plan.recipe import Recipe
-from bench.plan.versions import PROBE_VERSION
+from bench.plan.recipe import PROBE_VERSION, Recipe
 from bench.probes import rows as findings_module
 from bench.probes import worker as probing
 from bench.probes.influence import spread_positions
