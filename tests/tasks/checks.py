@@ -1,4 +1,4 @@
-"""What every task must satisfy, one function each; a task that does not raises AssertionError."""
+"""The checks that every task has to pass. Each raises AssertionError."""
 
 import math
 import random
@@ -9,22 +9,21 @@ import torch
 
 from tasks import Task
 from tasks.sampling import Batch, sample_batch
-from tests.tasks import task_enumeration as enumeration
+from tests.tasks import enumeration
 
 SMALL_SIZES = ((1, 2), (2, 5), (4, 2), (5, 3))
 LARGE_SIZES = ((1, 2), (1, 128), (2, 128), (10, 16), (200, 2), (200, 128))
 # Standard errors of the one estimated ceiling stay below 0.002.
 CEILING_TOLERANCE = 0.008
 
-Sampler = Callable[..., Batch]
 RowFunction = Callable[[list[int]], list[int]]
 RowAlignment = Callable[[list[int]], list[list[float]]]
 
 
-def some_batch(task: Task, *, seed: int = 0, symbols: int = 5) -> Batch:
-    """Return 32 sources of 8 items, so few symbols that most items occur more than once."""
+def some_batch(task: Task, *, seed: int = 0) -> Batch:
+    """Draw 32 sources of 8 items, so few symbols that most items occur more than once."""
     generator = torch.Generator().manual_seed(seed)
-    return sample_batch(task, generator, batch_size=32, length=8, symbols=symbols, split="train")
+    return sample_batch(task, generator, batch_size=32, length=8, symbols=5, split="train")
 
 
 def check_equals_reference(task: Task, answer: RowFunction, align: RowAlignment) -> None:
@@ -47,17 +46,20 @@ def check_reproducible(task: Task) -> None:
 def check_global_generators_untouched(task: Task) -> None:
     """Nothing that a task computes moves the generators of Python, NumPy or torch."""
     before = _global_states()
-    source = some_batch(task).source
-    task.align(source)
-    for number in _known_numbers(task):
+    task.align(some_batch(task).source)
+    for number in (
+        task.target_bits,
+        task.constant_accuracy,
+        task.repeat_accuracy,
+        task.ceiling_accuracy,
+    ):
         number(7, 11)
-    after = _global_states()
-    moved = [name for name in before if before[name] != after[name]]
+    moved = [name for name, state in _global_states().items() if before[name] != state]
     assert not moved, f"moved the global generator of {moved}"
 
 
 def check_source_unchanged(task: Task) -> None:
-    """A task is a pure function: it writes neither to the source nor hands it out as the target."""
+    """A task neither writes to the source nor hands it out as the target."""
     # Not from the sampler, which has already put the source through the task once.
     source = torch.randint(5, (32, 8), generator=torch.Generator().manual_seed(0))
     before = source.clone()
@@ -70,10 +72,9 @@ def check_source_unchanged(task: Task) -> None:
 def check_rows_independent(task: Task) -> None:
     """The answer to a source does not depend on what else is in the batch."""
     source = some_batch(task).source
-    alone = torch.cat([task.targets(row) for row in source.split(1)])
-    assert torch.equal(task.targets(source), alone), "the answer depends on the batch"
-    alone = torch.cat([task.align(row) for row in source.split(1)])
-    assert torch.equal(task.align(source), alone), "the alignment depends on the batch"
+    for name, function in (("answer", task.targets), ("alignment", task.align)):
+        alone = torch.cat([function(row) for row in source.split(1)])
+        assert torch.equal(function(source), alone), f"the {name} depends on the batch"
 
 
 def check_target_form(task: Task) -> None:
@@ -86,7 +87,7 @@ def check_target_form(task: Task) -> None:
         assert ((target >= 0) & (target < 4)).all(), "ids that are not symbols"
 
 
-def check_splits_disjoint(task: Task, sample: Sampler = sample_batch) -> None:
+def check_splits_disjoint(task: Task, sample: Callable[..., Batch] = sample_batch) -> None:
     """No source is drawn for two splits, where there are just enough sources to split."""
     drawn = {}
     for seed, split in enumerate(("train", "validation", "test")):
@@ -109,7 +110,7 @@ def check_alignment_rows_sum_to_one(task: Task) -> None:
 
 
 def check_alignment_points_at_the_item(task: Task) -> None:
-    """All the weight of a target item lies on source positions that hold this very item."""
+    """All the weight of a target item is on source positions that hold this very item."""
     batch = some_batch(task)
     holds_item = batch.source[:, None, :] == batch.target[:, :, None]
     misplaced = task.align(batch.source)[~holds_item]
@@ -130,11 +131,6 @@ def check_baselines_ordered(task: Task) -> None:
         assert 0 <= bits <= length * math.log2(symbols) * (1 + 1e-12), "more bits than the source"
 
 
-def check_target_bits(task: Task) -> None:
-    """The entropy of the target is that of the enumeration."""
-    _check_enumerated(task.target_bits, enumeration.target_bits, task)
-
-
 def check_dependence_stated(task: Task) -> None:
     """The items are said to be dependent exactly when they share information."""
     shared = max(
@@ -144,52 +140,33 @@ def check_dependence_stated(task: Task) -> None:
     assert task.has_dependent_items == (shared > 1e-9), f"the items share {shared} bits"
 
 
-def check_constant_accuracy(task: Task) -> None:
-    """The best constant answers are those of the enumeration."""
-    _check_enumerated(task.constant_accuracy, enumeration.constant_accuracy, task)
-
-
-def check_repeat_accuracy(task: Task) -> None:
-    """Repeating the gold item is as good as in the enumeration."""
-    _check_enumerated(task.repeat_accuracy, enumeration.repeat_accuracy, task)
+def check_known_numbers(task: Task) -> None:
+    """Entropy, best constant and repetition are those of the enumeration."""
+    for name in ("target_bits", "constant_accuracy", "repeat_accuracy"):
+        for size in SMALL_SIZES:
+            expected, actual = getattr(enumeration, name)(task, *size), getattr(task, name)(*size)
+            assert math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-12), (
+                f"{name}: {actual}, but {expected} by enumeration at length and symbols {size}"
+            )
 
 
 def check_ceiling_not_too_low(task: Task) -> None:
     """No causal answer beats the ceiling; a ceiling that is too high is allowed here."""
-    for size in SMALL_SIZES:
-        reachable = enumeration.ceiling_accuracy(task, *size)
-        ceiling = task.ceiling_accuracy(*size)
-        assert ceiling >= reachable - CEILING_TOLERANCE, f"{ceiling} but {reachable} at {size}"
+    for ceiling, reachable in _ceilings(task):
+        assert ceiling >= reachable - CEILING_TOLERANCE, f"{ceiling} but {reachable}"
 
 
 def check_ceiling_reached(task: Task) -> None:
     """Some causal answer reaches the ceiling: it is the lowest possible one."""
-    for size in SMALL_SIZES:
-        reachable = enumeration.ceiling_accuracy(task, *size)
-        ceiling = task.ceiling_accuracy(*size)
-        assert abs(ceiling - reachable) < CEILING_TOLERANCE, f"{ceiling}, not {reachable} at {size}"
+    for ceiling, reachable in _ceilings(task):
+        assert abs(ceiling - reachable) < CEILING_TOLERANCE, f"{ceiling}, not {reachable}"
 
 
-def _check_enumerated(
-    number: Callable[[int, int], float],
-    enumerated: Callable[[Task, int, int], float],
-    task: Task,
-) -> None:
-    for length, symbols in SMALL_SIZES:
-        expected = enumerated(task, length, symbols)
-        actual = number(length, symbols)
-        assert math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-12), (
-            f"{actual}, but {expected} by enumeration at length {length} with {symbols} symbols"
-        )
-
-
-def _known_numbers(task: Task) -> tuple[Callable[[int, int], float], ...]:
-    return (
-        task.target_bits,
-        task.constant_accuracy,
-        task.repeat_accuracy,
-        task.ceiling_accuracy,
-    )
+def _ceilings(task: Task) -> list[tuple[float, float]]:
+    return [
+        (task.ceiling_accuracy(*size), enumeration.ceiling_accuracy(task, *size))
+        for size in SMALL_SIZES
+    ]
 
 
 def _global_states() -> dict[str, object]:

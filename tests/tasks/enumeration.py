@@ -16,40 +16,40 @@ Row = tuple[int, ...]
 
 
 def all_pairs(task: Task, length: int, symbols: int) -> list[tuple[Row, Row]]:
-    """Return every source with its target."""
+    """Pair every source with its target."""
     sources = list(itertools.product(range(symbols), repeat=length))
     targets = task.targets(torch.tensor(sources)).tolist()
     return [(source, tuple(target)) for source, target in zip(sources, targets, strict=True)]
 
 
+def all_targets(task: Task, length: int, symbols: int) -> list[Row]:
+    return [target for _, target in all_pairs(task, length, symbols)]
+
+
 def entropy_bits(values: Iterable[Hashable]) -> float:
-    """Return the entropy of a value drawn uniformly from a list with repetitions."""
     counts = Counter(values)
     total = sum(counts.values())
     return -sum(count / total * math.log2(count / total) for count in counts.values())
 
 
 def target_bits(task: Task, length: int, symbols: int) -> float:
-    """Return the entropy of the whole target."""
-    return entropy_bits(target for _, target in all_pairs(task, length, symbols))
+    return entropy_bits(all_targets(task, length, symbols))
 
 
 def sum_of_item_bits(task: Task, length: int, symbols: int) -> float:
-    """Return the entropy that the target would have if its items were independent."""
-    targets = [target for _, target in all_pairs(task, length, symbols)]
-    return sum(entropy_bits(column) for column in zip(*targets, strict=True))
+    """The entropy that the target would have if its items were independent."""
+    return sum(map(entropy_bits, zip(*all_targets(task, length, symbols), strict=True)))
 
 
 def constant_accuracy(task: Task, length: int, symbols: int) -> float:
-    """Return the accuracy of the commonest symbol of each position."""
-    targets = [target for _, target in all_pairs(task, length, symbols)]
-    columns = list(zip(*targets, strict=True))
-    return sum(_commonest(column) for column in columns) / (len(targets) * len(columns))
+    """The accuracy of the commonest symbol of each position."""
+    targets = all_targets(task, length, symbols)
+    return sum(map(_commonest, zip(*targets, strict=True))) / (len(targets) * len(targets[0]))
 
 
 def repeat_accuracy(task: Task, length: int, symbols: int) -> float:
-    """Return the accuracy of the previous gold item; the first gets its commonest symbol."""
-    targets = [target for _, target in all_pairs(task, length, symbols)]
+    """The accuracy of the previous gold item; the first gets its commonest symbol."""
+    targets = all_targets(task, length, symbols)
     right = _commonest(target[0] for target in targets)
     for target in targets:
         right += sum(before == item for before, item in itertools.pairwise(target))
@@ -57,7 +57,7 @@ def repeat_accuracy(task: Task, length: int, symbols: int) -> float:
 
 
 def ceiling_accuracy(task: Task, length: int, symbols: int) -> float:
-    """Return the accuracy of the commonest y_t among the sources that begin with x_1..x_t."""
+    """The accuracy of the commonest y_t among the sources that begin with x_1..x_t."""
     pairs = all_pairs(task, length, symbols)
     items = len(pairs[0][1])
     right = 0
@@ -65,7 +65,7 @@ def ceiling_accuracy(task: Task, length: int, symbols: int) -> float:
         answers: dict[Row, list[int]] = defaultdict(list)
         for source, target in pairs:
             answers[source[:seen]].append(target[seen - 1])
-        right += sum(_commonest(column) for column in answers.values())
+        right += sum(map(_commonest, answers.values()))
     return right / (len(pairs) * items)
 
 

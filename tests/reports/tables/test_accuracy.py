@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import pytest
+
+from reports.tables.accuracy import accuracy_tables
+from results.errors import ResultsError
+from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
+from tests.reports.synthetic_scores import scores
+
+ROWS = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 50, 60)}
+
+
+def row_of(text: str, task: str, model: str) -> str:
+    lines = scores_of(text).splitlines()
+    return next(line for line in lines if line.startswith(f"| {task} | {model} |"))
+
+
+def scores_of(text: str) -> str:
+    """The tables after that of lengths."""
+    return text.partition("**Token accuracy, free-running**")[2]
+
+
+def test_cells_hold_the_mean_and_the_range_of_the_seeds() -> None:
+    text = accuracy_tables(frame_of(accuracy_rows(**ROWS)))
+    values = [scores("copy", "seq2seq", seed, 50)["token_accuracy"] for seed in (0, 1, 2)]
+    expected = f"{sum(values) / 3:.3f} ({min(values):.3f}–{max(values):.3f})"
+    assert f"| {expected} |" in row_of(text, "copy", "Seq2Seq")
+    bits = scores("sort", "rnn", 0, 50)["target_bits"]
+    assert f"| *{bits:.0f}* |" in row_of(text, "sort", "*all the information in the target*")
+    assert "length 60" not in text
+    assert "length 200" not in text
+    assert "3 seeds: mean (lowest–highest seed)" in text
+
+
+def test_models_are_averaged_over_tasks_and_seeds() -> None:
+    rows = [replace(row, normalised_accuracy=row.token_accuracy) for row in accuracy_rows(**ROWS)]
+    frame = frame_of(rows)
+    of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
+    values = sorted(of_model["normalised_accuracy"])
+    assert len(values) == 6
+    lines = accuracy_tables(frame).splitlines()
+    (line,) = (line for line in lines if line.startswith("| Seq2Seq |"))
+    assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
+    one_task = frame[frame["task"] == "copy"]
+    assert "Over all tasks" not in accuracy_tables(one_task)
+
+
+@pytest.mark.fault("F13")
+def test_partial_cells_say_so() -> None:
+    rows = [
+        failed(row)
+        if (row.task, row.model, row.length) == ("copy", "rnn", 50)
+        or (row.task, row.model, row.length, row.seed) == ("sort", "rnn", 50, 2)
+        else row
+        for row in accuracy_rows(**ROWS)
+        if (row.task, row.model, row.length) != ("copy", "seq2seq", 10)
+    ]
+    text = accuracy_tables(frame_of(rows))
+    assert "| did not finish |" in row_of(text, "copy", "RNN")
+    assert row_of(text, "copy", "Seq2Seq").startswith("| copy | Seq2Seq | – |")
+    assert ", n = 2 |" in row_of(text, "sort", "RNN")
+
+
+@pytest.mark.fault("F13")
+def test_one_seed_has_no_range() -> None:
+    text = accuracy_tables(frame_of(accuracy_rows(**ROWS | {"seeds": (0,)})))
+    assert "1 seed: mean" in text
+    assert "(0." not in scores_of(text)
+
+
+def test_extrapolation_and_mixtures_stay_out() -> None:
+    rows = accuracy_rows(**ROWS)
+    beyond = accuracy_row("copy", "rnn", 0, 100, train_length=60)
+    assert accuracy_tables(frame_of([*rows, beyond])) == accuracy_tables(frame_of(rows))
+    wide = accuracy_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")
+    with pytest.raises(ResultsError, match="configurations are mixed"):
+        accuracy_tables(frame_of([*rows, wide]))
+    with pytest.raises(ResultsError, match="no row"):
+        accuracy_tables(frame_of(rows)[:0])
+
+
+def test_protocols_have_tables_of_their_own() -> None:
+    rows = [*accuracy_rows(**ROWS), *accuracy_rows(protocol="independent", **ROWS)]
+    text = accuracy_tables(frame_of(rows))
+    assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
+    assert text.count("**Carried bits per sequence**") == 2
