@@ -7,7 +7,7 @@
 | sort rises with length for a model that ignores its input | test_accuracy_that_rises_without_the_source_is_normalised_away |
 | accuracy divided by the length of the hypothesis | tests/bench/training/test_evaluate.py::test_accuracy_divided_by_what_was_answered_is_rejected |
 | attention over padding, state taken at padding | test_a_batch_has_one_length_and_no_padding |
-| held-out strings that also occur in training | tests/tasks/test_splits.py::test_split_checks_reject_a_broken_twin |
+| held-out strings that also occur in training | tests/tasks/test_sampling.py::test_split_checks_reject_a_broken_twin |
 | choosing by test score | test_training_never_meets_a_test_sequence |
 | best of N seeds reported | test_the_summary_is_the_mean_of_all_seeds, tests/reports/selection/test_curves.py::test_every_seed_and_every_failure_is_in_the_curves |
 | 24 strings per length | test_a_record_rests_on_1024_sequences |

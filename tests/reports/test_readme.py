@@ -1,25 +1,19 @@
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from reports.readme import BEGIN, END, main, with_tables
 from tests.reports.synthetic import accuracy_rows
 
-FolderOf = Callable[..., Path]
 ROWS = accuracy_rows(tasks=("copy",), models=("rnn",), lengths=(10, 50))
 
 
 @pytest.fixture
-def readme(tmp_path: Path) -> Path:
+def readme(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
     return path
 
 
-def test_stale_then_fresh_then_stale_again(
-    readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stale_then_fresh_then_stale_again(readme, folder_of, capsys):
     places = {"readme": readme, "results": folder_of(ROWS)}
     before = readme.read_text()
     assert main(["--check"], **places) == 1
@@ -34,24 +28,20 @@ def test_stale_then_fresh_then_stale_again(
     assert main(["--check"], **places) == 1
 
 
-def test_line_ends_are_kept() -> None:
-    assert with_tables(f"a\r\n{BEGIN}\r\n{END}\r\n", "x\ny", name="README.md") == (
-        f"a\r\n{BEGIN}\r\nx\r\ny\r\n{END}\r\n"
-    )
+def test_line_ends_are_kept():
+    text = f"a\r\n{BEGIN}\r\n{END}\r\n"
+    expected = f"a\r\n{BEGIN}\r\nx\r\ny\r\n{END}\r\n"
+    assert with_tables(text, "x\ny", name="README.md") == expected
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END} {BEGIN}", f"{BEGIN} {END} {BEGIN} {END}"])
-def test_markers_that_do_not_pair_are_refused(
-    text: str, readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_markers_that_do_not_pair_are_refused(text, readme, folder_of, capsys):
     readme.write_text(text)
     assert main([], readme=readme, results=folder_of(ROWS)) == 2
     assert "are needed" in capsys.readouterr().err
     assert readme.read_text() == text
 
 
-def test_no_results_is_one_line(
-    readme: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_results_is_one_line(readme, tmp_path, capsys):
     assert main(["--check"], readme=readme, results=tmp_path / "none") == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -1,52 +1,47 @@
 """Tasks and samplers that are wrong in one respect each, for the checks to reject."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.functional import one_hot
 
-from tasks import TASKS, Task
-from tasks.sampling import Batch, sample_batch
+from tasks import TASKS
+from tasks.sampling import sample_batch
+
+COPY = TASKS["copy"]
 
 
-def broken(name: str, **fields: object) -> Task:
-    """A registered task with some fields replaced; a function of `WRONG` needs no module."""
-    references = {
-        field: f"{__name__}:{value}" if value in WRONG else value for field, value in fields.items()
-    }
-    return replace(TASKS[name], **references)  # type: ignore[arg-type]
-
-
-def move_global_generator(source: Tensor) -> Tensor:
+def move_generator(source):
     torch.rand(1)
     return source.clone()
 
 
-def first_of_equals(source: Tensor) -> Tensor:
+def first_of_equals(source):
     is_same = source.sort(dim=1).values[:, :, None] == source[:, None, :]
     return one_hot(is_same.to(torch.int64).argmax(dim=2), source.shape[1]).to(torch.float32)
 
 
-def negative(source: Tensor) -> Tensor:
+def first_row_for_all(source):
+    return TASKS["sort"].align(source)[:1].expand(len(source), -1, -1)
+
+
+def negative(source):
     weights = torch.eye(source.shape[1])
     weights[:, 0] += 1
     weights[:, 1] -= 1
     return weights.expand(len(source), -1, -1)
 
 
-def off_by_one_half(length: int, symbols: int) -> float:
+def off_by_one_half(length, symbols):
     """Counts the middle item of reverse as not yet seen."""
     guessed = (length + 1) // 2
     return (length - guessed + guessed / symbols) / length
 
 
-WRONG: dict[object, Callable[..., Any]] = {
+WRONG = {
     "sort_down": lambda source: source.sort(dim=1, descending=True).values,
     "add_chance": lambda source: source + torch.randint(1_000_000, source.shape),
-    "move_global_generator": move_global_generator,
+    "move_generator": move_generator,
     "sort_in_place": lambda source: source.copy_(source.sort(dim=1).values).clone(),
     "same_memory": lambda source: source,
     "other_row": lambda source: source.roll(1, dims=0),
@@ -56,16 +51,23 @@ WRONG: dict[object, Callable[..., Any]] = {
     "first_of_equals": first_of_equals,
     "sum_of_two": lambda source: 2 * torch.eye(source.shape[1]).expand(len(source), -1, -1),
     "negative": negative,
-    "first_row_for_all": lambda source: TASKS["sort"].align(source)[:1].expand(len(source), -1, -1),
+    "first_row_for_all": first_row_for_all,
     "twice": lambda length: 2 * length,
     "one_and_a_half": lambda length, symbols: 1.5,
     "half_of_chance": lambda length, symbols: 0.5 / symbols,
     "off_by_one_half": off_by_one_half,
     "always_right": lambda length, symbols: 1.0,
 }
-globals().update({str(name): function for name, function in WRONG.items()})
+globals().update(WRONG)  # A task names its functions as attributes of a module.
 
 
-def sample_any_source(task: Task, generator: torch.Generator, *, split: str, **size: int) -> Batch:
+def broken(name, **fields):
+    """A registered task with some fields replaced; a function of `WRONG` needs no module."""
+    for field, value in fields.items():
+        fields[field] = f"{__name__}:{value}" if value in WRONG else value
+    return replace(TASKS[name], **fields)
+
+
+def sample_any_source(task, generator, *, split, **size):
     """Draws as the sampler does, without regard to the split."""
     return sample_batch(task, generator, split="train", **size)

@@ -18,12 +18,6 @@ def obvious_scores(query, key, v):
     return torch.tanh(query[:, :, None] + key[:, None]) @ v
 
 
-def obvious_attention(query, memory, query_weight, key_weight, v):
-    scores = obvious_scores(query @ query_weight.T, memory @ key_weight.T, v)
-    weights = torch.softmax(scores, dim=-1)
-    return weights @ memory, weights
-
-
 def with_gradients(scores, tensors, grad):
     leaves = [tensor.clone().requires_grad_() for tensor in tensors]
     result = scores(*leaves)

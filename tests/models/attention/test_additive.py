@@ -8,7 +8,6 @@ from models.attention import additive
 from models.attention.additive import additive_keys, additive_scores
 from tests.models.attention.checks import (
     FORMS,
-    WITH_KERNEL,
     obvious_scores,
     uniform,
     use_form,
@@ -61,14 +60,6 @@ def test_scores_and_gradients_at_every_length(form, scales):
         check_accuracy(2, 1, length, 6, scales=scales)
     for length in (1, 2, 50):
         check_accuracy(1, length, 3, 33, scales=scales)
-
-
-@WITH_KERNEL
-def test_accuracy_rejects_keys_beyond_the_limit_of_the_compiled_form(monkeypatch):
-    use_form(monkeypatch, "compiled")
-    monkeypatch.setattr(additive, "KEY_LIMIT", float("inf"))
-    with pytest.raises(AssertionError):
-        check_accuracy(2, 7, 7, 6, scales=(60, 60))
 
 
 def test_scores_from_pieces_smaller_than_a_row(monkeypatch):
