@@ -1,4 +1,9 @@
-"""The models of the matrix: recurrent networks with and without attention. Imports no torch."""
+"""The models of the matrix: recurrent networks with and without attention. Imports no torch.
+
+Read `seq2seq.py` first: it puts an encoder, a decoder and one kind of attention together. Then
+`decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `rnn.py` has the
+networks without an encoder. `interface.py` says what a model of your own has to offer.
+"""
 
 from importlib.metadata import entry_points
 
@@ -53,11 +58,11 @@ MODELS: dict[str, ModelEntry] = {
 
 
 def load_models() -> dict[str, ModelEntry]:
-    """Return `MODELS` and the entries that installed packages add.
+    """Collect `MODELS` and the entries that installed packages add.
 
     Raises:
-        ValueError: If an entry point of `bottleneck_bench.models` is not a `ModelEntry`, or
-            takes a name that is taken.
+        ValueError: An entry point of `bottleneck_bench.models` cannot be loaded, is not a
+            `ModelEntry`, or takes a name that is taken.
     """
     models = dict(MODELS)
     for point in entry_points(group=ENTRY_POINT_GROUP):

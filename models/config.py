@@ -11,13 +11,10 @@ class ModelConfig:
     """What a model builder is given; the same for every model of a matrix.
 
     Attributes:
-        symbols: Alphabet size V; token ids are 0..V-1, and V is the start symbol.
-        hidden: Numbers in one recurrent state vector (an LSTM has two such vectors, h and c).
+        symbols: Alphabet size V. Token ids are 0..V-1, and V is the start symbol.
+        hidden: Numbers in one recurrent state vector. An LSTM has two such vectors, h and c.
         cell: Recurrent cell: `lstm`, `gru` or `tanh`.
         encoder: `bi` reads the source both ways with half the state per direction, `uni` one way.
-
-    Raises:
-        ValueError: If a size is too small, or a name is unknown.
     """
 
     symbols: int
@@ -28,6 +25,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.symbols < 2:
             raise ValueError(f"symbols: must be at least 2, got {self.symbols}")
+        # Even, because each direction of a `bi` encoder has half of the state.
         if self.hidden < 2 or self.hidden % 2:
             raise ValueError(f"hidden: must be an even number of at least 2, got {self.hidden}")
         if self.cell not in CELLS:

@@ -1,53 +1,48 @@
-"""Writes the target: one skeleton, with the attention injected."""
+"""Writes the target: one skeleton for all models, which is given its attention."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from models.config import ModelConfig
+from models.interface import Logits, Memory, States, Target, Weights
 from models.recurrent import RecurrentState, build_recurrent, recurrent_flops
 
 
 class Attention(Protocol):
     """Averages the memory for each query. It keeps no state between calls.
 
-    `keys` is whatever `forward` wants to have computed once per source.
+    `keys` is whatever the attention wants to have computed once per source.
     """
 
     def path(self) -> str:
-        """Return how it is computed: `plain`, `compiled` or `chunked`."""
+        """Name how it is computed: `plain`, `compiled` or `chunked`."""
         ...
 
     def warm_up(self) -> None:
         """Compile what it needs, if anything."""
         ...
 
-    def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Any:
+    def keys(self, memory: Memory) -> Any:
         """Compute once per source what every query is compared with."""
         ...
 
-    def __call__(
-        self,
-        query: Float[Tensor, "batch target hidden"],
-        keys: Any,
-        memory: Float[Tensor, "batch source hidden"],
-    ) -> tuple[Float[Tensor, "batch target hidden"], Float[Tensor, "batch target source"]]:
-        """Return a context per target position and the weights, each row of which sums to 1."""
+    def __call__(self, query: States, keys: Any, memory: Memory) -> tuple[States, Weights]:
+        """Give a context per target position, and the weights, each row of which sums to 1."""
         ...
 
     def flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations for one sequence, the keys included."""
+        """Count the operations for one sequence, the keys included."""
         ...
 
 
 class Decoder(nn.Module):
     """State h_t, context c_t, output from tanh(W [h_t; c_t]), or tanh(W h_t) without attention.
 
-    The attention does not feed the recurrence, so all the states of a known target are one
-    fused call, and greedy decoding runs the same code on one item at a time.
+    The query is h_t itself. The context does not feed the recurrence, so that all the states of a
+    known target are one fused call. Greedy decoding runs the same code on one item at a time.
 
     Source: Luong, Pham and Manning 2015, arXiv:1508.04025, equations 5 and 6, without the input
     feeding of their section 3.3.
@@ -57,31 +52,24 @@ class Decoder(nn.Module):
         self, config: ModelConfig, *, build_attention: Callable[[int], Attention] | None
     ) -> None:
         super().__init__()
+        # One row more than the encoder has: the decoder also reads the start symbol.
         self.embedding = nn.Embedding(config.symbols + 1, config.embedding)
         self.recurrent = build_recurrent(config)
-        # The attention is built last, so that two kinds of it begin with the same decoder.
         width = config.hidden if build_attention is None else 2 * config.hidden
         self.combine = nn.Linear(width, config.hidden)
         self.output = nn.Linear(config.hidden, config.symbols)
+        # The attention is built last, so that at one seed two kinds of it begin with the same
+        # decoder: what it draws moves nobody else's random numbers.
         self.attention = None if build_attention is None else build_attention(config.hidden)
 
-    def keys(self, memory: Float[Tensor, "batch source hidden"]) -> Any:
+    def keys(self, memory: Memory) -> Any:
         """Compute once per source what the attention compares its queries with."""
         return None if self.attention is None else self.attention.keys(memory)
 
     def forward(
-        self,
-        target_in: Int[Tensor, "batch target"],
-        state: RecurrentState,
-        *,
-        memory: Float[Tensor, "batch source hidden"],
-        keys: Any,
-    ) -> tuple[
-        Float[Tensor, "batch target symbols"],
-        RecurrentState,
-        Float[Tensor, "batch target source"] | None,
-    ]:
-        """Return logits, the state after the last item, and the attention weights if there are."""
+        self, target_in: Target, state: RecurrentState, *, memory: Memory, keys: Any
+    ) -> tuple[Logits, RecurrentState, Weights | None]:
+        """Give logits, the state after the last item, and the weights if there is attention."""
         states, state = self.recurrent(self.embedding(target_in), state)
         if self.attention is None:
             features, weights = states, None
@@ -91,7 +79,8 @@ class Decoder(nn.Module):
         return self.output(torch.tanh(self.combine(features))), state, weights
 
     def flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations for one target sequence, the attention's keys included."""
+        """Count the operations for one target sequence, the attention's keys included."""
+        # A weight of a product is multiplied once and added once per item.
         readout = 2 * (self.combine.weight.numel() + self.output.weight.numel()) * target_length
         attending = 0
         if self.attention is not None:

@@ -21,15 +21,16 @@ def greedy_decode(
     """Feed a model its own answers for exactly `length` items.
 
     Args:
-        step: One item and the state before it, to the logits of the next item and the state
+        step: From one item and the state before it to the logits of the next item and the state
             after.
         state: State before the first item.
-        first: The item that stands before the answer, usually the start symbol.
-        length: Items to emit; there is no end symbol, every sequence gets the same number.
+        first: The item before the answer, usually the start symbol.
+        length: Items to answer. There is no end symbol: every sequence gets the same number.
     """
     item, answer = first, []
     for _ in range(length):
         logits, state = step(item, state)
+        # No sampling and no beam: what is measured is the model, not a search on top of it.
         item = logits.argmax(dim=-1)
         answer.append(item)
     return torch.cat(answer, dim=1)

@@ -1,4 +1,4 @@
-"""What the matrix knows about a model before it builds one. Imports no torch."""
+"""The description of a model, known before one is built. Imports no torch."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,15 @@ class ModelEntry:
 
     Attributes:
         name: Name at the command line and in the CSVs.
-        summary: One line that says what it is.
+        summary: One line for listings.
         builder: `package.module:function`, from a `ModelConfig` to a model that meets
-            `models.interface.SequenceModel`. Resolved when a model is built, not before.
+            `models.interface.SequenceModel`. It is imported when a model is built, not before.
         version: Raised whenever a change to the model changes its numbers.
         is_default: Whether it is in the matrix when no models are named.
-        is_autoregressive: Whether an answer depends on the answers before it. If not, the
-            product of its probabilities is no probability of a sequence with dependent items.
+        is_autoregressive: Whether an answer depends on the answers before it. If not, the product
+            of its probabilities is not the probability of a sequence with dependent items.
         is_causal: Whether item t of the answer sees the source only up to item t.
         attends: Whether it weighs all the source positions for each output item.
-
-    Raises:
-        ValueError: If the name is empty or has a space or a comma, or the version is below 1.
     """
 
     name: str
@@ -33,6 +30,7 @@ class ModelEntry:
     attends: bool = False
 
     def __post_init__(self) -> None:
+        # A list of models at the command line is split at its commas.
         if not self.name or any(mark in self.name for mark in " ,"):
             raise ValueError(f"name: must be one word without a comma, got {self.name!r}")
         if self.version < 1:

@@ -19,7 +19,7 @@ def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.R
     """Build a recurrent layer from embeddings to states, batch first.
 
     A bidirectional layer has half the state per direction, so that its output, the two
-    directions side by side, is as wide as a one-way layer's.
+    directions side by side, is as wide as a one-way layer's: no encoder gets a larger state.
     """
     layer = _LAYERS[config.cell](
         config.embedding,
@@ -33,14 +33,14 @@ def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.R
 
 @torch.no_grad()
 def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
-    """Make recurrent weights orthogonal and input weights Xavier uniform, gate by gate.
-
-    Biases are 0, an LSTM's forget bias 1.
+    """Make recurrent weights orthogonal, input weights Xavier uniform, biases 0, forget bias 1.
 
     Source: Saxe et al. 2014, arXiv:1312.6120 (orthogonal); Glorot and Bengio 2010, equation 16
     (Xavier); Jozefowicz et al. 2015, ICML (forget bias).
     """
     for name, parameter in layer.named_parameters():
+        # Gate by gate, because torch stacks an LSTM's four matrices into one of four times the
+        # height, and an orthogonal stack is not four orthogonal matrices.
         if name.startswith("weight_hh"):
             for gate in parameter.chunk(_GATES[cell]):
                 nn.init.orthogonal_(gate)
@@ -50,6 +50,7 @@ def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
         else:
             parameter.zero_()
             if cell == "lstm" and name.startswith("bias_ih"):
+                # An open forget gate lets the first gradients through long sequences.
                 # torch orders an LSTM's gates input, forget, cell, output.
                 parameter.chunk(4)[1].fill_(1.0)
 
@@ -68,12 +69,12 @@ def _side_by_side(
 
 
 def state_numbers(state: RecurrentState) -> Float[Tensor, "batch numbers"]:
-    """Return all the numbers of a state in one row, h before c."""
+    """Lay all the numbers of a state in one row, h before c."""
     parts = state if isinstance(state, tuple) else (state,)
     return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1)
 
 
 def recurrent_flops(layer: nn.RNNBase, steps: int) -> int:
-    """Floating-point operations of the matrix products over `steps` items of one sequence."""
+    """Count the operations of the matrix products over `steps` items of one sequence."""
     products = sum(weight.numel() for name, weight in layer.named_parameters() if "weight" in name)
     return 2 * products * steps

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from models.config import ModelConfig
 from models.decoding import greedy_decode
+from models.interface import Logits, Source, States, Target
 from models.recurrent import RecurrentState, build_recurrent, recurrent_flops, state_numbers
 
 
@@ -17,9 +18,7 @@ class _Readout(nn.Module):
         self.combine = nn.Linear(config.hidden, config.hidden)
         self.output = nn.Linear(config.hidden, config.symbols)
 
-    def forward(
-        self, states: Float[Tensor, "batch items hidden"]
-    ) -> Float[Tensor, "batch items symbols"]:
+    def forward(self, states: States) -> Logits:
         return self.output(torch.tanh(self.combine(states)))
 
     def flops(self, items: int) -> int:
@@ -39,20 +38,15 @@ class Rnn(nn.Module):
         self.recurrent = build_recurrent(config)
         self.readout = _Readout(config)
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target symbols"]:
-        """Return the logits of every target item, given the source and the true items before."""
+    def forward(self, source: Source, target_in: Target) -> Logits:
+        """Score every target item, given the source and the true items before it."""
         states, _ = self.recurrent(self.embedding(torch.cat((source, target_in), dim=1)))
+        # What it says while it still reads the source is not asked for.
         return self.readout(states[:, source.shape[1] :])
 
     @torch.no_grad()
-    def generate(
-        self, source: Int[Tensor, "batch source"], length: int
-    ) -> Int[Tensor, "batch length"]:
-        """Return the greedy answer of `length` items; each step sees only the model's own items."""
+    def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
+        """Answer greedily with `length` items; each step sees only the model's own items."""
         _, state = self.recurrent(self.embedding(source))
 
         def step(
@@ -64,18 +58,20 @@ class Rnn(nn.Module):
         start = source.new_full((len(source), 1), self.config.start)
         return greedy_decode(step, state, first=start, length=length)
 
-    def context(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, "batch numbers"]:
-        """Return the state after the source, all that passes to the answer."""
+    def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
+        """Collect the state after the source, all that passes to the answer."""
         return state_numbers(self.recurrent(self.embedding(source))[1])
 
     def flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations of a teacher-forced forward pass over one sequence."""
+        """Count the operations of a teacher-forced forward pass over one sequence."""
         reading = recurrent_flops(self.recurrent, source_length + target_length)
         return reading + self.readout.flops(target_length)
 
 
 class AlignedRnn(nn.Module):
     """One network answers at once: y_t after x_1..x_t. It never sees an output item.
+
+    This is the plain RNN of the claim that an output sees only the inputs up to now.
 
     Source: Elman 1990, Cognitive Science 14(2), the network of its figure 2.
     """
@@ -86,32 +82,25 @@ class AlignedRnn(nn.Module):
         self.recurrent = build_recurrent(config)
         self.readout = _Readout(config)
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target symbols"]:
-        """Return the logits of every target item, given the source up to the same position.
+    def forward(self, source: Source, target_in: Target) -> Logits:
+        """Score every target item, given the source up to the same position.
 
         Raises:
-            ValueError: If source and target differ in length.
+            ValueError: Source and target differ in length.
         """
+        # Only the length of `target_in` is used: the true items before would be another model.
         return self._answer(source, target_in.shape[1])
 
     @torch.no_grad()
-    def generate(
-        self, source: Int[Tensor, "batch source"], length: int
-    ) -> Int[Tensor, "batch length"]:
-        """Return the most probable item at every position.
+    def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
+        """Answer with the most probable item at every position.
 
         Raises:
-            ValueError: If `length` is not the source's length.
+            ValueError: `length` is not the source's length.
         """
         return self._answer(source, length).argmax(dim=-1)
 
-    def _answer(
-        self, source: Int[Tensor, "batch source"], length: int
-    ) -> Float[Tensor, "batch source symbols"]:
+    def _answer(self, source: Source, length: int) -> Float[Tensor, "batch source symbols"]:
         if length != source.shape[1]:
             raise ValueError(
                 f"length: rnn-aligned answers one item per source item, {source.shape[1]}, "
@@ -121,7 +110,7 @@ class AlignedRnn(nn.Module):
         return self.readout(states)
 
     def flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations of a teacher-forced forward pass over one sequence."""
+        """Count the operations of a teacher-forced forward pass over one sequence."""
         return recurrent_flops(self.recurrent, source_length) + self.readout.flops(target_length)
 
 

@@ -11,6 +11,7 @@ from models.config import ModelConfig
 from models.decoder import Attention, Decoder
 from models.decoding import greedy_decode
 from models.encoder import Encoder
+from models.interface import Logits, Source, Target, Weights
 from models.recurrent import state_numbers
 
 
@@ -30,7 +31,7 @@ class Seq2Seq(nn.Module):
         self.decoder = Decoder(config, build_attention=build_attention)
 
     def attention_path(self) -> str | None:
-        """Return how attention is computed: `plain`, `compiled`, `chunked`, None without any."""
+        """Name how attention is computed: `plain`, `compiled`, `chunked`, None without any."""
         attention = self.decoder.attention
         return None if attention is None else attention.path()
 
@@ -39,35 +40,26 @@ class Seq2Seq(nn.Module):
         if self.decoder.attention is not None:
             self.decoder.attention.warm_up()
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target symbols"]:
-        """Return the logits of every target item, given the true items before it."""
+    def forward(self, source: Source, target_in: Target) -> Logits:
+        """Score every target item, given the source and the true items before it."""
         memory, state = self.encoder(source)
         return self.decoder(target_in, state, memory=memory, keys=self.decoder.keys(memory))[0]
 
-    def attention_weights(
-        self,
-        source: Int[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target source"] | None:
-        """Return where each target item looks, given the true items before it; None if nowhere."""
+    def attention_weights(self, source: Source, target_in: Target) -> Weights | None:
+        """Weigh where each target item looks, given the true items before it; None if nowhere."""
         memory, state = self.encoder(source)
         keys = self.decoder.keys(memory)
         weights: Tensor | None = self.decoder(target_in, state, memory=memory, keys=keys)[2]
         return weights
 
-    def context(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, "batch numbers"]:
-        """Return the encoder's final state, all that passes without attention."""
+    def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
+        """Collect the encoder's final state, all that passes without attention."""
         return state_numbers(self.encoder(source)[1])
 
     @torch.no_grad()
-    def generate(
-        self, source: Int[Tensor, "batch source"], length: int
-    ) -> Int[Tensor, "batch length"]:
-        """Return the greedy answer of `length` items; each step sees only the model's own items."""
+    def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
+        """Answer greedily with `length` items; each step sees only the model's own items."""
+        # The source is read once, however long the answer is.
         memory, state = self.encoder(source)
         keys = self.decoder.keys(memory)
         return greedy_decode(
@@ -78,8 +70,11 @@ class Seq2Seq(nn.Module):
         )
 
     def flops(self, source_length: int, target_length: int) -> int:
-        """Floating-point operations of a teacher-forced forward pass over one sequence."""
+        """Count the operations of a teacher-forced forward pass over one sequence."""
         return self.encoder.flops(source_length) + self.decoder.flops(source_length, target_length)
+
+
+# One builder per row of `MODELS`. Their dotted names are part of the ids of runs, so they stay.
 
 
 def build_plain(config: ModelConfig) -> Seq2Seq:

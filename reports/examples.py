@@ -1,8 +1,10 @@
 """Show sources, targets and each model's answers, errors marked: `python -m reports.examples`."""
 
 import os
+import string
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -16,12 +18,14 @@ from reports.selection.folder import (
     rows_of_configurations,
     shown,
 )
-from reports.symbols import Writing, parse_ids, wrong_items
 from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
-from results.tables import read_samples
+from results.tables import parse_ids, read_samples
 
+# In the order of the ids, so that a sorted answer looks sorted.
+CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+NO_ITEM = "·"
 COLUMNS_AT_MOST = 100
 SAMPLES_SHOWN = 3
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
@@ -53,7 +57,7 @@ def show(
     """Print the examples.
 
     Raises:
-        ResultsError: samples.csv is damaged, or holds no such task or length.
+        ResultsError: samples.csv is damaged, or has no such task or length.
         NothingToReport: There is no sample at all.
     """
     folder = results_folder(results)
@@ -64,7 +68,7 @@ def show(
     chosen = select(rows_of_configurations(samples, config_ids), task=task, length=length)
     print(
         f"read {shown(folder)}. {'Red' if is_coloured else '^ below'}: a wrong item. "
-        "Up to 62 symbols are written 0-9, A-Z, a-z; more as numbers.\n"
+        f"Up to {len(CHARACTERS)} symbols are written 0-9, A-Z, a-z; more as numbers.\n"
     )
     for line in example_lines(chosen, length=length, is_coloured=is_coloured):
         print(line)
@@ -97,18 +101,43 @@ def select(samples: pd.DataFrame, *, task: str | None, length: int | None) -> pd
     return chosen
 
 
+class Writing:
+    """How the ids up to `largest_id` are written: one character each, or as numbers."""
+
+    def __init__(self, largest_id: int) -> None:
+        self._is_short = largest_id < len(CHARACTERS)
+        self._width = 1 if self._is_short else len(str(largest_id))
+        self._gap = "" if self._is_short else " "
+
+    def columns(self, items: int) -> int:
+        """Count the columns of the screen that this many items take."""
+        return items * self._width + max(0, items - 1) * len(self._gap)
+
+    def texts(self, ids: Iterable[int], *, items: int) -> list[str]:
+        """Write each id with the same width, filled up to this many items."""
+        texts = [CHARACTERS[item] if self._is_short else str(item) for item in ids]
+        texts += [NO_ITEM] * (items - len(texts))
+        return [text.rjust(self._width) for text in texts]
+
+    def join(self, texts: Sequence[str]) -> str:
+        """Join the items to a line."""
+        return self._gap.join(texts)
+
+
 def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: bool) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
     for task, rows in samples.groupby("task"):
-        writing = writing_of(rows)
-        labels = style.styles_for(rows["model"].unique())
-        margin = 2 + max(len(look.label) for look in labels.values()) + 2
-        count_columns = 2 + len(f"{rows['length'].max()}/{rows['length'].max()}")
+        # One way of writing for all that is shown of a task, so that lines can be compared.
+        texts = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()
+        writing = Writing(max(max(parse_ids(text), default=0) for text in texts))
+        labels = [look.label for look in style.styles_for(rows["model"].unique()).values()]
+        margin = 2 + max(map(len, labels)) + 2
         lengths = sorted(int(each) for each in rows["length"].unique())
         if length is None:
-            lengths = _two_that_fit(
-                lengths, room=COLUMNS_AT_MOST - margin - count_columns, writing=writing
-            )
+            share_columns = 2 + len(f"{lengths[-1]}/{lengths[-1]}")
+            room = COLUMNS_AT_MOST - margin - share_columns
+            fitting = [each for each in lengths if writing.columns(each) <= room]
+            lengths = sorted({lengths[0], *fitting[-1:]})
         for each in lengths:
             yield from _lines_of_length(
                 rows[rows["length"] == each],
@@ -119,17 +148,6 @@ def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: boo
             )
 
 
-def writing_of(rows: pd.DataFrame) -> Writing:
-    """Return how the ids in all of these samples are written."""
-    cells = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()
-    return Writing(max(max(parse_ids(cell), default=0) for cell in cells))
-
-
-def _two_that_fit(lengths: Sequence[int], *, room: int, writing: Writing) -> list[int]:
-    fitting = [each for each in lengths if writing.columns(each) <= room]
-    return sorted({lengths[0], *fitting[-1:]})
-
-
 def _lines_of_length(
     rows: pd.DataFrame, *, heading: str, writing: Writing, margin: int, is_coloured: bool
 ) -> Iterator[str]:
@@ -138,8 +156,7 @@ def _lines_of_length(
     seed = models[models == models.max()].index.min()
     absent = sorted(set(rows["model"]) - set(rows.loc[rows["seed"] == seed, "model"]))
     rows = rows[rows["seed"] == seed]
-    protocol = rows["protocol"].iloc[0]
-    yield f"{heading} (protocol {protocol}, seed {seed})"
+    yield f"{heading} (protocol {rows['protocol'].iloc[0]}, seed {seed})"
     if absent:
         yield f"  no sample with this seed: {', '.join(absent)}"
     shown_samples = list(rows.groupby(["sample", "source", "target"]))[:SAMPLES_SHOWN]
@@ -147,48 +164,43 @@ def _lines_of_length(
         gold = parse_ids(str(target))
         yield ""
         for name, ids in (("source", parse_ids(str(source))), ("target", gold)):
-            yield f"  {name}".ljust(margin) + writing.join(writing.cells(ids, items=len(ids)))
+            yield f"  {name}".ljust(margin) + writing.join(writing.texts(ids, items=len(ids)))
         for model, look in style.styles_for(answers["model"].unique()).items():
             for answer in answers.loc[answers["model"] == model, "answer"]:
+                start = f"  {look.label}".ljust(margin)
                 yield from answer_lines(
-                    look.label,
-                    parse_ids(answer),
-                    gold,
-                    writing=writing,
-                    margin=margin,
-                    is_coloured=is_coloured,
+                    start, parse_ids(answer), gold, writing=writing, is_coloured=is_coloured
                 )
     yield ""
 
 
 def answer_lines(
-    label: str,
+    start: str,
     answer: Sequence[int],
     target: Sequence[int],
     *,
     writing: Writing,
-    margin: int,
     is_coloured: bool,
 ) -> Iterator[str]:
     """Yield an answer, its wrong items red, or with `^` below them."""
-    wrong = wrong_items(answer, target)
-    cells = writing.cells(answer, items=len(wrong))
-    start = f"  {label}".ljust(margin)
-    right = f"  {len(wrong) - sum(wrong)}/{len(wrong)}"
+    # An item that is missing or one too many is wrong, too: None equals no id.
+    wrong = [one != other for one, other in zip_longest(answer, target)]
+    texts = writing.texts(answer, items=len(wrong))
+    share = f"  {len(wrong) - sum(wrong)}/{len(wrong)}"
     if is_coloured:
-        marked = [
-            f"{RED}{cell}{PLAIN}" if is_wrong else cell
-            for cell, is_wrong in zip(cells, wrong, strict=True)
+        red = [
+            f"{RED}{text}{PLAIN}" if is_wrong else text
+            for text, is_wrong in zip(texts, wrong, strict=True)
         ]
-        yield start + writing.join(marked) + right
+        yield start + writing.join(red) + share
         return
-    yield start + writing.join(cells) + right
+    yield start + writing.join(texts) + share
     if any(wrong):
         marks = [
-            "^" * len(cell) if is_wrong else " " * len(cell)
-            for cell, is_wrong in zip(cells, wrong, strict=True)
+            ("^" if is_wrong else " ") * len(text)
+            for text, is_wrong in zip(texts, wrong, strict=True)
         ]
-        yield " " * margin + writing.join(marks).rstrip()
+        yield " " * len(start) + writing.join(marks).rstrip()
 
 
 if __name__ == "__main__":

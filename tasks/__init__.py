@@ -1,7 +1,9 @@
-"""The tasks: what a source is turned into, and what is known about it beforehand.
+"""Copy, reverse and sort: what a source is turned into, and what is known about it beforehand.
 
-Importing this package imports neither torch nor pandas. A third party adds a task by an entry
-point of the group `bottleneck_bench.tasks` that names a `Task`:
+Read `transforms.py` first: a task is one pure function from tokens to tokens. `sampling.py` draws
+the sources, `baselines.py` gives the scores that need no model, and `task.py` lists what a task
+has to name. Functions are named as text, so importing this package imports neither torch nor
+pandas. A third party adds a task by an entry point that names a `Task`:
 
     [project.entry-points."bottleneck_bench.tasks"]
     duplicate = "their_package:DUPLICATE"
@@ -14,7 +16,8 @@ from tasks.task import Task
 __all__ = ["ENTRY_POINT_GROUP", "SAMPLER_VERSION", "TASKS", "Task", "load_tasks"]
 
 ENTRY_POINT_GROUP = "bottleneck_bench.tasks"
-SAMPLER_VERSION = 1  # The rule of tasks/sampling.py, which every id of a result holds.
+# The rule of tasks/sampling.py. It is part of every id, so that results of two rules never mix.
+SAMPLER_VERSION = 1
 
 TASKS: dict[str, Task] = {
     "copy": Task(
@@ -46,6 +49,8 @@ TASKS: dict[str, Task] = {
     "sort": Task(
         name="sort",
         summary="the items of the source from the smallest to the largest",
+        # A long sorted sequence of few symbols can be guessed without its source: with 16 symbols
+        # and 200 items the best constant answer is right more often than not.
         default_symbols=128,
         version=1,
         has_dependent_items=True,
@@ -60,13 +65,14 @@ TASKS: dict[str, Task] = {
 
 
 def load_tasks() -> dict[str, Task]:
-    """Return `TASKS` and the tasks of every installed plug-in, by name.
+    """Collect `TASKS` and the tasks of every installed plug-in, by name.
 
     Raises:
-        ValueError: a plug-in cannot be imported, does not name a `Task`, calls it otherwise than
-            its entry point does, or takes a name that is already in use.
+        ValueError: A plug-in cannot be imported, does not name a `Task`, gives it another name
+            than its entry point has, or takes a name that is already in use.
     """
     tasks = dict(TASKS)
+    # Sorted, because the order in which distributions are found differs between machines.
     for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
         where = f"entry point {entry_point.name!r} of {ENTRY_POINT_GROUP}"
         try:

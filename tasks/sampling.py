@@ -5,12 +5,16 @@ model is not part of its seed. Every model therefore sees the same batches in th
 comparing two models at one seed is a paired comparison. Nothing here reads or moves a global
 generator.
 
-Which split a source belongs to is a property of the source alone, decided by a hash of its items:
-1/16 of all sources are test, 1/16 validation, 14/16 train. No source can thus be trained on and
-tested. Where there are fewer than 65,536 sources there are too few to hold any back: then every
-source belongs to every split, and `leak_fraction` says so.
+Token ids: the symbols are 0, 1, ..., symbols - 1, and the start symbol is the one after them.
+There is no end symbol and no padding. A batch has one length, and a model emits exactly as many
+items as the target has, so that no score mixes errors of stopping with errors of memory.
 
-The hash and the order of the draws are fixed; a change of either raises `tasks.SAMPLER_VERSION`.
+Splits: which split a source belongs to is a property of the source alone, decided by a hash of
+its items. 1/16 of all sources are test, 1/16 validation, 14/16 train. No source can thus be
+trained on and tested. Fewer than 65,536 sources are too few to hold any back. Then every source
+belongs to every split, and `leak_fraction` says so.
+
+The hash and the order of the draws are fixed. A change of either raises `tasks.SAMPLER_VERSION`.
 """
 
 import math
@@ -22,13 +26,12 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from tasks.task import Task, require_length, require_symbols
-from tasks.vocabulary import with_start
 
 # Sixteenths of all sources, as ranges of the hash's four highest bits.
 _SPLITS = {"test": range(0, 1), "validation": range(1, 2), "train": range(2, 16)}
 _SMALLEST_SPLIT_SPACE = 65_536
 _INT64_MAX = 2**63 - 1
-# A round of this many items takes about 100 MB: long held-out draws take several.
+# A round of this many items takes about 100 MB. Long held-out draws take several rounds.
 _ITEMS_PER_ROUND = 2**22
 
 
@@ -49,7 +52,7 @@ class Batch:
     symbols: int
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Return the same batch on a device."""
+        """Move the whole batch to a device."""
         return replace(
             self,
             source=self.source.to(device),
@@ -71,19 +74,19 @@ def sample_batch(
 
     Args:
         task: what turns a source into a target.
-        generator: the only source of chance; it lives on the CPU, because the stream of another
-            device would be another data set.
+        generator: the only source of chance, on the CPU.
         batch_size: number of sources, at least 1.
         length: number of items of each source, at least 1.
         symbols: alphabet size, at least 2.
         split: train, validation or test.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: must be at least 1, got {batch_size}")
     _require(length=length, symbols=symbols, split=split)
+    # The stream of another device's generator would be another data set.
     if generator.device.type != "cpu":
         raise ValueError(f"generator: must live on the cpu, got one on {generator.device}")
     source = _sample_sources(
@@ -93,18 +96,26 @@ def sample_batch(
     return Batch(source, target, with_start(target, symbols), symbols)
 
 
+def with_start(
+    target: Int64[Tensor, "batch target"], symbols: int
+) -> Int64[Tensor, "batch target"]:
+    """Shift a target one step to the right, behind the start symbol.
+
+    This is what a teacher-forced decoder reads: at step t, the gold item t - 1.
+    """
+    start = target.new_full((len(target), 1), symbols)
+    return torch.cat([start, target[:, :-1]], dim=1)
+
+
 def belongs_to(
     source: Int64[Tensor, "batch source"], *, symbols: int, split: str
 ) -> Bool[Tensor, " batch"]:
-    """Tell of every source whether it may be drawn for a split.
+    """Mark the sources that may be drawn for a split.
 
     Args:
         source: ids in 0..symbols-1.
         symbols: alphabet size, at least 2.
         split: train, validation or test.
-
-    Raises:
-        ValueError: an argument is out of its range.
     """
     length = source.shape[1]
     _require(length=length, symbols=symbols, split=split)
@@ -115,17 +126,16 @@ def belongs_to(
 
 
 def sources_count(length: int, symbols: int) -> int:
-    """Return the number of distinct sources, or 2**63 - 1 where there are more than that."""
+    """Count the distinct sources, up to 2**63 - 1."""
     require_length(length)
     require_symbols(symbols)
     count: int = symbols**length
+    # The count is a column of the CSVs, and a column of integers has 64 bits.
     return min(count, _INT64_MAX)
 
 
 def leak_fraction(length: int, symbols: int) -> float:
-    """Return the share of test sources that training may draw: 0.0 if split, else 1.0."""
-    require_length(length)
-    require_symbols(symbols)
+    """Give the share of test sources that training may draw: 0.0 if split, else 1.0."""
     return 0.0 if _is_split(length, symbols) else 1.0
 
 
@@ -143,11 +153,12 @@ def _require(*, length: int, symbols: int, split: str) -> None:
 def _sample_sources(
     generator: torch.Generator, *, batch_size: int, length: int, symbols: int, split: str
 ) -> Int64[Tensor, "batch source"]:
+    """Draw until enough sources belong to the split; the others are thrown away."""
     share = len(_SPLITS[split]) / 16 if _is_split(length, symbols) else 1.0
     accepted: list[Tensor] = []
     missing = batch_size
     while missing > 0:
-        # Two standard deviations more than is needed on average: mostly one round does.
+        # Two standard deviations more than is needed on average, so that one round mostly does.
         rows = math.ceil((missing + 2 * math.sqrt(missing * (1 - share))) / share)
         rows = max(1, min(rows, _ITEMS_PER_ROUND // length))
         drawn = torch.randint(symbols, (rows, length), generator=generator)
@@ -163,6 +174,7 @@ def _sixteenth(source: Int64[Tensor, "batch source"]) -> Int64[Tensor, " batch"]
     Source: splitmix64, https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64.
     """
     weights = torch.tensor(_position_weights(source.shape[1]), device=source.device)
+    # One is added so that symbol 0 counts. Products and sums wrap around at 64 bits, as they must.
     mixed = ((source + 1) * weights).sum(dim=1)
     mixed = (mixed ^ _shift_right(mixed, 30)) * _signed(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ _shift_right(mixed, 27)) * _signed(0x94D049BB133111EB)
@@ -171,19 +183,20 @@ def _sixteenth(source: Int64[Tensor, "batch source"]) -> Int64[Tensor, " batch"]
 
 
 def _shift_right(value: Int64[Tensor, " batch"], bits: int) -> Int64[Tensor, " batch"]:
-    """Shift as an unsigned number is shifted: zeros come in from the left."""
+    # torch has no unsigned 64-bit shift: its own fills up with copies of the sign from the left.
     ones = (1 << (64 - bits)) - 1
     return (value >> bits) & ones
 
 
 @cache
 def _position_weights(length: int) -> tuple[int, ...]:
-    """Return the first outputs of splitmix64 from state 0, made odd, as int64."""
+    """List the first outputs of splitmix64 from state 0, made odd, as int64."""
     weights = []
     for position in range(1, length + 1):
         mixed = (position * 0x9E3779B97F4A7C15) % 2**64
         mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) % 2**64
+        # Multiplying by an odd number loses nothing modulo 2**64: another item, another sum.
         weights.append(_signed((mixed ^ (mixed >> 31)) | 1))
     return tuple(weights)
 

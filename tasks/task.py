@@ -25,27 +25,20 @@ _REFERENCES = (
 
 
 def require_length(length: int) -> None:
-    """Refuse a sequence without items.
-
-    Raises:
-        ValueError: `length` is below 1.
-    """
+    """Refuse a sequence without items."""
     if length < 1:
         raise ValueError(f"length: must be at least 1, got {length}")
 
 
 def require_symbols(symbols: int) -> None:
-    """Refuse an alphabet that carries no information.
-
-    Raises:
-        ValueError: `symbols` is below 2.
-    """
+    """Refuse an alphabet that carries no information."""
     if symbols < 2:
         raise ValueError(f"symbols: must be at least 2, got {symbols}")
 
 
+# Not in transforms.py, because a dry run asks for target lengths and must not import torch.
 def same_length(length: int) -> int:
-    """Return the number of target items of a task that answers every source item once."""
+    """Count the target items of a task that answers every source item once."""
     return length
 
 
@@ -54,27 +47,27 @@ class Task:
     """A function from a source to a target, and everything that is known about it.
 
     The source is drawn uniformly and independently from `symbols` symbols. Every target item is
-    one of the source items; the alignment says which. The functions are named as
+    one of the source items, and the alignment says which. The functions are named as
     `package.module:function` and imported at their first use.
 
     Attributes:
         name: lower case letters, digits, `-` and `_`, beginning with a letter.
         summary: one line for listings.
-        default_symbols: alphabet size where none is asked for; at least 2.
-        version: to be raised by one whenever the task's numbers change; at least 1.
-        has_dependent_items: whether the target items depend on one another. Where they do, a model
+        default_symbols: alphabet size if none is asked for, at least 2.
+        version: raised by one whenever the task's numbers change, at least 1.
+        has_dependent_items: whether the target items depend on one another. If they do, a model
             that answers every item on its own cannot be scored in bits per sequence.
         transform: (source) -> target, both int64 of shape batch x items; a pure function.
         alignment: (source) -> weights of shape batch x target x source; rows sum to 1 and lie on
-            the source positions that hold the target item; equal items share equally where the
-            task does not say which of them it means.
+            the source positions that hold the target item. Equal items share equally if the task
+            does not say which of them it means.
         information: (length, symbols) -> entropy of the target in bits.
         constant: (length, symbols) -> accuracy of the best answer that ignores the source, one
             symbol per target position, averaged over the positions.
         repeat: (length, symbols) -> accuracy of answering with the previous gold item; the first
             item, which has none before it, gets its best constant.
         causal_ceiling: (length, symbols) -> best accuracy of an answer y_t that has seen x_1..x_t
-            only. 1.0 is a valid ceiling where no lower one is known.
+            only. 1.0 is a valid ceiling if no lower one is known.
         output_length: (length) -> number of target items.
     """
 
@@ -104,38 +97,39 @@ class Task:
             raise ValueError(f"default_symbols: must be at least 2, got {self.default_symbols}")
         if self.version < 1:
             raise ValueError(f"version: must be at least 1, got {self.version}")
+        # Only the form is looked at: whether a function is there shows when it is first used.
         for field in _REFERENCES:
             require_reference(getattr(self, field), argument=field)
 
     def targets(self, source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch target"]:
-        """Return the right answer to every source."""
+        """Answer every source."""
         target: Int64[Tensor, "batch target"] = resolve(self.transform)(source)
         return target
 
     def align(self, source: Int64[Tensor, "batch source"]) -> Float[Tensor, "batch target source"]:
-        """Return which source positions each target item comes from, as weights that sum to 1."""
+        """Weigh the source positions that each target item comes from; rows sum to 1."""
         weights: Float[Tensor, "batch target source"] = resolve(self.alignment)(source)
         return weights
 
     def target_length(self, length: int) -> int:
-        """Return the number of target items of a source of `length` items."""
+        """Count the target items of a source of `length` items."""
         require_length(length)
         return int(resolve(self.output_length)(length))
 
     def target_bits(self, length: int, symbols: int) -> float:
-        """Return the entropy of the target, in bits per sequence."""
+        """Give the entropy of the target, in bits per sequence."""
         return self._known(self.information, length=length, symbols=symbols)
 
     def constant_accuracy(self, length: int, symbols: int) -> float:
-        """Return the accuracy of the best answer that ignores the source."""
+        """Give the accuracy of the best answer that ignores the source."""
         return self._known(self.constant, length=length, symbols=symbols)
 
     def repeat_accuracy(self, length: int, symbols: int) -> float:
-        """Return the accuracy of answering with the previous gold item."""
+        """Give the accuracy of answering with the previous gold item."""
         return self._known(self.repeat, length=length, symbols=symbols)
 
     def ceiling_accuracy(self, length: int, symbols: int) -> float:
-        """Return the best accuracy of an answer y_t that has seen x_1..x_t only."""
+        """Give the best accuracy of an answer y_t that has seen x_1..x_t only."""
         return self._known(self.causal_ceiling, length=length, symbols=symbols)
 
     def _known(self, reference: str, *, length: int, symbols: int) -> float:

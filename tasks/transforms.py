@@ -18,7 +18,7 @@ Reverse:
     >>> reverse_alignment(torch.tensor([[0, 5]])).tolist()
     [[[0.0, 1.0], [1.0, 0.0]]]
 
-Sort, from the smallest to the largest; equal items share their weight:
+Sort, from the smallest to the largest. Equal items share their weight:
 
     >>> sort(torch.tensor([[3, 1, 2, 1]])).tolist()
     [[1, 1, 2, 3]]
@@ -32,52 +32,43 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+Ids = Int64[Tensor, "batch source"]
+Weights = Float32[Tensor, "batch source source"]
 
-def copy(source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch source"]:
-    """Return the source as it is, in memory of its own."""
+
+def copy(source: Ids) -> Ids:
+    """Answer with the source as it is."""
+    # In memory of its own, so that writing to a target never changes its source.
     return source.clone()
 
 
-def reverse(source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch source"]:
-    """Return the source from its last item to its first."""
+def reverse(source: Ids) -> Ids:
+    """Answer with the source from its last item to its first."""
     return source.flip(1)
 
 
-def sort(source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch source"]:
-    """Return the items of the source from the smallest to the largest."""
+def sort(source: Ids) -> Ids:
+    """Answer with the items of the source from the smallest to the largest."""
     return source.sort(dim=1).values
 
 
-def copy_alignment(
-    source: Int64[Tensor, "batch source"],
-) -> Float32[Tensor, "batch source source"]:
-    """Align target item t with source item t.
-
-    Returns:
-        The same matrix for every row of the batch, as a view: not to be written to.
-    """
-    batch, length = source.shape
-    return torch.eye(length, device=source.device).expand(batch, -1, -1)
+def copy_alignment(source: Ids) -> Weights:
+    """Align target item t with source item t."""
+    return _same_for_all(torch.eye(source.shape[1], device=source.device), source)
 
 
-def reverse_alignment(
-    source: Int64[Tensor, "batch source"],
-) -> Float32[Tensor, "batch source source"]:
-    """Align target item t with the source item t-th from the end.
-
-    Returns:
-        The same matrix for every row of the batch, as a view: not to be written to.
-    """
-    batch, length = source.shape
-    return torch.eye(length, device=source.device).flip(1).expand(batch, -1, -1)
+def reverse_alignment(source: Ids) -> Weights:
+    """Align target item t with the source item t-th from the end."""
+    return _same_for_all(torch.eye(source.shape[1], device=source.device).flip(1), source)
 
 
-def sort_alignment(
-    source: Int64[Tensor, "batch source"],
-) -> Float32[Tensor, "batch source source"]:
-    """Align every target item with all source items equal to it, in equal shares.
-
-    The target does not tell which of several equal items it means, so neither do the weights.
-    """
+def sort_alignment(source: Ids) -> Weights:
+    """Align every target item with all source items equal to it, in equal shares."""
+    # The target does not say which of several equal items it means, so neither do the weights.
     is_same = (sort(source)[:, :, None] == source[:, None, :]).to(torch.float32)
     return is_same / is_same.sum(dim=2, keepdim=True)
+
+
+def _same_for_all(weights: Float32[Tensor, "source source"], source: Ids) -> Weights:
+    # A view, which costs no memory but must not be written to.
+    return weights.expand(len(source), -1, -1)

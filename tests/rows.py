@@ -32,15 +32,14 @@ from results.schema.rows import (
     ThroughputRow,
     planned,
 )
-from results.store.csv_files import ERRORS
+from results.store.csv_files import ERRORS, PROBE_TABLES
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import Record, stage_columns
+from results.tables import DTYPES
 
 ALL_STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
 PROBES_MADE = 1_000_003  # A version of the probes that is never that of the code.
-from results.store.csv_files import PROBE_TABLES
-from results.tables import DTYPES
 
 
 def accuracy_row(**changes: Any) -> AccuracyRow:

@@ -7,7 +7,7 @@
 | sort rises with length for a model that ignores its input | test_accuracy_that_rises_without_the_source_is_normalised_away |
 | accuracy divided by the length of the hypothesis | tests/bench/training/test_evaluate.py::test_accuracy_divided_by_what_was_answered_is_rejected |
 | attention over padding, state taken at padding | test_a_batch_has_one_length_and_no_padding |
-| held-out strings that also occur in training | tests/tasks/test_task_splits.py::test_split_checks_reject_a_broken_twin |
+| held-out strings that also occur in training | tests/tasks/test_sampling.py::test_split_checks_reject_a_broken_twin |
 | choosing by test score | test_training_never_meets_a_test_sequence |
 | best of N seeds reported | test_the_summary_is_the_mean_of_all_seeds, tests/reports/selection/test_curves.py::test_every_seed_and_every_failure_is_in_the_curves |
 | 24 strings per length | test_a_record_rests_on_1024_sequences |
@@ -20,7 +20,7 @@
 | off by one in ranges of lengths | tests/bench/cli/test_lengths.py::test_range_holds_both_ends_and_every_step, tests/bench/plan/test_runs.py::test_every_requested_length_has_a_row_of_its_own_for_every_seed |
 | early stopping for some | test_all_models_share_one_recipe, tests/bench/training/test_train.py::test_stage_without_progress_ends_on_the_plateau |
 | too few updates called a limit | test_size_and_budget_of_every_model_are_in_its_row, tests/bench/training/test_train.py::test_stage_ends_at_its_budget_and_counts |
-| stopping errors mixed with memory errors | tests/models/test_model_conformance.py::test_twin_is_rejected, tests/tasks/test_task_vocabulary.py::test_the_start_symbol_is_the_last_of_the_vocabulary |
+| stopping errors mixed with memory errors | tests/models/test_conformance.py::test_twin_is_rejected, tests/tasks/test_sampling.py::test_target_in_is_the_target_one_step_later_behind_the_start_symbol |
 | a scale of the score taken over from elsewhere | tests/models/attention/test_layers.py::test_dot_is_the_unscaled_product |
 | another decoder for another attention | test_swapping_the_score_swaps_nothing_else |
 | attention weights taken for the explanation | test_attention_weights_are_reported_only_beside_alignment_and_occlusion |

@@ -1,18 +1,15 @@
-"""The scores of additive attention, v . tanh(a + b) for every pair of a query and a key.
+"""The scores of additive attention, v.tanh(a + b) for every pair of a query and a key.
 
-Written as it stands, the formula fills a tensor (batch, target, source, hidden). Here that tensor
-never exists, in either of two forms of the same operation:
+As it stands, the formula fills a tensor (batch, target, source, hidden). Here that tensor never
+exists, in either of two forms of the same operation:
 
 * `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
-  and once per key, and a pair costs a division. On a CPU that is `kernel.c`, which needs a C
-  compiler; on CUDA `torch.compile` fuses the formula, which needs Triton.
-* `chunked`, a sigmoid in eager mode on pieces that stay in cache.
+  and once per key, and a pair costs a division. That is `kernel.c`, for a CPU and a C compiler.
+* `chunked`, a sigmoid in eager mode on pieces that stay in cache. That is for everything else.
 
 Both compute the pairs again in the backward pass instead of keeping them.
 """
 
-import functools
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,60 +18,38 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.attention import kernel as additive_kernel
-from models.attention.backend import additive_path, call_compiled, report_failure
+from models.attention import kernel
+from models.interface import Memory, States, Weights
 
 # The compiled form's bound on keys. e^2a is infinite or nearly 0 from |a| = 43.6 on, and then every
 # pair is saturated, 1 - tanh(43.6 - 34) = 1e-8, so that queries need no bound.
 KEY_LIMIT = 34.0
 
-# Where the compiled form is kernel.c; elsewhere it is torch.compile.
-KERNEL_DEVICES = ("cpu",)
-
 # The largest piece of (batch, target, source, hidden) in the chunked form: it stays in cache.
 CHUNK_ELEMENTS = {"cpu": 2**19, "cuda": 2**24}
 
-_AXES = (("batch", "target", "hidden"), ("batch", "source", "hidden"))
+Vector = Float[Tensor, " hidden"]
 
 
 class AdditiveKeys(NamedTuple):
-    """What the scores need of a source, computed once.
+    """The part of the scores that a source needs once: b = U h, and e^2b for the compiled form."""
 
-    Attributes:
-        projected: U memory.
-        exponential: Its e^2b for the compiled form, None for the chunked one.
-    """
-
-    projected: Float[Tensor, "batch source hidden"]
-    exponential: Float[Tensor, "batch source hidden"] | None
+    projected: Memory
+    exponential: Memory | None
 
 
 def warm_up(device: torch.device | str = "cpu") -> str:
-    """Compile what the scores need, if anything, so that no timing contains it.
+    """Compile the kernel if it can be, and name the form in use: `compiled` or `chunked`.
 
-    The first use would do the same. Should it fail, the chunked form is used from then on.
-
-    Returns:
-        How scores are computed from now on: `compiled` or `chunked`.
+    The first use would do the same. Called before, no timing contains it.
     """
-    if additive_path(device) == "compiled":
-        _compile_once(torch.device(device))
-    return additive_path(device)
+    # On CUDA, torch.compile was tried, which needs Triton. It was taken out again, because no
+    # machine that checks this project has a GPU.
+    return "compiled" if torch.device(device).type == "cpu" and kernel.is_ready() else "chunked"
 
 
-@functools.cache
-def _compile_once(device: torch.device) -> None:
-    query, key, v = (torch.ones(size, device=device) for size in ((2, 3, 7), (2, 5, 7), (7,)))
-    try:
-        # What the compiler warns of is for its authors; as an error, it would end the compilation.
-        with warnings.catch_warnings(action="ignore"):
-            compiled_gradients(query, key, v, compiled_scores(query, key, v))
-    except Exception as error:
-        report_failure(device, error)
-
-
-def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKeys:
-    """Prepare the projected memory U memory for `additive_scores`."""
+def additive_keys(projected: Memory) -> AdditiveKeys:
+    """Prepare the projected memory U h for `additive_scores`."""
     keys = projected.detach()
     can_use_identity = (
         keys.dtype == torch.float32
@@ -84,12 +59,8 @@ def additive_keys(projected: Float[Tensor, "batch source hidden"]) -> AdditiveKe
     return AdditiveKeys(projected, _exponential(keys) if can_use_identity else None)
 
 
-def additive_scores(
-    query: Float[Tensor, "batch target hidden"],
-    keys: AdditiveKeys,
-    score_vector: Float[Tensor, " hidden"],
-) -> Float[Tensor, "batch target source"]:
-    """Return v . tanh(a + b) of every pair, for a = W query and b = U memory.
+def additive_scores(query: States, keys: AdditiveKeys, score_vector: Vector) -> Weights:
+    """Score every pair by v.tanh(a + b), for a = W q and b = U h.
 
     The rounding error is relative to sum |v|, not to the score.
 
@@ -104,6 +75,7 @@ def _exponential(projected: Tensor) -> Tensor:
 
 
 class _AdditiveScores(torch.autograd.Function):
+    # Autograd by itself would keep every pair for the backward pass.
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, exponential: Tensor | None, v: Tensor) -> Any:
         if exponential is None:
@@ -122,63 +94,24 @@ class _AdditiveScores(torch.autograd.Function):
         return grad_query, grad_key, None, grad_v
 
 
-def identity_sums(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    v: Float[Tensor, " hidden"],
-) -> Float[Tensor, "batch target source"]:
-    """Return the sums of v / (1 + e^2a e^2b). Where the product overflows, 1 / inf = 0 is right."""
-    return (v / (1 + query[:, :, None] * key[:, None])).sum(-1)
+# Below, r = 1 / (1 + e^2a e^2b), so that tanh(a + b) = 1 - 2 r and its slope is 4 r (1 - r).
 
 
-def identity_slopes(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    grad: Float[Tensor, "batch target source"],
-) -> tuple[
-    Float[Tensor, "batch target hidden"],
-    Float[Tensor, "batch source hidden"],
-    Float[Tensor, "batch target hidden"],
-]:
-    """Return what the gradients need: sums of g r(1 - r) over keys and queries, of g r over keys.
-
-    Here r = 1 / (1 + e^2a e^2b), so that tanh' = 4 r(1 - r).
-    """
-    grad = grad[..., None]
-    r = 1 / (1 + query[:, :, None] * key[:, None])
-    return (grad * (r - r * r)).sum(2), (grad * (r - r * r)).sum(1), (grad * r).sum(2)
-
-
-def compiled_scores(query: Tensor, key: Tensor, v: Tensor) -> Tensor:
-    """Return the scores from e^2a and e^2b."""
-    if query.device.type in KERNEL_DEVICES:
-        sums = additive_kernel.weighted_sums(query, key, v)
-    else:
-        sums = call_compiled(identity_sums, query, key, v, axes=(*_AXES, ("hidden",)))
-    return v.sum() - 2 * sums
+def compiled_scores(query: States, key: Memory, v: Vector) -> Weights:
+    """Compute the scores from e^2a and e^2b."""
+    return v.sum() - 2 * kernel.weighted_sums(query, key, v)
 
 
 def compiled_gradients(
-    query: Tensor, key: Tensor, v: Tensor, grad: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of the scores to a, b and v from e^2a and e^2b."""
-    if query.device.type in KERNEL_DEVICES:
-        query_slopes, key_slopes, r_sum = additive_kernel.slope_sums(query, key, grad)
-    else:
-        axes = (*_AXES, ("batch", "target", "source"))
-        query_slopes, key_slopes, r_sums = call_compiled(
-            identity_slopes, query, key, grad, axes=axes
-        )
-        r_sum = r_sums.sum((0, 1))
+    query: States, key: Memory, v: Vector, grad: Weights
+) -> tuple[States, Memory, Vector]:
+    """Compute the gradients of the scores to a, b and v from e^2a and e^2b."""
+    query_slopes, key_slopes, r_sum = kernel.slope_sums(query, key, grad)
     return 4 * v * query_slopes, 4 * v * key_slopes, grad.sum() - 2 * r_sum
 
 
-def chunked_scores(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    v: Float[Tensor, " hidden"],
-) -> Float[Tensor, "batch target source"]:
-    """Return the scores from a and b."""
+def chunked_scores(query: States, key: Memory, v: Vector) -> Weights:
+    """Compute the scores from a and b."""
     sums = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
     for rows, columns, r in _chunks(query, key):
         torch.mv(r.view(-1, len(v)), v, out=sums[rows, columns].view(-1))
@@ -186,25 +119,15 @@ def chunked_scores(
 
 
 def chunked_gradients(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    v: Float[Tensor, " hidden"],
-    grad: Float[Tensor, "batch target source"],
-) -> tuple[
-    Float[Tensor, "batch target hidden"],
-    Float[Tensor, "batch source hidden"],
-    Float[Tensor, " hidden"],
-]:
-    """Return the gradients of the scores to a, b and v."""
-    query_slopes, key_slopes, r_sum = (
-        torch.empty_like(query),
-        torch.zeros_like(key),
-        torch.zeros_like(v),
-    )
+    query: States, key: Memory, v: Vector, grad: Weights
+) -> tuple[States, Memory, Vector]:
+    """Compute the gradients of the scores to a, b and v from a and b."""
+    query_slopes, key_slopes = torch.empty_like(query), torch.zeros_like(key)
+    r_sum = torch.zeros_like(v)
     for rows, columns, r in _chunks(query, key):
         chunk = grad[rows, columns]
         r_sum.addmv_(r.view(-1, len(v)).t(), chunk.reshape(-1))
-        # In place: chunk * r (1 - r).
+        # chunk * r (1 - r), in place: a second piece would push the first out of the cache.
         torch.ops.aten.sigmoid_backward.grad_input(chunk[..., None], r, grad_input=r)
         torch.sum(r, 2, out=query_slopes[rows, columns])
         key_slopes[rows] += r.sum(1)
@@ -212,14 +135,13 @@ def chunked_gradients(
 
 
 def _chunks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield r = 1 / (1 + e^(2a + 2b)) piece by piece, always in the same memory.
-
-    tanh is 1 - 2r. Torch's own tanh took six times as long as its sigmoid.
-    """
+    """Yield r piece by piece, always in the same memory."""
+    # r is a sigmoid. Torch's own tanh took six times as long.
     query, key = -2 * query, -2 * key
     batch, target, hidden = query.shape
     limit = CHUNK_ELEMENTS["cpu" if query.device.type == "cpu" else "cuda"]
     queries = max(1, limit // (key.shape[1] * hidden))
+    # Whole sequences while they fit, else some queries of one sequence with all of its keys.
     row_step, column_step = max(1, queries // target), min(queries, target)
     memory = query.new_empty(row_step * column_step * key.shape[1] * hidden)
     for row in range(0, batch, row_step):

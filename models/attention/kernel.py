@@ -1,7 +1,8 @@
-"""The sums of `kernel.c`, compiled in a moment when they are first needed."""
+"""The sums of `kernel.c`, which is compiled in a moment when it is first needed."""
 
 import ctypes
 import functools
+import logging
 import os
 import shlex
 import shutil
@@ -15,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from models.interface import Memory, States, Weights
 
 LANES = 16  # As in kernel.c.
 
@@ -31,31 +34,39 @@ _FLAGS = (
 )
 _SECONDS_TO_COMPILE = 60
 
+_log = logging.getLogger(__name__)
 
-def compiler() -> list[str] | None:
-    """Return the command of the C compiler, `$CC` or `cc`; None where there is none."""
-    command = shlex.split(os.environ.get("CC", "cc"))
-    return command if command and shutil.which(command[0]) else None
+
+@functools.cache
+def is_ready() -> bool:
+    """Compile and load the kernel at the first call; warn once if that fails."""
+    try:
+        load_library()
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        _log.warning("additive attention: not compiled, so it runs in the chunked form: %s", reason)
+        return False
+    return True
 
 
 @functools.cache
 def load_library() -> ctypes.CDLL:
-    """Compile and load the functions of `kernel.c`, once per process; it takes a fraction of 1 s.
-
-    Each process compiles its own: nothing is shared that could be stale or half-written.
+    """Compile and load the functions of `kernel.c`, once per process, in a fraction of a second.
 
     Raises:
-        OSError: If there is no compiler, it fails, or what it made cannot be loaded.
+        OSError: There is no compiler, it fails, or its library cannot be loaded.
+        ValueError: `$CC` has an open quotation.
     """
-    command = compiler()
-    if command is None:
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if not compiler or not shutil.which(compiler[0]):
         raise OSError("no C compiler")
+    # Each process compiles its own library: nothing is shared that could be stale or half-written.
     with tempfile.TemporaryDirectory() as folder:
         object_file, library_file = Path(folder, "additive.o"), Path(folder, "additive.so")
         # In two steps: some compilers link code into a library that was built with relaxed
         # arithmetic which relaxes the arithmetic of the whole process.
-        _run([*command, *_FLAGS, "-c", str(_SOURCE), "-o", str(object_file)])
-        _run([*command, "-shared", str(object_file), "-o", str(library_file)])
+        _run([*compiler, *_FLAGS, "-c", str(_SOURCE), "-o", str(object_file)])
+        _run([*compiler, "-shared", str(object_file), "-o", str(library_file)])
         library = ctypes.CDLL(str(library_file))
     library.additive_scores.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_ssize_t] * 4
     library.additive_slopes.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_ssize_t] * 4
@@ -74,12 +85,8 @@ def _run(command: list[str]) -> None:
         raise OSError(f"{command[0]} took more than {_SECONDS_TO_COMPILE} s") from None
 
 
-def weighted_sums(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    v: Float[Tensor, " hidden"],
-) -> Float[Tensor, "batch target source"]:
-    """Return the sum over hidden units of v / (1 + query key)."""
+def weighted_sums(query: States, key: Memory, v: Float[Tensor, " hidden"]) -> Weights:
+    """Sum v / (1 + query key) over the hidden units."""
     query, key, v = _padded(query), _padded(key), _padded(v)
     sums = query.new_empty(query.shape[0], query.shape[1], key.shape[1])
 
@@ -93,15 +100,9 @@ def weighted_sums(
 
 
 def slope_sums(
-    query: Float[Tensor, "batch target hidden"],
-    key: Float[Tensor, "batch source hidden"],
-    grad: Float[Tensor, "batch target source"],
-) -> tuple[
-    Float[Tensor, "batch target hidden"],
-    Float[Tensor, "batch source hidden"],
-    Float[Tensor, " hidden"],
-]:
-    """Return the sums of grad r(1 - r) over keys and over queries, and of grad r over all pairs.
+    query: States, key: Memory, grad: Weights
+) -> tuple[States, Memory, Float[Tensor, " hidden"]]:
+    """Sum grad r(1 - r) over keys and over queries, and grad r over all pairs.
 
     Here r = 1 / (1 + query key).
     """
@@ -120,14 +121,16 @@ def slope_sums(
 
 
 def _padded(array: Tensor) -> Tensor:
-    """Return it dense and detached, its last axis filled with zeros to a multiple of LANES."""
+    """Make it dense and detached, its last axis filled with zeros to a multiple of LANES."""
+    # The hidden units that this adds count for nothing, because v is 0 there.
     array = array.detach()
     missing = -array.shape[-1] % LANES
     return functional.pad(array, (0, missing)) if missing else array.contiguous()
 
 
 def _share_out(compute: Callable[[slice], None], batch: int) -> None:
-    """Compute the sequences of a batch on torch's number of threads; no result depends on it."""
+    """Compute the sequences of a batch on torch's number of threads."""
+    # A sequence is computed by one thread from end to end, so no result depends on their number.
     threads = min(torch.get_num_threads(), batch)
     if threads <= 1:
         compute(slice(0, batch))

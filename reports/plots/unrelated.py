@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from reports.symbols import parse_ids
+from results.tables import parse_ids
 
 UNRELATED = "unrelated_edits"
 

@@ -1,138 +1,74 @@
-import re
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from reports import symbols
-from reports.examples import PLAIN, RED, answer_lines, example_lines, main
-from reports.symbols import CHARACTERS, Writing, parse_ids, wrong_items
+from reports.examples import (
+    CHARACTERS,
+    NO_ITEM,
+    PLAIN,
+    RED,
+    Writing,
+    answer_lines,
+    example_lines,
+    main,
+    parse_ids,
+)
 from results.errors import ResultsError
 from results.tables import read_samples
-from tests.reports.synthetic import accuracy_row, accuracy_rows, joined, sample_rows, write_folder
-
-FolderOf = Callable[..., Path]
-
-
-def marked_plainly(answer: list[int], target: list[int], *, largest: int) -> set[int]:
-    """Return the items that `^` stands below."""
-    writing = Writing(largest)
-    lines = list(answer_lines("a", answer, target, writing=writing, margin=4, is_coloured=False))
-    marks = (lines[1] if len(lines) > 1 else "").ljust(200)[4:]
-    width, step = writing.columns(1), writing.columns(2) - writing.columns(1)
-    return {
-        item
-        for item in range(max(len(answer), len(target)))
-        if marks[item * step : item * step + width].strip() == "^" * width
-    }
-
-
-def marked_in_colour(answer: list[int], target: list[int], *, largest: int) -> set[int]:
-    writing = Writing(largest)
-    (line,) = answer_lines("a", answer, target, writing=writing, margin=4, is_coloured=True)
-    gap = " " * (writing.columns(2) - 2 * writing.columns(1))
-    item = rf"({re.escape(RED)})?.{{{writing.columns(1)}}}({re.escape(PLAIN)})?{gap}"
-    found = re.findall(item, line[4:])[: max(len(answer), len(target))]
-    return {index for index, (red, plain) in enumerate(found) if red and plain}
-
-
-CASES = [
-    ([1, 2, 3], [1, 2, 3], set()),
-    ([1, 9, 3], [1, 2, 3], {1}),
-    ([9, 9, 9], [1, 2, 3], {0, 1, 2}),
-    ([1, 2], [1, 2, 3], {2}),
-    ([1, 2, 3, 4], [1, 2, 3], {3}),
-    ([2, 1, 3], [1, 2, 3], {0, 1}),
-]
-
-
-@pytest.mark.parametrize("marked", [marked_plainly, marked_in_colour])
-@pytest.mark.parametrize("largest", [15, 127])
-@pytest.mark.parametrize(("answer", "target", "wrong"), CASES)
-def test_exactly_the_wrong_items_are_marked(
-    marked: Callable[..., set[int]],
-    largest: int,
-    answer: list[int],
-    target: list[int],
-    wrong: set[int],
-) -> None:
-    assert marked(answer, target, largest=largest) == wrong
+from tests.reports.synthetic import accuracy_row, accuracy_rows, sample_rows, write_folder
 
 
 @pytest.mark.parametrize(
-    "twin",
+    ("answer", "target", "lines"),
     [
-        lambda answer, target: [one not in target for one in answer],
-        lambda answer, target: [
-            one != other for one, other in zip(answer[1:], target, strict=False)
-        ],
-        lambda answer, target: [False] * max(len(answer), len(target)),
+        ([1, 2, 3], [1, 2, 3], ["a 123  3/3"]),
+        ([1, 9, 3], [1, 2, 3], ["a 193  2/3", "   ^"]),
+        ([2, 1, 3], [1, 2, 3], ["a 213  1/3", "  ^^"]),
+        ([1, 2], [1, 2, 3], ["a 12·  2/3", "    ^"]),
+        ([1, 2, 3, 4], [1, 2, 3], ["a 1234  3/4", "     ^"]),
+        ([7, 100], [7, 10], ["a   7 100  1/2", "      ^^^"]),
     ],
 )
-def test_a_comparison_that_marks_otherwise_is_rejected(
-    twin: Callable[..., list[bool]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reports.examples.wrong_items", twin)
-    with pytest.raises((AssertionError, ValueError)):
-        check_marks(CASES)
+def test_exactly_the_wrong_items_are_marked(answer, target, lines):
+    writing = Writing(127 if 100 in answer else 15)
+    assert list(answer_lines("a ", answer, target, writing=writing, is_coloured=False)) == lines
 
 
-def check_marks(cases: list[tuple[list[int], list[int], set[int]]]) -> None:
-    for answer, target, wrong in cases:
-        assert marked_plainly(answer, target, largest=15) == wrong
+def test_wrong_items_are_red_on_a_terminal():
+    lines = answer_lines("a ", [1, 9], [1, 2], writing=Writing(15), is_coloured=True)
+    assert list(lines) == [f"a 1{RED}9{PLAIN}  1/2"]
 
 
-def test_the_share_of_right_items_is_given() -> None:
-    lines = list(
-        answer_lines("RNN", [0, 5], [0, 1], writing=Writing(15), margin=8, is_coloured=False)
-    )
-    assert lines == ["  RNN   05  1/2", "         ^"]
+def test_characters_follow_the_order_of_the_ids():
+    assert len(CHARACTERS) == 62
+    assert list(CHARACTERS) == sorted(set(CHARACTERS))
+    assert Writing(61).join(Writing(61).texts([0, 10, 61], items=4)) == "0Az·"
+    assert Writing(62).join(Writing(62).texts([0, 10, 62], items=4)) == " 0 10 62  ·"
+    assert [Writing(61).columns(4), Writing(62).columns(4)] == [4, 11]
 
 
-def test_characters_follow_the_order_of_the_ids() -> None:
-    assert len(CHARACTERS) == len(set(CHARACTERS)) == 62
-    assert list(CHARACTERS) == sorted(CHARACTERS)
-    assert Writing(61).join(Writing(61).cells([0, 10, 61], items=4)) == "0Az·"
-    assert Writing(62).join(Writing(62).cells([0, 10, 62], items=4)) == " 0 10 62  ·"
-
-
-@pytest.mark.parametrize("largest", [9, 61, 62, 127, 1000])
-@pytest.mark.parametrize("items", [1, 2, 30])
-def test_the_columns_that_items_take_are_known(largest: int, items: int) -> None:
-    writing = Writing(largest)
-    line = writing.join(writing.cells([largest] * items, items=items))
-    assert writing.columns(items) == len(line)
-
-
-def test_ids_are_read_back() -> None:
-    assert parse_ids(joined([3, 0, 12])) == (3, 0, 12)
-    assert wrong_items((1,), ()) == [True]
+def test_ids_are_read_back():
+    assert parse_ids("3 0 12") == (3, 0, 12)
     with pytest.raises(ResultsError, match=r"samples\.csv: 'x' is not a symbol id"):
         parse_ids("3 x")
 
 
-def test_the_default_shows_a_short_length_and_the_longest_that_fits(
-    full_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--results", str(full_folder)]) == 0
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], ["copy 10", "copy 50", "reverse 10", "reverse 50", "sort 10"]),
+        (["--task", "sort", "--length", "100"], ["sort 100"]),
+    ],
+)
+def test_a_short_length_and_the_longest_that_fits_or_what_is_asked_for(
+    full_folder, arguments, shown, capsys
+):
+    assert main(["--results", str(full_folder), *arguments]) == 0
     out = capsys.readouterr().out
     assert [line for line in out.splitlines() if ", length " in line] == [
-        f"{task}, length {length} (protocol curriculum, seed 0)"
-        for task, longest in (("copy", 50), ("reverse", 50), ("sort", 10))
-        for length in sorted({10, longest})
+        f"{each.replace(' ', ', length ')} (protocol curriculum, seed 0)" for each in shown
     ]
-    assert max(map(len, out.splitlines()[1:])) <= 100
-    assert out.count("  source ") == 5 * 3
-    assert out.count("Seq2Seq + dot attention") == 5 * 3
-    assert "\x1b" not in out
-
-
-def test_task_and_length_can_be_chosen(
-    full_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--results", str(full_folder), "--task", "sort", "--length", "100"]) == 0
-    headings = [line for line in capsys.readouterr().out.splitlines() if ", length " in line]
-    assert headings == ["sort, length 100 (protocol curriculum, seed 0)"]
+    assert out.count("  source ") == out.count("Seq2Seq + dot attention") == 3 * len(shown)
+    assert arguments or max(map(len, out.splitlines()[1:])) <= 100
+    assert RED not in out
 
 
 @pytest.mark.parametrize(
@@ -143,25 +79,21 @@ def test_task_and_length_can_be_chosen(
         (["--config", "x"], "--config: no row has 'x'; there are: cur016, cur128"),
     ],
 )
-def test_what_is_not_there_is_named(
-    full_folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_there_is_named(full_folder, arguments, message, capsys):
     assert main(["--results", str(full_folder), *arguments]) == 2
     assert capsys.readouterr().err == f"reports.examples: {message}\n"
 
 
-def test_no_samples_is_said(folder_of: FolderOf, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_samples_is_said(folder_of, capsys):
     folder = folder_of(accuracy_rows(tasks=("copy",), lengths=(10,)))
     assert main(["--results", str(folder)]) == 1
     assert "no samples in" in capsys.readouterr().err
 
 
-def test_mixed_configurations_are_refused(
-    folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mixed_configurations_are_refused(folder_of, capsys):
     rows = [
         accuracy_row("copy", "rnn", 0, 10),
-        accuracy_row("copy", "rnn", 0, 10, hidden=128, config_id="wide"),
+        accuracy_row("copy", "rnn", 0, 10, config_id="wide"),
     ]
     folder = folder_of(rows, samples=sample_rows(rows))
     assert main(["--results", str(folder)]) == 2
@@ -169,7 +101,7 @@ def test_mixed_configurations_are_refused(
     assert main(["--results", str(folder), "--config", "wide"]) == 0
 
 
-def test_models_are_compared_on_the_same_sequences(tmp_path: Path) -> None:
+def test_models_are_compared_on_the_same_sequences(tmp_path):
     rows = [
         *accuracy_rows(tasks=("copy",), models=("rnn", "seq2seq"), lengths=(10,)),
         *accuracy_rows(tasks=("copy",), models=("new",), lengths=(10,), seeds=(7,)),
@@ -177,10 +109,6 @@ def test_models_are_compared_on_the_same_sequences(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, rows, samples=sample_rows(rows, samples=5))
     lines = list(example_lines(read_samples(folder), length=None, is_coloured=False))
     assert "  no sample with this seed: new" in lines
-    starts = [
-        line.split()[0]
-        for line in lines
-        if line.startswith("  ") and line.split()[0] in ("source", "target", "RNN", "Seq2Seq")
-    ]
+    starts = [line.split()[0] for line in lines[2:] if line and not line.startswith("   ")]
     assert starts == ["source", "target", "RNN", "Seq2Seq"] * 3
-    assert symbols.NO_ITEM not in "".join(lines)
+    assert NO_ITEM not in "".join(lines)

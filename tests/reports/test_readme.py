@@ -1,29 +1,20 @@
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
-from reports.readme import BEGIN, END, main, tables, with_tables
-from results.errors import ResultsError
-from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
-from tests.reports.synthetic_scores import scores
+from reports.readme import BEGIN, END, main, with_tables
+from tests.reports.synthetic import accuracy_rows
 
-FolderOf = Callable[..., Path]
-ROWS = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 50, 60)}
+ROWS = accuracy_rows(tasks=("copy",), models=("rnn",), lengths=(10, 50))
 
 
 @pytest.fixture
-def readme(tmp_path: Path) -> Path:
+def readme(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
     return path
 
 
-def test_stale_then_fresh_then_stale_again(
-    readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
-) -> None:
-    places = {"readme": readme, "results": folder_of(accuracy_rows(**ROWS))}
+def test_stale_then_fresh_then_stale_again(readme, folder_of, capsys):
+    places = {"readme": readme, "results": folder_of(ROWS)}
     before = readme.read_text()
     assert main(["--check"], **places) == 1
     assert readme.read_text() == before
@@ -37,104 +28,20 @@ def test_stale_then_fresh_then_stale_again(
     assert main(["--check"], **places) == 1
 
 
-def test_cells_hold_the_mean_and_the_range_of_the_seeds() -> None:
-    text = tables(frame_of(accuracy_rows(**ROWS)))
-    values = [scores("copy", "seq2seq", seed, 50)["token_accuracy"] for seed in (0, 1, 2)]
-    expected = f"{sum(values) / 3:.3f} ({min(values):.3f}–{max(values):.3f})"
-    assert f"| {expected} |" in row_of(text, "copy", "Seq2Seq")
-    bits = scores("sort", "rnn", 0, 50)["target_bits"]
-    assert f"| *{bits:.0f}* |" in row_of(text, "sort", "*all the information in the target*")
-    assert "length 60" not in text
-    assert "length 200" not in text
-    assert "3 seeds: mean (lowest–highest seed)" in text
-
-
-def test_models_are_averaged_over_tasks_and_seeds() -> None:
-    rows = [replace(row, normalised_accuracy=row.token_accuracy) for row in accuracy_rows(**ROWS)]
-    frame = frame_of(rows)
-    text = tables(frame)
-    of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
-    values = sorted(of_model["normalised_accuracy"])
-    assert len(values) == 6
-    (line,) = (line for line in text.splitlines() if line.startswith("| Seq2Seq |"))
-    assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
-    rows = accuracy_rows(**(ROWS | {"tasks": ("copy",)}))
-    assert "Over all tasks" not in tables(frame_of(rows))
-
-
-def row_of(text: str, task: str, model: str) -> str:
-    lines = scores_of(text).splitlines()
-    return next(line for line in lines if line.startswith(f"| {task} | {model} |"))
-
-
-def scores_of(text: str) -> str:
-    """Return the tables after that of lengths."""
-    lengths, _, scores = text.partition("**Token accuracy, free-running**")
-    assert lengths.count("| task | model |") == 1
-    return scores
-
-
-@pytest.mark.fault("F13")
-def test_partial_cells_say_so() -> None:
-    rows = accuracy_rows(**ROWS)
-    rows = [
-        failed(row)
-        if (row.task, row.model, row.length) == ("copy", "rnn", 50)
-        or (row.task, row.model, row.length, row.seed) == ("sort", "rnn", 50, 2)
-        else row
-        for row in rows
-        if (row.task, row.model, row.length) != ("copy", "seq2seq", 10)
-    ]
-    text = tables(frame_of(rows))
-    assert "| did not finish |" in row_of(text, "copy", "RNN")
-    assert row_of(text, "copy", "Seq2Seq").startswith("| copy | Seq2Seq | – |")
-    assert ", n = 2 |" in row_of(text, "sort", "RNN")
-
-
-@pytest.mark.fault("F13")
-def test_one_seed_has_no_range() -> None:
-    text = tables(frame_of(accuracy_rows(**ROWS | {"seeds": (0,)})))
-    assert "1 seed: mean" in text
-    assert "(0." not in scores_of(text)
-
-
-def test_extrapolation_and_mixtures_stay_out() -> None:
-    rows = accuracy_rows(**ROWS)
-    beyond = accuracy_row("copy", "rnn", 0, 100, train_length=60)
-    assert tables(frame_of([*rows, beyond])) == tables(frame_of(rows))
-    wide = accuracy_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")
-    with pytest.raises(ResultsError, match="configurations are mixed"):
-        tables(frame_of([*rows, wide]))
-    with pytest.raises(ResultsError, match="no row"):
-        tables(frame_of(rows)[:0])
-
-
-def test_protocols_have_tables_of_their_own() -> None:
-    rows = [*accuracy_rows(**ROWS), *accuracy_rows(protocol="independent", **ROWS)]
-    text = tables(frame_of(rows))
-    assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
-    assert text.count("**Carried bits per sequence**") == 2
-
-
-def test_line_ends_are_kept() -> None:
-    assert with_tables(f"a\r\n{BEGIN}\r\n{END}\r\n", "x\ny", name="README.md") == (
-        f"a\r\n{BEGIN}\r\nx\r\ny\r\n{END}\r\n"
-    )
+def test_line_ends_are_kept():
+    text = f"a\r\n{BEGIN}\r\n{END}\r\n"
+    expected = f"a\r\n{BEGIN}\r\nx\r\ny\r\n{END}\r\n"
+    assert with_tables(text, "x\ny", name="README.md") == expected
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END} {BEGIN}", f"{BEGIN} {END} {BEGIN} {END}"])
-def test_markers_that_do_not_pair_are_refused(
-    text: str, readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_markers_that_do_not_pair_are_refused(text, readme, folder_of, capsys):
     readme.write_text(text)
-    places = {"readme": readme, "results": folder_of(accuracy_rows(**ROWS))}
-    assert main([], **places) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert main([], readme=readme, results=folder_of(ROWS)) == 2
+    assert "are needed" in capsys.readouterr().err
     assert readme.read_text() == text
 
 
-def test_no_results_is_one_line(
-    readme: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_results_is_one_line(readme, tmp_path, capsys):
     assert main(["--check"], readme=readme, results=tmp_path / "none") == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.timing.peak_memory import peak_memory
-from tests.models.attention.attention_checks import obvious_scores, uniform
+from tests.models.attention.checks import obvious_scores, uniform
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 

@@ -1,8 +1,9 @@
-"""Models broken on purpose, one for each check: the check has to reject it."""
+"""Models broken on purpose, each for one check that has to reject it."""
 
 import torch
 from torch import nn
 
+from models.attention.layers import DotAttention
 from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import Seq2Seq
@@ -32,9 +33,8 @@ class BatchMixing(Rnn):
 class Peeking(Rnn):
     def forward(self, source, target_in):
         later = target_in.roll(-1, dims=1).clamp(max=self.config.symbols - 1)
-        return super().forward(source, target_in) + nn.functional.one_hot(
-            later, self.config.symbols
-        )
+        seen = nn.functional.one_hot(later, self.config.symbols)
+        return super().forward(source, target_in) + seen
 
 
 class Blind(Rnn):
@@ -73,7 +73,8 @@ class GlobalSeed(Rnn):
 
 
 class Rescaled(Seq2Seq):
-    """Attention whose weights do not sum to 1."""
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, build_attention=DotAttention)
 
     def attention_weights(self, source, target_in):
         return 1.1 * super().attention_weights(source, target_in)

@@ -1,0 +1,142 @@
+"""The README's tables of accuracy: how far models hold, and their scores at four lengths."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.drawing import style
+from reports.selection.captions import counted
+from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
+from reports.tables.lengths import SOLVED_ACCURACY, length_table
+from results.errors import ResultsError
+from results.schema.rows import OK
+from results.stats.over_seeds import interquartile_means, mean_over_seeds
+
+LENGTHS = (10, 50, 100, 200)
+POINT = ["task", "model", "length"]
+NOTHING = "–"
+HOLDS = (
+    "**How far it holds**: the length up to which nine tenths or half is kept, of the accuracy "
+    "from the best constant answer (0) to all right (1) and of the bits; geometric mean (95 % "
+    f"interval). Solved: {SOLVED_ACCURACY:g} of the sequences without an error (Wilson interval)."
+)
+OVER_TASKS = (
+    "**Over all tasks**: token accuracy from the best constant answer (0) to all right (1), "
+    "interquartile mean over tasks and seeds"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One score at every length, beside a known value in the column `beside`, if any."""
+
+    score: str
+    heading: str
+    digits: int
+    beside: str = ""
+    beside_label: str = ""
+
+
+TABLES = (
+    Table(
+        "token_accuracy",
+        "Token accuracy, free-running",
+        3,
+        beside="constant_accuracy",
+        beside_label="best constant answer",
+    ),
+    Table("sequence_accuracy", "Exact match of the whole sequence, free-running", 3),
+    Table(
+        "carried_bits",
+        "Carried bits per sequence",
+        0,
+        beside="target_bits",
+        beside_label="all the information in the target",
+    ),
+)
+
+
+def accuracy_tables(frame: pd.DataFrame) -> str:
+    """Write all tables as Markdown, protocol by protocol.
+
+    Raises:
+        ResultsError: There is no row, or settings are mixed.
+    """
+    if frame.empty:
+        raise ResultsError("the results hold no row")
+    require_one_configuration(frame)
+    rows = own_length_rows(frame)
+    parts = []
+    for protocol in protocols_of(rows):
+        own = rows[rows["protocol"] == protocol]
+        parts.append(
+            f"Protocol `{protocol}`, {counted(own['seed'].nunique(), 'seed')}: mean "
+            "(lowest–highest seed) at the length that the model was trained for; n where "
+            "fewer seeds finished."
+        )
+        parts += [HOLDS, length_table(own)]
+        for table in TABLES:
+            parts += [f"**{table.heading}**", _score_table(own, table)]
+        # A mean over one task would repeat the table above it.
+        if own["task"].nunique() > 1:
+            parts += [OVER_TASKS, _table_over_tasks(own)]
+    return "\n\n".join(parts)
+
+
+def _score_table(rows: pd.DataFrame, table: Table) -> str:
+    lengths = _lengths_of(rows)
+    lines = _head(["task", "model"], lengths)
+    cells = _cells(rows[rows["length"].isin(lengths)], table)
+    for task, of_task in rows.groupby("task"):
+        for model, look in style.styles_for(of_task["model"].unique()).items():
+            line = [cells.get((task, model, length), NOTHING) for length in lengths]
+            lines.append(f"| {task} | {look.label} | {' | '.join(line)} |")
+        if table.beside:
+            known = of_task.dropna(subset=table.beside).groupby("length")[table.beside].first()
+            line = [_number(known.get(length), table, mark="*") for length in lengths]
+            lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(line)} |")
+    return "\n".join(lines)
+
+
+def _table_over_tasks(rows: pd.DataFrame) -> str:
+    lengths = _lengths_of(rows)
+    lines = _head(["model"], lengths)
+    summary = interquartile_means(rows, "normalised_accuracy", ["model", "length"])
+    means = summary.dropna(subset="mean").set_index(["model", "length"])["mean"]
+    for model, look in style.styles_for(rows["model"].unique()).items():
+        known = (means.get((model, length)) for length in lengths)
+        texts = [NOTHING if mean is None else f"{mean:.3f}" for mean in known]
+        lines.append(f"| {look.label} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _lengths_of(rows: pd.DataFrame) -> list[int]:
+    return [length for length in LENGTHS if (rows["length"] == length).any()]
+
+
+def _head(names: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    titles = [*names, *(f"length {length}" for length in lengths)]
+    return [f"| {' | '.join(titles)} |", f"|{'---|' * len(names)}{'---:|' * len(lengths)}"]
+
+
+def _cells(rows: pd.DataFrame, table: Table) -> dict[tuple[Any, ...], str]:
+    """Write every cell, by task, model and length."""
+    summary = mean_over_seeds(rows, table.score, POINT).set_index(POINT)
+    finished = rows[rows["status"] == OK].groupby(POINT)[table.score]
+    summary["lowest"], summary["highest"] = finished.min(), finished.max()
+    seeds = rows["seed"].nunique()
+    cells: dict[Any, str] = {}
+    for point, row in summary.to_dict("index").items():
+        if not row["n"]:
+            cells[point] = "did not finish" if row["failed"] else NOTHING
+            continue
+        mean, low, high = (_number(row[name], table) for name in ("mean", "lowest", "highest"))
+        text = mean if low == mean == high else f"{mean} ({low}–{high})"
+        cells[point] = text if row["n"] == seeds else f"{text}, n = {row['n']}"
+    return cells
+
+
+def _number(value: Any, table: Table, *, mark: str = "") -> str:
+    return NOTHING if value is None else f"{mark}{value:.{table.digits}f}{mark}"

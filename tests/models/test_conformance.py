@@ -1,0 +1,66 @@
+"""Every model of the matrix, plug-ins included, passes every check; every twin fails its own."""
+
+import inspect
+
+import pytest
+
+from models import load_models
+from models.interface import SequenceModel
+from tasks.import_path import resolve
+from tests.models import checks, twins
+from tests.plugins.example import BagModel
+
+TWINS = {
+    checks.check_shapes: twins.ManyAnswers,
+    checks.check_every_parameter_learns: twins.DeadParameter,
+    checks.check_rows_are_independent: twins.BatchMixing,
+    checks.check_no_peeking: twins.Peeking,
+    checks.check_reads_the_source: twins.Blind,
+    checks.check_greedy_agrees_with_teacher_forcing: twins.OtherGreedy,
+    checks.check_state_dict_round_trip: twins.HiddenState,
+    checks.check_any_length: twins.ShortPlaces,
+    checks.check_same_seed_same_model: twins.GlobalSeed,
+    checks.check_learns_four_examples: twins.Blind,
+    checks.check_attention_weights_sum_to_one: twins.Rescaled,
+}
+CHECKS = [check for check in TWINS if check is not checks.check_attention_weights_sum_to_one]
+ATTENDING = [entry.builder for entry in load_models().values() if entry.attends]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "any_reference" in metafunc.fixturenames:
+        models = {name: entry.builder for name, entry in load_models().items()}
+        models |= {"example": "tests.plugins.example:build"}
+        models |= {named: named for named in metafunc.config.getoption("--model")}
+        metafunc.parametrize("any_reference", models.values(), ids=models.keys())
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_model_passes(check, any_reference):
+    check(resolve(any_reference))
+
+
+def test_model_has_the_interface(any_reference):
+    assert isinstance(checks.build(resolve(any_reference)), SequenceModel)
+
+
+@pytest.mark.parametrize("reference", ATTENDING)
+def test_attention_weights_sum_to_one(reference):
+    checks.check_attention_weights_sum_to_one(resolve(reference))
+
+
+def test_every_check_has_a_twin():
+    assert {check.__name__ for check in TWINS} == {
+        name for name in vars(checks) if name.startswith("check_")
+    }
+
+
+@pytest.mark.parametrize("check", TWINS)
+def test_twin_is_rejected(check):
+    with pytest.raises((AssertionError, IndexError)):
+        check(TWINS[check])
+
+
+def test_example_is_short():
+    """The README promises a model in about thirty lines."""
+    assert len(inspect.getsource(BagModel).splitlines()) <= 30

@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import pytest
+
+from reports.tables.accuracy import accuracy_tables
+from results.errors import ResultsError
+from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
+from tests.reports.synthetic_scores import scores
+
+LAID_OUT = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 50, 60)}
+ROWS = accuracy_rows(**LAID_OUT)
+
+
+def tables(rows):
+    return accuracy_tables(frame_of(rows))
+
+
+def scores_of(text):
+    """The tables after that of lengths."""
+    return text.partition("**Token accuracy, free-running**")[2]
+
+
+def row_of(text, task, model):
+    lines = scores_of(text).splitlines()
+    return next(line for line in lines if line.startswith(f"| {task} | {model} |"))
+
+
+def test_cells_hold_the_mean_and_the_range_of_the_seeds():
+    text = tables(ROWS)
+    values = [scores("copy", "seq2seq", seed, 50)["token_accuracy"] for seed in (0, 1, 2)]
+    expected = f"{sum(values) / 3:.3f} ({min(values):.3f}–{max(values):.3f})"
+    assert f"| {expected} |" in row_of(text, "copy", "Seq2Seq")
+    bits = scores("sort", "rnn", 0, 50)["target_bits"]
+    assert f"| *{bits:.0f}* |" in row_of(text, "sort", "*all the information in the target*")
+    assert "length 60" not in text
+    assert "length 200" not in text
+    assert "3 seeds: mean (lowest–highest seed)" in text
+
+
+def test_models_are_averaged_over_tasks_and_seeds():
+    frame = frame_of([replace(row, normalised_accuracy=row.token_accuracy) for row in ROWS])
+    of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
+    values = sorted(of_model["normalised_accuracy"])
+    assert len(values) == 6
+    lines = accuracy_tables(frame).splitlines()
+    (line,) = (line for line in lines if line.startswith("| Seq2Seq |"))
+    assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
+    assert "Over all tasks" not in accuracy_tables(frame[frame["task"] == "copy"])
+
+
+@pytest.mark.fault("F13")
+def test_partial_cells_say_so():
+    def is_lost(row):
+        point = (row.task, row.model, row.length)
+        return point == ("copy", "rnn", 50) or (*point, row.seed) == ("sort", "rnn", 50, 2)
+
+    kept = [row for row in ROWS if (row.task, row.model, row.length) != ("copy", "seq2seq", 10)]
+    text = tables([failed(row) if is_lost(row) else row for row in kept])
+    assert "| did not finish |" in row_of(text, "copy", "RNN")
+    assert row_of(text, "copy", "Seq2Seq").startswith("| copy | Seq2Seq | – |")
+    assert ", n = 2 |" in row_of(text, "sort", "RNN")
+
+
+@pytest.mark.fault("F13")
+def test_one_seed_has_no_range():
+    text = tables([row for row in ROWS if row.seed == 0])
+    assert "1 seed: mean" in text
+    assert "(0." not in scores_of(text)
+
+
+def test_extrapolation_and_mixtures_stay_out():
+    beyond = accuracy_row("copy", "rnn", 0, 100, train_length=60)
+    assert tables([*ROWS, beyond]) == tables(ROWS)
+    with pytest.raises(ResultsError, match="configurations are mixed"):
+        tables([*ROWS, accuracy_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")])
+    with pytest.raises(ResultsError, match="no row"):
+        accuracy_tables(frame_of(ROWS)[:0])
+
+
+def test_protocols_have_tables_of_their_own():
+    text = tables([*ROWS, *accuracy_rows(protocol="independent", **LAID_OUT)])
+    assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
+    assert text.count("**Carried bits per sequence**") == 2

@@ -1,0 +1,88 @@
+"""Descriptions, import paths and plug-ins."""
+
+from dataclasses import replace
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from tasks import TASKS, load_tasks
+from tasks.import_path import resolve
+from tasks.task import same_length
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("name", "Copy it", r"'Copy it' is not a task name; write lower case"),
+        ("summary", "", r"must be one line of text, got ''"),
+        ("summary", "a\nb", r"must be one line of text, got 'a\\nb'"),
+        ("default_symbols", 1, r"must be at least 2, got 1"),
+        ("version", 0, r"must be at least 1, got 0"),
+        ("transform", "sort", r"'sort' is not of the form package.module:attribute"),
+        ("output_length", "a:b:c", r"'a:b:c' is not of the form"),
+    ],
+)
+def test_a_description_is_validated(field, value, rule):
+    with pytest.raises(ValueError, match=f"^{field}: {rule}"):
+        replace(TASKS["copy"], **{field: value})
+
+
+@pytest.mark.parametrize(
+    "number", ["target_bits", "constant_accuracy", "repeat_accuracy", "ceiling_accuracy"]
+)
+def test_sizes_are_validated(number):
+    with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
+        getattr(TASKS["copy"], number)(0, 16)
+    with pytest.raises(ValueError, match=r"^symbols: must be at least 2, got 1$"):
+        getattr(TASKS["copy"], number)(10, 1)
+    with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
+        TASKS["copy"].target_length(0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("tasks.task", "reference: 'tasks.task' is not of the form package.module:attribute"),
+        ("tasks.task:a.b", "reference: 'tasks.task:a.b' is not of the form"),
+        ("absent_package.one:sort", "No module named 'absent_package'"),
+        ("lacking_one:task", "No module named 'absent_dependency'"),
+        (
+            "tasks.transforms:sorted_",
+            "module 'tasks.transforms' has no attribute 'sorted_'; did you mean 'sort'",
+        ),
+    ],
+)
+def test_resolve_names_what_is_wrong(reference, message, tmp_path, monkeypatch):
+    (tmp_path / "lacking_one.py").write_text("import absent_dependency\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert resolve("tasks.task:same_length") is same_length
+    with pytest.raises((ValueError, ImportError), match=f"^{message}"):
+        resolve(reference)
+
+
+def install(monkeypatch, name, value):
+    """Let one plug-in be installed, with this entry point."""
+    monkeypatch.setattr(
+        "tasks.entry_points", lambda group: EntryPoints([EntryPoint(name, value, group)])
+    )
+
+
+def test_an_installed_plugin_is_found(monkeypatch):
+    install(monkeypatch, "duplicate", "tests.tasks.duplicate:DUPLICATE")
+    assert list(load_tasks()) == [*TASKS, "duplicate"] == ["copy", "reverse", "sort", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("three", "math:pi", "math:pi is not a Task but float"),
+        ("glass", "tests.tasks.duplicate:DUPLICATE", "must have the same name, got 'duplicate'"),
+        ("copy", "tests.tasks.twins:COPY", "'copy' is already the name of a task"),
+        ("lost", "math:LOST", "math:LOST cannot be imported: .*'LOST'"),
+        ("gone", "absent_module:TASK", "absent_module:TASK cannot be imported: No module named"),
+    ],
+)
+def test_a_faulty_plugin_is_named(name, value, message, monkeypatch):
+    install(monkeypatch, name, value)
+    with pytest.raises(ValueError, match=f"^entry point '{name}' of .*_bench.tasks: .*{message}"):
+        load_tasks()
