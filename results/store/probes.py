@@ -105,16 +105,17 @@ def _parse(content: bytes, record_id: str) -> ProbeRecord:
     body = unseal(content)
     if not isinstance(body, dict) or set(body) != _PARTS:
         raise ResultsError(f"it does not hold {', '.join(sorted(_PARTS))}")
-    if body["record_id"] != record_id:
-        raise ResultsError(f"it holds record {body['record_id']}, not the one in its name")
     try:
         rows = {
             name: tuple(_row(name, body["stage"], values) for values in table)
             for name, table in body["tables"].items()
         }
+        record = ProbeRecord(body["record_id"], body["version"], rows)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ResultsError("it holds a row or a table that is not of a probe") from None
-    return ProbeRecord(record_id, body["version"], rows)
+    if record.record_id != record_id:
+        raise ResultsError(f"it holds record {record.record_id}, not the one in its name")
+    return record
 
 
 def _row(name: str, stage: dict[str, Any], values: list[Any]) -> ProbeRow:

@@ -50,18 +50,15 @@ def parse_record(content: bytes, *, record_id: str) -> Record:
     body = unseal(content)
     if not isinstance(body, dict) or set(body) != {"row", "samples"}:
         raise ResultsError("it does not hold a row and samples")
-    if not isinstance(body["samples"], list):
-        raise ResultsError("its samples are not a list")
-    row = from_json(AccuracyRow, body["row"])
+    try:
+        row = from_json(AccuracyRow, body["row"])
+        stage = stage_columns(row)
+        samples = tuple(from_json(SampleRow, stage | values) for values in body["samples"])
+    except TypeError:
+        raise ResultsError("its samples are not objects") from None
     if row.record_id != record_id:
         raise ResultsError(f"it holds record {row.record_id}, not the one in its name")
-    return Record(row, tuple(_sample(row, values) for values in body["samples"]))
-
-
-def _sample(row: AccuracyRow, values: object) -> SampleRow:
-    if not isinstance(values, dict) or values.keys() != set(SAMPLE_COLUMNS):
-        raise ResultsError(f"a sample does not hold {', '.join(SAMPLE_COLUMNS)}")
-    return from_json(SampleRow, stage_columns(row) | values)
+    return Record(row, samples)
 
 
 def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
@@ -75,9 +72,8 @@ def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
 def parse_plan(content: bytes) -> tuple[AccuracyRow, ...]:
     """Read a document as planned rows; refuse a damaged one."""
     body = unseal(content)
-    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
-        raise ResultsError("it does not hold a list of rows")
-    if not all(isinstance(values, dict) for values in body["rows"]):
-        raise ResultsError("it holds a row that is not an object")
     empty = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
-    return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])
+    try:
+        return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])
+    except (KeyError, TypeError):
+        raise ResultsError("it does not hold planned rows") from None

@@ -209,7 +209,11 @@ def test_damaged_csv_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("length,status,config_id,", "length,config_id,", "columns: missing status"),
+        (
+            "length,status,config_id,",
+            "length,config_id,",
+            "columns: not those of the schema: status",
+        ),
         (",0.1,", ",1.1,", "line 2: token_accuracy: a fraction from 0 to 1 is needed, not 1.1"),
         (",0.05,", ",none,", "line 3: token_accuracy: 'none' is not a finite number"),
         (",ok,", ",", "line 2: 67 cells, not 68"),
