@@ -195,10 +195,10 @@ def check_names(row_type: type[Any], names: Sequence[str]) -> None:
         raise ResultsError(f"columns: not those of the schema: {', '.join(wrong)}")
 
 
-def from_cells(row_type: type[Row], cells: Mapping[str, str]) -> Row:
-    """Build a row from CSV text, column name to cell; a refusal names the column."""
-    check_names(row_type, list(cells))
-    values = {item.name: _parse(item, cells[item.name]) for item in columns_of(row_type)}
+def from_texts(row_type: type[Row], texts: Mapping[str, str]) -> Row:
+    """Build a row from the texts of a CSV by column name; a refusal names the column."""
+    check_names(row_type, list(texts))
+    values = {item.name: _parse(item, texts[item.name]) for item in columns_of(row_type)}
     return _build(row_type, values)
 
 

@@ -65,6 +65,7 @@ class ProbeStore:
 
     def version_of(self, record_id: str) -> int | None:
         """Say which version found what there is; None where nothing is."""
+        # Of another version too: it cannot be found again once its checkpoint is gone.
         record = self._documents.read(record_id)
         return None if record is None else record.version
 
@@ -85,7 +86,8 @@ class ProbeStore:
 
 
 def render_probes(record: ProbeRecord) -> bytes:
-    """Write what was found as a document; rows are lists, and do not repeat their stage."""
+    """Write what was found as a document."""
+    # Rows are lists without their stage: names and stage would be most of the file.
     tables = {
         name: [[getattr(row, column) for column in _own_columns(name)] for row in table]
         for name, table in record.tables.items()

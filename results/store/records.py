@@ -20,6 +20,7 @@ class Record:
     """A row of accuracy.csv and the samples that belong to it."""
 
     row: AccuracyRow
+    # None where the stage failed: there is no model to ask.
     samples: tuple[SampleRow, ...] = ()
 
     def __post_init__(self) -> None:
@@ -38,7 +39,8 @@ def stage_columns(row: AccuracyRow | StageRow) -> dict[str, Any]:
 
 
 def render_record(record: Record) -> bytes:
-    """Write a record as a document; samples do not repeat what their row says."""
+    """Write a record as a document."""
+    # Samples do not repeat what their row says, which would be most of the file.
     samples = [
         {name: getattr(sample, name) for name in SAMPLE_COLUMNS} for sample in record.samples
     ]
@@ -62,7 +64,8 @@ def parse_record(content: bytes, *, record_id: str) -> Record:
 
 
 def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
-    """Write planned rows as a document; empty columns are left out."""
+    """Write planned rows as a document."""
+    # More than half of the columns of a planned row are empty, and are left out.
     stated = [
         {name: value for name, value in to_json(row).items() if value is not None} for row in rows
     ]

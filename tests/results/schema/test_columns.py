@@ -14,8 +14,8 @@ from results.errors import ResultsError
 from results.schema.columns import (
     check_names,
     columns_of,
-    from_cells,
     from_json,
+    from_texts,
     one_line,
     to_json,
 )
@@ -31,8 +31,8 @@ def through_json(row: Any) -> Any:
 def through_csv(row: Any) -> Any:
     (name,) = (name for name, row_type in ROW_TYPES.items() if row_type is type(row))
     text = render_csv(name, [row]).decode("utf-8")
-    names, cells = csv.reader(io.StringIO(text, newline=""), strict=True)
-    return from_cells(type(row), dict(zip(names, cells, strict=True)))
+    names, texts = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return from_texts(type(row), dict(zip(names, texts, strict=True)))
 
 
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
@@ -112,23 +112,23 @@ def test_subclasses_become_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cell", "message"),
+    ("name", "text", "message"),
     [
-        *(("seed", cell, f"{cell!r} is not a whole number") for cell in ("1.0", "+1", "１", "-1")),
+        *(("seed", text, f"{text!r} is not a whole number") for text in ("1.0", "+1", "１", "-1")),
         ("seed", "", "int is needed, not None"),
         ("model", "", "str is needed, not None"),
         *(
-            ("token_accuracy", cell, f"{cell!r} is not a finite number")
-            for cell in ("nan", "0,5", "1_0", " 0.5")
+            ("token_accuracy", text, f"{text!r} is not a finite number")
+            for text in ("nan", "0,5", "1_0", " 0.5")
         ),
         ("token_accuracy", "1e999", "a finite number is needed, not inf"),
     ],
 )
-def test_wrong_cells_are_named(name: str, cell: str, message: str) -> None:
-    cells = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
-    assert from_cells(AccuracyRow, cells) == accuracy_row()
+def test_wrong_texts_are_named(name: str, text: str, message: str) -> None:
+    texts = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
+    assert from_texts(AccuracyRow, texts) == accuracy_row()
     with pytest.raises(ResultsError) as caught:
-        from_cells(AccuracyRow, cells | {name: cell})
+        from_texts(AccuracyRow, texts | {name: text})
     assert str(caught.value) == f"{name}: {message}"
 
 
