@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found, without its word "argument" before the option."""
+        """Raise what argparse found."""
         raise UsageError(one_line(message.removeprefix("argument ")))
 
 
@@ -48,9 +48,6 @@ def run_command(
         arguments: The command line; None takes that of the process.
         act: Does what the parsed arguments ask for; returns an exit status.
         stopped: What to say after Ctrl-C.
-
-    Returns:
-        The status of `act`; 1 if there is nothing to report, 2 after a mistake, 130 after Ctrl-C.
     """
     name = parser.prog.removeprefix("python -m ")
     try:

@@ -13,6 +13,7 @@ from results.errors import ResultsError
 from results.schema.columns import columns_of
 from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
 
+# Nullable types: with NumPy's an empty value would turn integers into floats.
 DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
 REFERENCE = Path(__file__).with_name("reference")
 
@@ -70,7 +71,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 
 def parse_ids(text: str) -> tuple[int, ...]:
-    """Read the symbol ids of a cell of samples.csv."""
+    """Read the symbol ids of a value of samples.csv."""
     parts = text.split()
     for part in parts:
         if not part.isdecimal():

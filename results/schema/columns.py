@@ -134,10 +134,7 @@ def _plain(item: Column, value: Any) -> Any:
     accepted = (int, float) if item.kind is float else item.kind
     if not isinstance(value, accepted) or isinstance(value, bool):
         raise ResultsError(f"{item.name}: {item.kind.__name__} is needed, not {value!r}")
-    try:
-        return item.kind(value)
-    except OverflowError:  # An int that no float can hold.
-        raise ResultsError(f"{item.name}: a finite number is needed, not {value!r}") from None
+    return item.kind(value)
 
 
 def _broken_rule(item: Column, value: Any) -> str | None:
@@ -193,22 +190,15 @@ def _build(row_type: type[Row], values: Mapping[str, Scalar]) -> Row:
 def check_names(row_type: type[Any], names: Sequence[str]) -> None:
     """Refuse names that are not exactly the columns of the row type, in any order."""
     wanted = layout_of(row_type).names
-    if len(names) == len(wanted) and wanted == set(names):
-        return
-    missing = [item.name for item in columns_of(row_type) if item.name not in names]
-    unknown = [name for name in names if name not in wanted]
-    parts = [
-        f"{word} {', '.join(found)}"
-        for word, found in (("missing", missing), ("unknown", unknown))
-        if found
-    ]
-    raise ResultsError(f"columns: {'; '.join(parts) or 'a name stands twice'}")
+    if wanted != set(names) or len(wanted) != len(names):
+        wrong = sorted(wanted.symmetric_difference(names)) or ["a name twice"]
+        raise ResultsError(f"columns: not those of the schema: {', '.join(wrong)}")
 
 
-def from_cells(row_type: type[Row], cells: Mapping[str, str]) -> Row:
-    """Build a row from CSV text, column name to cell; a refusal names the column."""
-    check_names(row_type, list(cells))
-    values = {item.name: _parse(item, cells[item.name]) for item in columns_of(row_type)}
+def from_texts(row_type: type[Row], texts: Mapping[str, str]) -> Row:
+    """Build a row from the texts of a CSV by column name; a refusal names the column."""
+    check_names(row_type, list(texts))
+    values = {item.name: _parse(item, texts[item.name]) for item in columns_of(row_type)}
     return _build(row_type, values)
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from results.schema.columns import column, optional
 from results.schema.rows import StageRow
 
+# Before training the architecture alone decides what reaches the answer.
 INITIAL, TRAINED = "initial", "trained"
 GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"
 INFLUENCE_MEASURES = (GRADIENT, OCCLUSION, CONTEXT)
+# Not a measure of the model: the alignment that the task itself has.
 TRUTH = "truth"
 MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT, TRUTH)
 
@@ -108,7 +110,7 @@ class InfluenceRow(ProbeRow):
 
 @dataclass(frozen=True, kw_only=True)
 class MapRow(ProbeRow):
-    """One cell of a map from output to source: one row of maps.csv, kept for one seed."""
+    """One point of a map from output to source: one row of maps.csv, kept for one seed."""
 
     measure: str = column("name", "What it shows.", choices=MAP_MEASURES)
     output_item: int = column("items", "Position in the answer, from 1.")

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from results.errors import ResultsError
 from results.schema.columns import check_row, column, columns_of, measured, optional
 
+# Another one where a column changes its meaning: a folder of another version is refused.
 SCHEMA_VERSION = 1
 
 OK = "ok"
+# Never tried, since its model run failed at this length or before.
 NOT_REACHED = "not_reached"
 FAILING_STATUSES = ("failed", "diverged", "timed_out", "out_of_memory", "killed")
 STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
@@ -21,6 +23,7 @@ FORWARD_PASSES_PER_UPDATE = 3
 STEADY, NOISY = "steady", "noisy"
 STOP_REASONS = ("solved", "plateau", "budget")
 
+# These differ when the same work is done again, elsewhere or with other code around it.
 TIME_COLUMNS = ("train_seconds", "evaluate_seconds", "train_tokens_per_second")
 PROVENANCE_COLUMNS = (
     "device_name",
@@ -30,6 +33,7 @@ PROVENANCE_COLUMNS = (
     "platform",
     "commit",
 )
+# Rows that differ in one of these belong to different curves.
 SETTING_COLUMNS = (
     "symbols",
     "cell",
@@ -285,6 +289,7 @@ class SampleRow(StageRow):
     answer: str = column("symbol ids", "The model's answer, ids joined by spaces.")
 
 
+# Only now, since a row type has its columns when it is complete.
 SCORE_COLUMNS = tuple(item.name for item in columns_of(AccuracyRow) if item.is_measured)
 MEASURED_COLUMNS = tuple(item.name for item in columns_of(ThroughputRow) if item.is_measured)
 
@@ -301,6 +306,7 @@ def _check_row(row: AccuracyRow | ThroughputRow) -> None:
         raise ResultsError(f"schema_version: {SCHEMA_VERSION} is needed, not {row.schema_version}")
     if row.status == OK:
         return
+    # Else the scores of a stage that failed would be averaged as if they were its result.
     for item in columns_of(type(row)):
         if item.is_measured and getattr(row, item.name) is not None:
             raise ResultsError(f"{item.name}: must be empty where status is {row.status}")

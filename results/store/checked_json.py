@@ -18,7 +18,8 @@ _END = b"}\n"
 
 
 def seal(body: object) -> bytes:
-    """Write a JSON-safe body as a document, in canonical form (sorted keys, no spaces)."""
+    """Write a JSON-safe body as a document."""
+    # Canonical: the same body is the same bytes on every machine, so that folders can be compared.
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
     checksum = hashlib.sha256(text).hexdigest()
     header = f'{{"schema_version":{SCHEMA_VERSION},"checksum":"{checksum}","body":'
@@ -46,5 +47,5 @@ def unseal(document: bytes) -> Any:
         raise ResultsError("it is damaged: the checksum does not match")
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # Sealed by hand: `seal` writes neither.
         raise ResultsError("it does not hold JSON") from None

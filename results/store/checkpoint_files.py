@@ -10,6 +10,7 @@ from results.errors import ResultsError
 from results.store.files import replace_file
 
 CHECKPOINTS = "checkpoints"
+# torch checks no checksum: weights with a flipped bit would load, and answer differently.
 _DIGEST_BYTES = 32
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError, explain_os_errors
-from results.schema.columns import check_names, columns_of, from_cells, layout_of
+from results.schema.columns import check_names, columns_of, from_texts, layout_of
 from results.schema.probe_rows import (
     AlignmentRow,
     ErrorRow,
@@ -143,18 +143,19 @@ def _parse(row_type: type[Any], content: bytes, count: int) -> tuple[Any, ...]:
         names, *lines = list(csv.reader(text, strict=True)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"not a CSV: {error}") from None
+    # The checksum was right: then it is the parser that reads other rows than were written.
     if len(lines) != count:
         raise ResultsError(f"{len(lines)} rows, not {count}")
     check_names(row_type, names)
     return tuple(
-        _row(row_type, names, cells, number) for number, cells in enumerate(lines, start=2)
+        _row(row_type, names, texts, number) for number, texts in enumerate(lines, start=2)
     )
 
 
-def _row(row_type: type[Any], names: list[str], cells: list[str], number: int) -> Any:
+def _row(row_type: type[Any], names: list[str], texts: list[str], number: int) -> Any:
     try:
-        if len(cells) != len(names):
-            raise ResultsError(f"{len(cells)} cells, not {len(names)}")
-        return from_cells(row_type, dict(zip(names, cells, strict=True)))
+        if len(texts) != len(names):
+            raise ResultsError(f"{len(texts)} values, not {len(names)}")
+        return from_texts(row_type, dict(zip(names, texts, strict=True)))
     except ResultsError as error:
         raise ResultsError(f"line {number}: {error}") from None

@@ -58,6 +58,7 @@ class Documents(Generic[Document]):
         with explain_os_errors(f"{path}: cannot be read"):
             try:
                 state = file_state(path)
+                # A run asks for every record after every stage.
                 if name in self._parsed and self._parsed[name][0] == state:
                     return self._parsed[name][1]
                 content = path.read_bytes()
@@ -85,6 +86,7 @@ def reject(
         notices.append(f"{path}: not used: {reason}")
         return
     target = path.with_name(f"{path.name}.rejected")
+    # A file may be damaged twice; each is kept, so that one can look for the cause.
     number = 1
     while target.exists():
         number += 1

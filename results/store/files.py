@@ -21,6 +21,7 @@ LOCKS = "locks"
 FOLDER_LOCK = "folder"
 THROUGHPUT_LOCK = "throughput"
 LOCK_WAIT_SECONDS = 10.0
+# Locks are held for milliseconds: filelock's own 0.05 s would be most of the waiting.
 _POLL_SECONDS = 0.005
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -29,6 +30,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put content at path: a kill or power cut leaves the old file or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        # In the same folder: os.replace is atomic within one file system only.
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()

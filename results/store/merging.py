@@ -36,6 +36,7 @@ from results.store.records import Record, render_record
 _MAY_DIFFER: dict[str, Any] = {**dict.fromkeys((*TIME_COLUMNS, *PROVENANCE_COLUMNS)), "attempts": 0}
 
 Kept = TypeVar("Kept")
+Checkpoint = tuple[bytes, bytes | None]  # The weights, and the optimiser's state.
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,12 @@ def merge_folders(folders: Sequence[Path], out: Path, *, probe_version: int) -> 
     """
     notices: list[str] = []
     sources = {}
+    plans = {out: open_store(out, create=False).plan()}
     for folder in folders:
         probes = ProbeStore(folder, version=probe_version, is_read_only=True)
         sources[folder] = _read(open_store(folder, create=False), probes, notices)
-    _require_one_ladder(
-        {
-            out: open_store(out, create=False).plan(),
-            **{folder: tuple(source.plan.values()) for folder, source in sources.items()},
-        }
-    )
+        plans[folder] = tuple(sources[folder].plan.values())
+    _require_one_ladder(plans)
     store = open_store(out, create=True)
     # To the end: bench.probe, which holds it too, compiles by the plan of its beginning.
     with locked(out, PROBES) as is_held:
@@ -169,7 +167,14 @@ def _merge(
     records = joined(tuple(parts.values())).records
     disputed = {folder: _disputed(part.records, records) for folder, part in parts.items()}
     # Probes and checkpoints of a training belong to its record, and are left out with it.
-    merged = joined([_without_probes(part, disputed[folder]) for folder, part in parts.items()])
+    merged = joined(
+        [
+            replace(
+                part, probes={n: p for n, p in part.probes.items() if n not in disputed[folder]}
+            )
+            for folder, part in parts.items()
+        ]
+    )
     conflicts = tuple(_conflicts(parts, disputed, records))
     checkpoints = _merge_checkpoints(out, parts, disputed, notices)
     for name in sorted(disputed[out]):
@@ -214,11 +219,6 @@ def _statement(record: Record) -> Record:
     return replace(record, row=replace(record.row, **_MAY_DIFFER))
 
 
-def _without_probes(part: Contents, record_ids: Collection[str]) -> Contents:
-    probes = {name: found for name, found in part.probes.items() if name not in record_ids}
-    return replace(part, probes=probes)
-
-
 def _conflicts(
     parts: Mapping[Path, Contents],
     disputed: Mapping[Path, Collection[str]],
@@ -249,8 +249,11 @@ def _merge_checkpoints(
     It is that of a folder whose record of the stage is not disputed. A stage of which no folder
     has a record goes on from any. Another checkpoint in `out` is set aside.
     """
+    rows = [row for part in parts.values() for row in part.plan.values()]
+    # Of the records of a stage, that at the length that it trained on speaks for its training.
+    own_records = {row.stage_id: row.record_id for row in rows if row.length == row.train_length}
     count = 0
-    for stage_id, name in _own_records(parts).items():
+    for stage_id, name in own_records.items():
         is_recorded = any(name in part.records for part in parts.values())
         folders = [
             folder
@@ -270,16 +273,7 @@ def _merge_checkpoints(
     return count
 
 
-def _own_records(parts: Mapping[Path, Contents]) -> dict[str, str]:
-    """Pick for every stage_id the record at the length that it trained on."""
-    rows = [row for part in parts.values() for row in part.plan.values()]
-    rows.sort(key=lambda row: (row.length == row.train_length, -row.length))
-    return {row.stage_id: row.record_id for row in rows}
-
-
-def _read_checkpoint(
-    folder: Path, stage_id: str, notices: list[str]
-) -> tuple[bytes, bytes | None] | None:
+def _read_checkpoint(folder: Path, stage_id: str, notices: list[str]) -> Checkpoint | None:
     """Read the weights and the optimiser's state, if there is one; None without good weights."""
     weights = _content(weights_path(folder, stage_id), notices)
     if weights is None:
@@ -299,11 +293,7 @@ def _content(path: Path, notices: list[str]) -> bytes | None:
 
 
 def _write_checkpoint(
-    out: Path,
-    stage_id: str,
-    best: tuple[bytes, bytes | None],
-    *,
-    present: tuple[bytes, bytes | None] | None,
+    out: Path, stage_id: str, best: Checkpoint, *, present: Checkpoint | None
 ) -> None:
     if present == best:
         return

@@ -65,6 +65,7 @@ class ProbeStore:
 
     def version_of(self, record_id: str) -> int | None:
         """Say which version found what there is; None where nothing is."""
+        # Of another version too: it cannot be found again once its checkpoint is gone.
         record = self._documents.read(record_id)
         return None if record is None else record.version
 
@@ -85,7 +86,8 @@ class ProbeStore:
 
 
 def render_probes(record: ProbeRecord) -> bytes:
-    """Write what was found as a document; rows are lists, and do not repeat their stage."""
+    """Write what was found as a document."""
+    # Rows are lists without their stage: names and stage would be most of the file.
     tables = {
         name: [[getattr(row, column) for column in _own_columns(name)] for row in table]
         for name, table in record.tables.items()
@@ -105,16 +107,17 @@ def _parse(content: bytes, record_id: str) -> ProbeRecord:
     body = unseal(content)
     if not isinstance(body, dict) or set(body) != _PARTS:
         raise ResultsError(f"it does not hold {', '.join(sorted(_PARTS))}")
-    if body["record_id"] != record_id:
-        raise ResultsError(f"it holds record {body['record_id']}, not the one in its name")
     try:
         rows = {
             name: tuple(_row(name, body["stage"], values) for values in table)
             for name, table in body["tables"].items()
         }
+        record = ProbeRecord(body["record_id"], body["version"], rows)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ResultsError("it holds a row or a table that is not of a probe") from None
-    return ProbeRecord(record_id, body["version"], rows)
+    if record.record_id != record_id:
+        raise ResultsError(f"it holds record {record.record_id}, not the one in its name")
+    return record
 
 
 def _row(name: str, stage: dict[str, Any], values: list[Any]) -> ProbeRow:

@@ -20,6 +20,7 @@ class Record:
     """A row of accuracy.csv and the samples that belong to it."""
 
     row: AccuracyRow
+    # None where the stage failed: there is no model to ask.
     samples: tuple[SampleRow, ...] = ()
 
     def __post_init__(self) -> None:
@@ -38,7 +39,8 @@ def stage_columns(row: AccuracyRow | StageRow) -> dict[str, Any]:
 
 
 def render_record(record: Record) -> bytes:
-    """Write a record as a document; samples do not repeat what their row says."""
+    """Write a record as a document."""
+    # Samples do not repeat what their row says, which would be most of the file.
     samples = [
         {name: getattr(sample, name) for name in SAMPLE_COLUMNS} for sample in record.samples
     ]
@@ -50,22 +52,20 @@ def parse_record(content: bytes, *, record_id: str) -> Record:
     body = unseal(content)
     if not isinstance(body, dict) or set(body) != {"row", "samples"}:
         raise ResultsError("it does not hold a row and samples")
-    if not isinstance(body["samples"], list):
-        raise ResultsError("its samples are not a list")
-    row = from_json(AccuracyRow, body["row"])
+    try:
+        row = from_json(AccuracyRow, body["row"])
+        stage = stage_columns(row)
+        samples = tuple(from_json(SampleRow, stage | values) for values in body["samples"])
+    except TypeError:
+        raise ResultsError("its samples are not objects") from None
     if row.record_id != record_id:
         raise ResultsError(f"it holds record {row.record_id}, not the one in its name")
-    return Record(row, tuple(_sample(row, values) for values in body["samples"]))
-
-
-def _sample(row: AccuracyRow, values: object) -> SampleRow:
-    if not isinstance(values, dict) or values.keys() != set(SAMPLE_COLUMNS):
-        raise ResultsError(f"a sample does not hold {', '.join(SAMPLE_COLUMNS)}")
-    return from_json(SampleRow, stage_columns(row) | values)
+    return Record(row, samples)
 
 
 def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
-    """Write planned rows as a document; empty columns are left out."""
+    """Write planned rows as a document."""
+    # More than half of the columns of a planned row are empty, and are left out.
     stated = [
         {name: value for name, value in to_json(row).items() if value is not None} for row in rows
     ]
@@ -75,9 +75,8 @@ def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
 def parse_plan(content: bytes) -> tuple[AccuracyRow, ...]:
     """Read a document as planned rows; refuse a damaged one."""
     body = unseal(content)
-    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
-        raise ResultsError("it does not hold a list of rows")
-    if not all(isinstance(values, dict) for values in body["rows"]):
-        raise ResultsError("it holds a row that is not an object")
     empty = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
-    return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])
+    try:
+        return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])
+    except (KeyError, TypeError):
+        raise ResultsError("it does not hold planned rows") from None

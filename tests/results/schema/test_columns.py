@@ -14,8 +14,8 @@ from results.errors import ResultsError
 from results.schema.columns import (
     check_names,
     columns_of,
-    from_cells,
     from_json,
+    from_texts,
     one_line,
     to_json,
 )
@@ -31,8 +31,8 @@ def through_json(row: Any) -> Any:
 def through_csv(row: Any) -> Any:
     (name,) = (name for name, row_type in ROW_TYPES.items() if row_type is type(row))
     text = render_csv(name, [row]).decode("utf-8")
-    names, cells = csv.reader(io.StringIO(text, newline=""), strict=True)
-    return from_cells(type(row), dict(zip(names, cells, strict=True)))
+    names, texts = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return from_texts(type(row), dict(zip(names, texts, strict=True)))
 
 
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
@@ -55,7 +55,6 @@ NAME = "a name of letters, digits and ._+- is needed"
         ("leak_fraction", -0.1, FRACTION),
         ("token_accuracy", float("nan"), FINITE),
         ("learning_rate", float("inf"), FINITE),
-        ("clip_norm", 10**400, FINITE),
         ("token_accuracy", "0.5", "float is needed"),
         ("token_accuracy", True, "float is needed"),
         ("seed", True, "int is needed"),
@@ -113,23 +112,23 @@ def test_subclasses_become_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cell", "message"),
+    ("name", "text", "message"),
     [
-        *(("seed", cell, f"{cell!r} is not a whole number") for cell in ("1.0", "+1", "１", "-1")),
+        *(("seed", text, f"{text!r} is not a whole number") for text in ("1.0", "+1", "１", "-1")),
         ("seed", "", "int is needed, not None"),
         ("model", "", "str is needed, not None"),
         *(
-            ("token_accuracy", cell, f"{cell!r} is not a finite number")
-            for cell in ("nan", "0,5", "1_0", " 0.5")
+            ("token_accuracy", text, f"{text!r} is not a finite number")
+            for text in ("nan", "0,5", "1_0", " 0.5")
         ),
         ("token_accuracy", "1e999", "a finite number is needed, not inf"),
     ],
 )
-def test_wrong_cells_are_named(name: str, cell: str, message: str) -> None:
-    cells = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
-    assert from_cells(AccuracyRow, cells) == accuracy_row()
+def test_wrong_texts_are_named(name: str, text: str, message: str) -> None:
+    texts = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
+    assert from_texts(AccuracyRow, texts) == accuracy_row()
     with pytest.raises(ResultsError) as caught:
-        from_cells(AccuracyRow, cells | {name: cell})
+        from_texts(AccuracyRow, texts | {name: text})
     assert str(caught.value) == f"{name}: {message}"
 
 
@@ -137,18 +136,18 @@ def test_names_of_columns_are_checked() -> None:
     names = [item.name for item in columns_of(AccuracyRow)]
     check_names(AccuracyRow, names[::-1])
     for wrong, message in (
-        (names[1:], "columns: missing task"),
-        ([*names, "host"], "columns: unknown host"),
-        ([*names, "task"], "columns: a name stands twice"),
-        (["host", *names[2:]], "columns: missing task, model; unknown host"),
+        (names[1:], "task"),
+        ([*names, "host"], "host"),
+        ([*names, "task"], "a name twice"),
+        (["host", *names[2:]], "host, model, task"),
     ):
         with pytest.raises(ResultsError) as caught:
             check_names(AccuracyRow, wrong)
-        assert str(caught.value) == message
+        assert str(caught.value) == f"columns: not those of the schema: {message}"
     for values in (None, [], "row"):
         with pytest.raises(ResultsError, match="a row must be an object, not "):
             from_json(AccuracyRow, values)
-    with pytest.raises(ResultsError, match="columns: missing model, "):
+    with pytest.raises(ResultsError, match="columns: not those of the schema: attempts, "):
         from_json(AccuracyRow, {"task": "copy"})
 
 

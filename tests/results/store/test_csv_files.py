@@ -1,17 +1,14 @@
 """The CSVs: compiled from the records, whole after a kill, and never read when changed."""
 
-import contextlib
 import os
-import random
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from results.errors import ResultsError
-from results.schema.rows import AccuracyRow, planned
+from results.schema.rows import planned
 from results.store import csv_files
 from results.store.checked_json import seal
 from results.store.csv_files import (
@@ -23,11 +20,9 @@ from results.store.csv_files import (
     checksum,
     load_versions,
     read_rows,
-    render_csv,
     replace_csvs,
 )
-from results.store.files import replace_file
-from results.store.folder import Store, open_store
+from results.store.folder import open_store
 from tests.results.store.harm import files_in, killed_before, times_in
 from tests.rows import filled_store, run_rows, throughput_row
 
@@ -70,44 +65,26 @@ def test_an_edited_csv_never_becomes_valid(folder: Path) -> None:
         read_rows(folder, ACCURACY)
 
 
-def check_survives_kills(compile_: Callable[[Store], None], folder: Path) -> None:
-    """Kill a compilation before each of its steps, and once in the one after a kill."""
+@pytest.mark.parametrize("second", range(4))
+@pytest.mark.parametrize("first", range(4))
+def test_a_kill_leaves_whole_csvs(tmp_path: Path, first: int, second: int) -> None:
+    """Kill a compilation before one of its steps, and once more the one after it."""
     rows = run_rows("a", lengths=(10, 20, 30, 40))
-    for first in range(4):
-        for second in range(4):
-            root = folder / f"{first}-{second}"
-            store = filled_store(root, rows[:2])
-            store.write_throughput([throughput_row()])
+    store = filled_store(tmp_path, rows[:2])
+    store.write_throughput([throughput_row()])
+    store.compile()
+    allowed = [tuple(rows[:2])]
+    for row, step in ((rows[2], first), (rows[3], second)):
+        store.extend_plan([planned(row)])
+        store.write_record(row)
+        allowed.append((*allowed[-1], row))
+        with killed_before(step):
             store.compile()
-            allowed = [tuple(rows[:2])]
-            for row, step in ((rows[2], first), (rows[3], second)):
-                store.extend_plan([planned(row)])
-                store.write_record(row)
-                allowed.append((*allowed[-1], row))
-                with killed_before(step):
-                    compile_(store)
-                assert read_rows(root, ACCURACY) in allowed
-                assert len(read_rows(root, SAMPLES)) == 4
-                assert read_rows(root, THROUGHPUT) == (throughput_row(),)
-            store.compile()
-            assert read_rows(root, ACCURACY) == tuple(rows)
-
-
-def test_a_kill_leaves_whole_csvs(tmp_path: Path) -> None:
-    check_survives_kills(Store.compile, tmp_path)
-
-
-def csv_before_checksums(store: Store) -> None:
-    rows = [record.row for row in store.plan() if (record := store.read_record(row.record_id))]
-    content = render_csv(ACCURACY, rows)
-    replace_file(store.root / ACCURACY, content)
-    versions = {**load_versions(store.root), ACCURACY: {checksum(content): len(rows)}}
-    replace_file(store.root / CHECKSUMS, seal(versions))
-
-
-def test_kill_check_rejects_another_order(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="truncated or edited"):
-        check_survives_kills(csv_before_checksums, tmp_path)
+        assert read_rows(tmp_path, ACCURACY) in allowed
+        assert len(read_rows(tmp_path, SAMPLES)) == 4
+        assert read_rows(tmp_path, THROUGHPUT) == (throughput_row(),)
+    store.compile()
+    assert read_rows(tmp_path, ACCURACY) == tuple(rows)
 
 
 def test_two_compilers_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,45 +113,6 @@ def test_two_compilers_lose_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert read_rows(tmp_path, ACCURACY) == tuple(rows)
 
 
-def test_many_writers_and_a_reader(tmp_path: Path) -> None:
-    runs = [run_rows(model, lengths=(10, 20, 30)) for model in "abcd"]
-    filled_store(tmp_path, runs[0][:1]).compile()
-    problems: list[BaseException] = []
-    is_done = threading.Event()
-
-    @contextlib.contextmanager
-    def collecting() -> Any:
-        try:
-            yield
-        except BaseException as error:
-            problems.append(error)
-
-    @collecting()
-    def write(rows: list[AccuracyRow]) -> None:
-        store = open_store(tmp_path, create=True)
-        store.extend_plan(map(planned, rows))
-        for row in rows:
-            store.write_record(row)
-            store.compile()
-
-    @collecting()
-    def read() -> None:
-        while not is_done.is_set():
-            read_rows(tmp_path, ACCURACY)
-
-    writers = [threading.Thread(target=write, args=(rows,)) for rows in runs]
-    reader = threading.Thread(target=read)
-    for thread in (*writers, reader):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    is_done.set()
-    reader.join()
-    assert problems == []
-    assert read_rows(tmp_path, ACCURACY) == tuple(row for rows in runs for row in rows)
-    assert list(tmp_path.rglob("*.tmp")) == []
-
-
 # Reading.
 
 
@@ -189,14 +127,10 @@ def refusal(folder: Path, name: str = ACCURACY) -> str:
 
 
 def test_damaged_csv_is_refused(folder: Path) -> None:
-    content, draw = (folder / ACCURACY).read_bytes(), random.Random(4)
+    content = (folder / ACCURACY).read_bytes()
     last_line = content.splitlines(keepends=True)[-1]
-    damages = [content + last_line, content.removesuffix(last_line), b"", content + b"\n"]
-    damages += [content[: draw.randrange(len(content))] for _ in range(20)]
-    for _ in range(20):
-        flipped = bytearray(content)
-        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        damages.append(bytes(flipped))
+    damages = [b"", content[:-9], content + last_line, content.removesuffix(last_line)]
+    damages.append(content.replace(b",0.1,", b",0.9,"))
     for damaged in damages:
         (folder / ACCURACY).write_bytes(damaged)
         assert refusal(folder) == "truncated or edited, not as in checksums.json"
@@ -209,10 +143,14 @@ def test_damaged_csv_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("length,status,config_id,", "length,config_id,", "columns: missing status"),
+        (
+            "length,status,config_id,",
+            "length,config_id,",
+            "columns: not those of the schema: status",
+        ),
         (",0.1,", ",1.1,", "line 2: token_accuracy: a fraction from 0 to 1 is needed, not 1.1"),
         (",0.05,", ",none,", "line 3: token_accuracy: 'none' is not a finite number"),
-        (",ok,", ",", "line 2: 67 cells, not 68"),
+        (",ok,", ",", "line 2: 67 values, not 68"),
         ("copy", '"copy', "not a CSV: unexpected end of data"),
         ("copy", "cop\udcff", "not a CSV: 'utf-8' codec can't decode byte 0xff"),
         ("\n", "\n\n", "3 rows, not 2"),

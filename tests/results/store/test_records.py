@@ -49,14 +49,15 @@ def foreign() -> Iterable[tuple[bytes, str]]:
     yield WHOLE.replace(b"\n", b"\r\n"), NOT_OURS
     for other in (None, [], {}, {"row": row}, {**body, "more": 1}):
         yield seal(other), "it does not hold a row and samples"
-    yield seal({**body, "samples": {}}), "its samples are not a list"
-    for other in ({**sample, "task": "sort"}, {"sample": 0}, 3):
-        yield seal({**body, "samples": [other]}), "a sample does not hold sample, source, target"
+    for samples in (3, [3]):
+        yield seal({**body, "samples": samples}), "its samples are not objects"
+    yield seal({**body, "samples": [{"sample": 0}]}), "columns: not those of the schema: answer, "
+    yield seal({**body, "samples": [{**sample, "task": "sort"}]}), "samples: one is of ('sort', "
     yield seal({**body, "row": []}), "a row must be an object, not list"
     for changes, message in (
         ({"token_accuracy": 5.0}, "token_accuracy: a fraction from 0 to 1"),
         ({"schema_version": 2}, "schema_version: 1 is needed, not 2"),
-        ({"host": "x"}, "columns: unknown host"),
+        ({"host": "x"}, "columns: not those of the schema: host"),
         ({"record_id": "record1"}, "it holds record record1, not the one in its name"),
     ):
         yield seal({"row": row | changes, "samples": []}), message
