@@ -1,7 +1,6 @@
 """What a request would do in its results folder: in words for people, as JSON for programs."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,13 +9,13 @@ from bench.cli.run_options import Request
 from bench.plan.cost import describe_seconds, matrix_seconds
 from bench.plan.runs import Block, ModelRun
 from bench.plan.status import Matrix
-from results.schema.rows import FAILING_STATUSES, NOT_REACHED, OK, STATUSES
+from results.schema.rows import FAILING_STATUSES, NOT_REACHED, OK
 from results.store.folder import LEFT
 
 
 def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> str:
     """Say what each block is, how many records there are, and what is to be done."""
-    records = _records_by_status(matrix)
+    records = matrix.count_records()
     failed = sum(records[status] for status in FAILING_STATUSES)
     shard = "" if request.shard is None else f"shard {request.shard}: "
     to_be_done = "no training, all of it is done"
@@ -45,7 +44,7 @@ def plan_as_json(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) ->
     names = ("run_id", "config_id", "task", "model", "seed", "protocol")
     content = {
         "request": request_as_json(request, matrix),
-        "records": dict(_records_by_status(matrix)),
+        "records": dict(matrix.count_records()),
         "runs_to_do": len(to_do),
         "seconds_at_most": matrix_seconds(matrix.unfinished_stages(to_do), jobs=request.jobs),
         "runs": [
@@ -85,14 +84,8 @@ def request_as_json(request: Request, matrix: Matrix) -> dict[str, Any]:
         "limits": asdict(request.limits),
         "shard": None if request.shard is None else str(request.shard),
         "model_runs": len(matrix.runs),
-        "records": _records_by_status(matrix).total(),
+        "records": matrix.count_records().total(),
     }
-
-
-def _records_by_status(matrix: Matrix) -> Counter[str]:
-    counts = Counter(dict.fromkeys((*STATUSES, LEFT), 0))
-    counts.update(matrix.status(stage.record_id(length)) for _, stage, length in matrix.records())
-    return counts
 
 
 def _describe(block: Block) -> str:

@@ -33,6 +33,7 @@ LOCAL, DASK = "local", "dask"
 MOST_SEEDS = 1000
 MOST_SYMBOLS = 65_536
 MOST_RETRIES = 100
+_alphabet = whole_number(at_least=2, at_most=MOST_SYMBOLS)
 _ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:[0-9]{1,5}")
 
 
@@ -128,6 +129,7 @@ def read_request(given: argparse.Namespace) -> Request:
         raise UsageError("--json: only says what --dry-run says; give both")
     preset = PRESETS[given.preset]
     engine, scheduler = given.engine
+    # Else other work runs beside it, or the models are timed on several machines.
     is_whole_and_here = engine == LOCAL and given.shard is None
     return Request(
         blocks=tuple(_block(given, preset, part) for part in preset.parts),
@@ -153,10 +155,10 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
     known = registered(load_tasks)
     tasks = given.tasks or tuple(known[name] for name in part.tasks)
     test_lengths, test_factors = given.test_lengths
-    seeds = given.seeds or preset.seeds
+    last_seed = given.first_seed + (given.seeds or preset.seeds) - 1
     settings = Settings(
         lengths=given.lengths or tuple(preset.lengths),
-        seeds=tuple(range(given.first_seed, given.first_seed + seeds)),
+        seeds=tuple(range(given.first_seed, last_seed + 1)),
         protocol=given.protocol,
         test_lengths=test_lengths,
         test_factors=test_factors,
@@ -190,10 +192,6 @@ def _symbols(text: str) -> int | dict[str, int]:
             raise ArgumentTypeError(f"{name} has two sizes, got {text!r}")
         symbols[name] = _alphabet(size)
     return symbols
-
-
-def _alphabet(text: str) -> int:
-    return whole_number(at_least=2, at_most=MOST_SYMBOLS)(text)
 
 
 def _symbols_by_task(

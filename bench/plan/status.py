@@ -1,10 +1,11 @@
 """A plan against a results folder: what is done, what failed and what is left. No torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan.runs import ModelRun, Stage
-from results.schema.rows import FAILING_STATUSES, OK, AccuracyRow
+from results.schema.rows import FAILING_STATUSES, OK, STATUSES, AccuracyRow
 from results.store.folder import LEFT, Store
 
 
@@ -25,12 +26,11 @@ class Matrix:
         """Look up the status of a record; `left` if nothing was planned or tried yet."""
         return self.statuses.get(record_id, LEFT)
 
-    def records(self) -> Iterator[tuple[ModelRun, Stage, int]]:
-        """Yield every record as its run, its stage and the length of its test."""
-        for run in self.runs:
-            for stage in run.stages():
-                for length in stage.test_lengths:
-                    yield run, stage, length
+    def count_records(self) -> Counter[str]:
+        """Count the records by status, zeros included."""
+        counts = Counter(dict.fromkeys((*STATUSES, LEFT), 0))
+        counts.update(self.status(row.record_id) for run in self.runs for row in run.planned_rows())
+        return counts
 
     def unfinished_stages(self, runs: Sequence[ModelRun]) -> list[tuple[ModelRun, Stage]]:
         """List the stages of some runs that lack a record."""

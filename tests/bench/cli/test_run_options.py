@@ -195,15 +195,10 @@ def test_every_flag_overrides_its_part_of_each_block_of_a_preset():
 
 
 def test_flag_leaves_the_rest_of_a_preset_alone():
-    plain, longer = (
-        settings_of("--preset", "capacity"),
-        settings_of("--lengths=3", "--preset=capacity"),
-    )
-    assert longer == [replace(each, lengths=(3,)) for each in plain]
-    assert [(each.hidden, each.symbols) for each in plain[:2]] == [
-        (32, {"copy": 4}),
-        (32, {"copy": 16}),
-    ]
+    plain = settings_of("--preset=capacity")
+    changed = settings_of("--lengths=3", "--preset=capacity")
+    assert changed == [replace(each, lengths=(3,)) for each in plain]
+    assert [(each.hidden, each.symbols["copy"]) for each in plain[2:4]] == [(32, 64), (64, 4)]
 
 
 def test_alphabet_of_one_task_leaves_the_others():
@@ -211,21 +206,18 @@ def test_alphabet_of_one_task_leaves_the_others():
 
 
 @pytest.mark.parametrize(
-    ("text", "engine", "scheduler"),
-    [("dask", "dask", None), ("dask=tls://host:8786", "dask", "tls://host:8786")],
+    ("argument", "where"),
+    [
+        ("--engine=dask", ("dask", None, None)),
+        ("--engine=dask=tls://host:8786", ("dask", "tls://host:8786", None)),
+        ("--shard=2/3", ("local", None, Shard(2, 3))),
+        ("--no-throughput", ("local", None, None)),
+    ],
 )
-def test_engine_may_have_an_address(text, engine, scheduler):
-    request = parse_request(["--engine", text])
-    assert (request.engine, request.scheduler) == (engine, scheduler)
-
-
-@pytest.mark.parametrize("elsewhere", ["--engine=dask", "--shard=1/2", "--no-throughput"])
-def test_throughput_is_measured_only_here_and_of_the_whole_plan(elsewhere):
-    assert not parse_request([elsewhere]).measures_throughput
-
-
-def test_shard_is_read():
-    assert parse_request(["--shard", "2/3"]).shard == Shard(2, 3)
+def test_throughput_is_measured_only_here_and_of_the_whole_plan(argument, where):
+    request = parse_request([argument])
+    assert (request.engine, request.scheduler, request.shard) == where
+    assert not request.measures_throughput
 
 
 def test_help_names_every_preset_task_and_model(capsys):

@@ -224,8 +224,8 @@ def test_blocks_are_planned_seed_by_seed_and_what_they_share_once():
 
 
 def test_alphabets_and_versions_come_from_the_entries_unless_given():
-    runs = runs_of(tasks=("copy", "sort"), symbols={"copy": 4})
-    assert [run.config.symbols for run in runs] == [4, 128]
+    runs = runs_of(tasks=("copy", "sort"), symbols={"copy": 4}, cell="gru")
+    assert [(run.config.symbols, run.config.cell) for run in runs] == [(4, "gru"), (128, "gru")]
     task, entry = replace(TASKS["copy"], version=3), replace(MODELS["rnn"], version=4)
     (run,) = plan_matrix(Settings(lengths=(10,), seeds=(1,)), tasks=[task], models=[entry])
     (row,) = run.planned_rows()
