@@ -21,7 +21,7 @@ from reports.selection.folder import (
 from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
-from results.tables import parse_ids, read_samples
+from results.tables import has_table, parse_ids, read_samples
 
 # In the order of the ids, so that a sorted answer looks sorted.
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -61,7 +61,7 @@ def show(
         NothingToReport: There is no sample at all.
     """
     folder = results_folder(results)
-    samples = read_samples(folder) if (folder / SAMPLES).is_file() else pd.DataFrame()
+    samples = read_samples(folder) if has_table(folder, SAMPLES) else pd.DataFrame()
     if samples.empty:
         raise NothingToReport(f"no samples in {folder}: run python -m bench.run first")
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -11,7 +11,7 @@ import pandas as pd
 
 from results.errors import ResultsError
 from results.schema.columns import columns_of
-from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, read_rows
+from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, path_of, read_rows
 
 # Nullable types: with NumPy's an empty value would turn integers into floats.
 DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
@@ -29,13 +29,18 @@ def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -
         ResultsError: There are no results.
     """
     if folder is not None:
-        if not any((folder / name).is_file() for name in ROW_TYPES):
+        if not any(has_table(folder, name) for name in ROW_TYPES):
             raise ResultsError(f"no results in {folder}: run python -m bench.run --out {folder}")
         return folder
     for candidate in (Path("results"), reference):
         if (candidate / ACCURACY).is_file():
             return candidate
     raise ResultsError("no results: run python -m bench.run first")
+
+
+def has_table(folder: Path, name: str) -> bool:
+    """Say whether a folder has a CSV, plain or gzipped."""
+    return path_of(folder, name).is_file()
 
 
 def read_accuracy(folder: Path) -> pd.DataFrame:
@@ -55,7 +60,7 @@ def read_samples(folder: Path) -> pd.DataFrame:
 
 def read_probes(folder: Path, name: str) -> pd.DataFrame:
     """Read errors.csv or another of the finer tables; without rows where it is absent."""
-    if not (folder / name).is_file():
+    if not has_table(folder, name):
         return pd.DataFrame(columns=[item.name for item in columns_of(ROW_TYPES[name])])
     return _read(folder, name)
 

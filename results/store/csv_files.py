@@ -5,8 +5,10 @@ before a CSV is replaced, so a kill at any moment leaves a CSV that verifies.
 """
 
 import csv
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,12 @@ def load_versions(folder: Path) -> Versions:
     return known
 
 
+def path_of(folder: Path, name: str) -> Path:
+    """Find a CSV as it is in a folder: gzipped if only `name.gz` is there."""
+    path, packed = folder / name, folder / f"{name}.gz"
+    return packed if packed.is_file() and not path.is_file() else path
+
+
 def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
     """Read the rows of a CSV, verified.
 
@@ -119,22 +127,32 @@ def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
         ResultsError: It is absent, truncated, edited, of another schema version, or its columns
             or values are not those of the schema; names the file and what to do.
     """
-    path = folder / name
+    path = path_of(folder, name)
     try:
-        return _parse(ROW_TYPES[name], *_read_verified(path))
+        return _parse(ROW_TYPES[name], *_read_verified(path, name))
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
 
 
-def _read_verified(path: Path) -> tuple[bytes, int]:
+def _read_verified(path: Path, name: str) -> tuple[bytes, int]:
     # Between reading the CSV and reading the checksums both may be replaced twice: look again.
     for _ in range(READ_ATTEMPTS):
         with explain_os_errors("cannot be read"):
             content = path.read_bytes()
-        count = load_versions(path.parent).get(path.name, {}).get(checksum(content))
+        if path.name != name:
+            content = _unpack(content)
+        # The checksum is that of the CSV, packed or not: packing again changes no checksum.
+        count = load_versions(path.parent).get(name, {}).get(checksum(content))
         if count is not None:
             return content, count
     raise ResultsError(f"truncated or edited, not as in {CHECKSUMS}")
+
+
+def _unpack(content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ResultsError(f"not a gzip file: {error}") from None
 
 
 def _parse(row_type: type[Any], content: bytes, count: int) -> tuple[Any, ...]:

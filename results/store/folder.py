@@ -57,9 +57,20 @@ def open_store(root: Path, *, create: bool) -> "Store":
         if root.exists() and not root.is_dir():
             raise ResultsError(f"{root}: is a file, a folder is needed")
         if create:
+            _refuse_published(root)
             _check_writable(root)
         _check_version(root)
     return Store(root, is_read_only=not create)
+
+
+def _refuse_published(root: Path) -> None:
+    # A compilation writes only rows that have a record: published CSVs would be lost.
+    has_source = any((root / name).exists() for name in (PLAN, RECORDS, FAILURES))
+    if (root / csv_files.ACCURACY).exists() and not has_source:
+        raise ResultsError(
+            f"{root}: has {csv_files.ACCURACY} and no records that it is made of, so nothing can "
+            "be added; choose another folder"
+        )
 
 
 def _check_writable(root: Path) -> None:

@@ -1,8 +1,13 @@
 """The committed results keep the laws that hold for any results of these models."""
 
+import re
+import shlex
+
 import numpy as np
 import pytest
 
+from bench.cli.run_options import parse_request
+from bench.plan.runs import plan_blocks
 from results.claims.effects import ALIGNED, PLAIN
 from results.schema.probe_rows import CONTEXT, GRADIENT, OCCLUSION
 from results.schema.rows import OK
@@ -36,15 +41,23 @@ def test_what_answers_at_once_has_exact_zeros_from_later(model: str, is_causal: 
     assert (points["value"] != 0).any()
 
 
-@pytest.mark.parametrize(
-    ("name", "seeds"),
-    [
-        *((".", 3), ("claims", 5), ("capacity", 5), ("extrapolation", 3)),
-        *(("budget-x4", 1), ("budget-x4-32", 1)),
-    ],
-)
-def test_published_plans_are_complete(name: str, seeds: int) -> None:
+def commands() -> dict[str, list[str]]:
+    """The command of each published folder, from the page that says what made them."""
+    text = (REFERENCE / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(\S+)` \| `python -m bench\.run ([^`]*)`", text, flags=re.MULTILINE)
+    return {folder: shlex.split(arguments) for folder, arguments in found}
+
+
+def test_every_published_folder_has_its_command() -> None:
+    folders = {str(path.parent.relative_to(REFERENCE)) for path in REFERENCE.rglob("accuracy.csv")}
+    assert commands().keys() == folders
+
+
+@pytest.mark.parametrize("name", commands())
+def test_published_rows_are_those_that_the_command_plans(name: str) -> None:
     rows = read_accuracy(REFERENCE / name)
+    blocks = parse_request(commands()[name]).blocks
+    planned = {row.record_id for run in plan_blocks(blocks) for row in run.planned_rows()}
+
     assert (rows["status"] == OK).all()
-    assert rows["seed"].nunique() == seeds
-    assert (rows.groupby("config_id")["seed"].nunique() == seeds).all()
+    assert set(rows["record_id"]) == planned

@@ -1,5 +1,6 @@
 """The CSVs: compiled from the records, whole after a kill, and never read when changed."""
 
+import gzip
 import os
 import threading
 from pathlib import Path
@@ -205,3 +206,24 @@ def test_any_path_will_do(tmp_path: Path) -> None:
     assert read_rows(folder, ACCURACY) == tuple(run_rows("a"))
     assert read_rows(folder, THROUGHPUT)[0].device_name == '프로세서, "x" %s'
     assert os.listdir(folder / "locks") == ["folder.lock"]
+
+
+def test_a_gzipped_csv_is_read_and_verified_as_it_was(folder: Path) -> None:
+    plain = folder / SAMPLES
+    content, rows = plain.read_bytes(), read_rows(folder, SAMPLES)
+    plain.unlink()
+    packed = folder / f"{SAMPLES}.gz"
+    packed.write_bytes(gzip.compress(content))
+    assert read_rows(folder, SAMPLES) == rows
+
+    for damaged in (
+        gzip.compress(content.replace(b"3 1 2", b"3 1 1", 1)),
+        gzip.compress(content)[:-9],
+        b"no gzip",
+    ):
+        packed.write_bytes(damaged)
+        with pytest.raises(ResultsError, match=r"samples\.csv\.gz: (truncated or|not a gzip)"):
+            read_rows(folder, SAMPLES)
+    # A plain CSV beside it is the newer one: it is what a run replaces.
+    plain.write_bytes(content)
+    assert read_rows(folder, SAMPLES) == rows

@@ -342,6 +342,17 @@ def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
     assert files_in(tmp_path) == before
 
 
+def test_nothing_is_added_to_csvs_without_records(tmp_path: Path) -> None:
+    (tmp_path / "accuracy.csv").write_text("published")
+    with pytest.raises(ResultsError, match=r"has accuracy\.csv and no records that it is made of"):
+        open_store(tmp_path, create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["accuracy.csv"]
+
+    assert open_store(tmp_path, create=False).plan() == ()
+    (tmp_path / "records").mkdir()
+    assert open_store(tmp_path, create=True).plan() == ()
+
+
 def test_a_removed_folder_is_named(tmp_path: Path) -> None:
     store = filled_store(tmp_path / "gone", run_rows("a"))
     shutil.rmtree(tmp_path / "gone")
