@@ -1,5 +1,6 @@
-"""What a run leaves behind: row schemas, the store of records, the CSVs and their summaries.
+"""What a run leaves: row types, the store of records, the CSVs, statistics and claims.
 
-Nothing here imports torch. Only `results.tables` and `results.stats.over_seeds` load pandas and
-scipy.
+Read `tables.py` first: it reads a folder's CSVs into pandas. `schema/` says what a row is, `store/`
+writes records and CSVs, `stats/` summarises over seeds, `claims/` judges the five sentences.
+`command_line.py` is what all commands share. Nothing here imports torch.
 """
