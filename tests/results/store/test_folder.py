@@ -124,7 +124,7 @@ def test_plan_is_the_union_of_all_plans(tmp_path: Path) -> None:
     open_store(tmp_path, create=True).extend_plan(second)
     state = (tmp_path / "plan.json").stat()
     store.extend_plan(replace(row, hidden=128) for row in first)
-    assert store.plan() == open_store(tmp_path, create=False).plan() == (*first, *second)
+    assert store.plan() == open_store(tmp_path, create=False).plan() == (*second, *first)
     assert (tmp_path / "plan.json").stat() == state
     with pytest.raises(ResultsError, match="status: one of not_reached is needed, not 'ok'"):
         store.extend_plan([accuracy_row()])
