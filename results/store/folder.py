@@ -4,7 +4,7 @@ import itertools
 import math
 import operator
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -119,7 +119,7 @@ class Store:
         return notices
 
     def plan(self) -> Plan:
-        """Read every row ever planned here, oldest first: no scores, status not_reached.
+        """Read every row ever planned here: no scores, status not_reached.
 
         A damaged or absent plan is made again from the records and failures that there are.
         """
@@ -140,26 +140,16 @@ class Store:
 
     def extend_plan(self, rows: Iterable[AccuracyRow]) -> None:
         """Add rows to the plan; those whose record_id is planned already are left as they are."""
-        wanted = tuple(rows)
-        for row in wanted:
+        wanted = {row.record_id: row for row in rows}
+        for row in wanted.values():
             _require_status(row, statuses=(NOT_REACHED,))
-
-        def extended(present: Plan) -> Plan:
-            by_id = {row.record_id: row for row in present}
-            for row in wanted:
-                by_id.setdefault(row.record_id, row)
-            return tuple(by_id.values())
-
-        self.revise_plan(extended)
-
-    def revise_plan(self, revised: Callable[[Plan], Plan]) -> None:
-        """Put what `revised` makes of the planned rows in their place, while nobody else plans."""
         with self._writing(), exclusive(self.root):
-            present = self.plan()
-            rows = revised(present)
+            present = {row.record_id: row for row in self.plan()}
             # A shard without a run has a plan too, of no rows.
-            if rows != present or not self._plan.path_of("plan").exists():
-                self._plan.write("plan", render_plan(rows))
+            if not wanted.keys() <= present.keys() or not self._plan.path_of("plan").exists():
+                # Sorted, so that merged folders are the same in whatever order they were merged.
+                merged = sorted((wanted | present).values(), key=csv_order)
+                self._plan.write("plan", render_plan(merged))
 
     def write_record(
         self, row: AccuracyRow, samples: Sequence[SampleRow] = (), *, replaces: bool = False

@@ -180,7 +180,7 @@ def _merge(
     for name in sorted(disputed[out]):
         for kind in (RECORDS, PROBES):
             _set_aside(out / kind / f"{name}.json", notices)
-    store.revise_plan(lambda rows: _joined_plan(rows, merged.plan.values()))
+    store.extend_plan(merged.plan.values())
     for name, record in merged.records.items():
         if record is not present.records.get(name):
             store.write_record(record.row, record.samples, replaces=True)
@@ -197,13 +197,6 @@ def _merge(
         rows = sorted((record.row for record in merged.records.values()), key=csv_order)
         probes.compile(row.record_id for row in rows)
     return Merged(merged, checkpoints, conflicts, tuple(notices))
-
-
-def _joined_plan(
-    present: Iterable[AccuracyRow], more: Iterable[AccuracyRow]
-) -> tuple[AccuracyRow, ...]:
-    plans = [{row.record_id: row for row in rows} for rows in (present, more)]
-    return tuple(sorted(_smallest(plans, _render_row).values(), key=csv_order))
 
 
 def _disputed(records: Mapping[str, Record], kept: Mapping[str, Record]) -> set[str]:
