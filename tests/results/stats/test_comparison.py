@@ -157,9 +157,8 @@ def test_a_setting_that_one_side_does_not_know_is_refused() -> None:
 
 def test_what_a_comparison_is_made_for_may_differ() -> None:
     row = other = accuracy_row(commit="a", torch_version="2", python_version="3")
-    for name in ("commit", "torch_version", "python_version", "device"):
-        other = changed(other, name)
-    for name in ("model_version", "recipe_version"):
+    versions = ("torch_version", "python_version", "model_version", "recipe_version")
+    for name in ("commit", "device", *versions):
         other = changed(other, name)
     assert len(compared([row], [other]).table) == 1
 
