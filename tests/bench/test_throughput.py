@@ -138,14 +138,10 @@ def test_what_is_measured_before_the_process_dies_is_kept(child, tmp_path, capsy
     assert child.measured() == [cells(("rnn",), (2, 4)), cells(("rnn",), (4,))]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "unsealed"])
-def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path, damage):
+def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path):
     measure(tmp_path)
     path = tmp_path / THROUGHPUT
-    if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-20])
-    else:
-        (tmp_path / "checksums.json").unlink()
+    path.write_bytes(path.read_bytes()[:-20])
     measure(tmp_path)
     assert child.measured() == [BOTH, BOTH]
     assert len(measured(tmp_path)) == 12
