@@ -157,18 +157,9 @@ def test_command_measures_anew_when_asked_for(child, tmp_path, capsys):
     assert "throughput" in said.err
 
 
-@pytest.mark.parametrize(
-    ("argument", "said"),
-    [
-        ("--lengths=9..1", "--lengths: '9..1' runs backwards; write 1..9"),
-        ("--threads=100000", "--threads: must be a whole number from 1 to "),
-        ("--batch-size=none", "--batch-size: must be a whole number from 1 to 1000000, got 'none'"),
-        ("--fast", "unrecognized arguments: --fast"),
-    ],
-)
-def test_mistake_is_one_line_and_writes_nothing(child, tmp_path, capsys, argument, said):
+def test_mistake_is_one_line_and_writes_nothing(child, tmp_path, capsys):
     folder = tmp_path / "results"
-    assert command(folder, argument) == 2
+    assert command(folder, "--threads=100000") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"bench.throughput: {said}")
+    assert line.startswith("bench.throughput: --threads: must be a whole number from 1 to ")
     assert not folder.exists()
