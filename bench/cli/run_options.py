@@ -22,8 +22,7 @@ from bench.cli.options import (
 )
 from bench.plan.cost import Limits
 from bench.plan.presets import PRESETS, Part, Preset
-from bench.plan.protocols import PROTOCOLS
-from bench.plan.recipe import Recipe
+from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, Settings
 from bench.plan.shards import Shard, parse_shard
 from results.command_line import Parser, UsageError

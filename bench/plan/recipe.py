@@ -1,14 +1,51 @@
-"""The one training recipe and budget rule, the same for every model. No torch."""
+"""How a model is trained: the lengths in order, the budget of each, the learning rate. No torch.
+
+All of it is the same for every model. A trajectory is the list of stages that one model goes
+through. Each stage names the lengths of its batches.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # Raise one by 1 when a change to the modules behind it changes numbers. All of them but the last
 # are in the ids: results of an older version then no longer count as done.
-RECIPE_VERSION = 2  # bench.training.train and .seeding, and this module and .protocols
+RECIPE_VERSION = 2  # bench.training.train and .seeding, and this module
 EVALUATOR_VERSION = 1  # bench.training.evaluate
 PROBE_VERSION = 1  # bench.probes
+
+LADDER_STEP = 10
+
+Trajectory = tuple[tuple[int, ...], ...]
+
+
+def ladder(lengths: Sequence[int]) -> tuple[int, ...]:
+    """List the rungs of the curriculum: 10, 20, 30, ... and every length asked for."""
+    # No rung depends on a longer one. So a finished ladder can be climbed further.
+    return tuple(sorted({*range(LADDER_STEP, max(lengths) + 1, LADDER_STEP), *lengths}))
+
+
+def _curriculum(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
+    """Let one model climb from short to long."""
+    return (tuple((length,) for length in ladder(lengths)),)
+
+
+def _independent(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
+    """Train a fresh model for every length."""
+    return tuple(((length,),) for length in lengths)
+
+
+def _mixed(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
+    """Train one model on all lengths together."""
+    return ((tuple(lengths),),)
+
+
+# From the lengths asked for to the trajectories, each of a fresh model.
+PROTOCOLS: dict[str, Callable[[Sequence[int]], tuple[Trajectory, ...]]] = {
+    "curriculum": _curriculum,
+    "independent": _independent,
+    "mixed": _mixed,
+}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.plan.protocols import PROTOCOLS, TrajectoryLengths
-from bench.plan.recipe import EVALUATOR_VERSION, RECIPE_VERSION, Recipe
+from bench.plan.recipe import (
+    EVALUATOR_VERSION,
+    PROTOCOLS,
+    RECIPE_VERSION,
+    Recipe,
+    Trajectory,
+)
 from models.config import ModelConfig
 from models.entry import ModelEntry
 from results.schema.rows import NOT_REACHED, AccuracyRow
@@ -75,7 +80,7 @@ class ModelRun:
     builder: str
     seed: int
     protocol: str
-    trajectory: TrajectoryLengths
+    trajectory: Trajectory
     test_lengths: tuple[int, ...]
     config: ModelConfig
     device: str

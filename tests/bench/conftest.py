@@ -1,6 +1,7 @@
 """Folders that several tests start from, and one thread of arithmetic."""
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ sys.meta_path.insert(0, Refuse())
 
 
 @pytest.fixture(scope="package", autouse=True)
-def one_thread():
+def one_thread() -> Iterator[None]:
     """One thread of arithmetic, as in every model run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

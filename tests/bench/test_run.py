@@ -10,13 +10,12 @@ import time
 import pytest
 
 from results.schema.rows import AccuracyRow
-from results.store.csv_files import ACCURACY, THROUGHPUT, read_rows
+from results.store.csv_files import ACCURACY
 from tests.commands import (
     BOTH,
     FAILING,
     ONE,
     SMALL,
-    TRAINING,
     Command,
     accuracy_rows,
     files,
@@ -95,26 +94,6 @@ def test_further_lengths_train_only_what_is_new(copied, failed):
     assert without_times(rows[-1:]) == without_times([rows_by_length(failed[0], "rnn")[6]])
 
 
-def test_throughput_is_measured_once(copied, without_torch):
-    arguments = (*TRAINING, "--lengths", "2,4", *ONE)
-    status, _, errors = run(copied, *arguments)
-    assert status == 0, errors
-    rows = read_rows(copied, THROUGHPUT)
-    assert [(row.model, row.phase, row.length, row.status) for row in rows] == [
-        ("rnn", phase, length, "ok")
-        for phase in ("decode", "forward", "train_step")
-        for length in (2, 4)
-    ]
-    for row in rows:
-        tokens = row.batch_size * row.length
-        assert row.tokens_per_second == pytest.approx(tokens / row.median_seconds)
-        assert (row.rounds >= 5, row.reference_ratio > 0, row.threads) == (True, True, 1)
-    before = snapshot(copied)
-    status, _, errors = run(copied, *arguments, before=[without_torch])
-    assert (status, errors) == (0, "")
-    assert snapshot(copied) == before
-
-
 def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
     folder, status, _, errors = failed
     assert status == 1
@@ -175,17 +154,17 @@ def test_killed_it_ends_with_the_same_numbers(finished, tmp_path):
 
 
 @needs_proc
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_ends_it_soon_with_a_whole_csv_and_a_word_on_how_to_go_on(number, status, tmp_path):
+def test_ctrl_c_ends_it_soon_with_a_whole_csv_and_a_word_on_how_to_go_on(tmp_path):
+    """Twice, SIGTERM, and from a terminal: tests/faults/test_signals.py."""
     folder = tmp_path / "results"
     with Command(folder, *SMALL, "--models", "tests.plugins.broken:Slow") as command:
         wait_until(lambda: command.is_over() or (folder / ACCURACY).exists())
         assert len(command.children()) == 1
         began = time.perf_counter()
-        command.process.send_signal(number)
+        command.process.send_signal(signal.SIGINT)
         code, _, errors = command.end()
         assert time.perf_counter() - began < SECONDS_TO_DIE
-        assert (code, command.processes()) == (status, [])
+        assert (code, command.processes()) == (130, [])
     assert [(row.length, row.status) for row in accuracy_rows(folder)] == [(2, "ok")]
     assert files(folder / "failures", "*") == []
     assert errors.splitlines()[-1] == (

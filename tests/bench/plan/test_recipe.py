@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.plan.presets import PRESETS
-from bench.plan.protocols import PROTOCOLS, ladder
-from bench.plan.recipe import Recipe
+from bench.plan.recipe import PROTOCOLS, Recipe, ladder
 
 
 def test_ladder_has_every_ten_and_every_length_asked_for():

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from bench.cli.run_options import parse_request
 from bench.plan import runs as plan
-from bench.plan.protocols import PROTOCOLS
-from bench.plan.recipe import Recipe
+from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, ModelRun, Settings, plan_blocks, plan_matrix
 from models import MODELS
 from models.config import ModelConfig
