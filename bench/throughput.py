@@ -29,7 +29,7 @@ from bench.execution.worker import child_events
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block
-from bench.timing.cases import Cell, Measurement
+from bench.timing.cases import Case, Measurement
 from models.config import ModelConfig
 from models.entry import ModelEntry
 from results.command_line import Parser, UsageError
@@ -148,8 +148,8 @@ def _measurement(
     names = [entry.name for entry in models]
     return Measurement(
         builders={entry.name: entry.builder for entry in models},
-        cells=tuple(
-            Cell(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
+        cases=tuple(
+            Case(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
         ),
         config=config,
         device=device,
@@ -167,26 +167,26 @@ def _spread(lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def measure_missing(measurement: Measurement, store: Store, *, is_anew: bool = False) -> None:
-    """Measure the cells that have no row yet, or all of them anew; rows are kept as they come.
+    """Measure the cases that have no row yet, or all of them anew; rows are kept as they come.
 
     Raises:
         ResultsError: If the measuring process fails, or the disk refuses.
     """
-    done = set() if is_anew else {_cell(row) for row in _rows_of(measurement, store)}
-    if done.issuperset(measurement.cells):
+    done = set() if is_anew else {_case(row) for row in _rows_of(measurement, store)}
+    if done.issuperset(measurement.cases):
         return
     with locked(store.root, THROUGHPUT_LOCK, wait_seconds=-1):
         if not is_anew:  # Whoever had the lock may have measured some of them.
-            done = {_cell(row) for row in _rows_of(measurement, store)}
-        missing = tuple(cell for cell in measurement.cells if cell not in done)
+            done = {_case(row) for row in _rows_of(measurement, store)}
+        missing = tuple(case for case in measurement.cases if case not in done)
         if missing:
             _measure(measurement, missing, store)
 
 
-def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) -> None:
-    models = {cell.model for cell in missing}
+def _measure(measurement: Measurement, missing: tuple[Case, ...], store: Store) -> None:
+    models = {case.model for case in missing}
     builders = {name: path for name, path in measurement.builders.items() if name in models}
-    order = asdict(replace(measurement, cells=missing, builders=builders))
+    order = asdict(replace(measurement, cases=missing, builders=builders))
     bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
     with bar:
         for event in child_events("bench.timing.measure", order, out=store.root):
@@ -197,7 +197,7 @@ def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) 
 
 
 def _rows_of(measurement: Measurement, store: Store) -> list[ThroughputRow]:
-    """Return the rows of these cells that stand in throughput.csv, in the order of the cells.
+    """Return the rows of these cases that stand in throughput.csv, in the order of the cases.
 
     One that does not verify counts as absent: it is set aside when new rows are written.
     """
@@ -205,12 +205,12 @@ def _rows_of(measurement: Measurement, store: Store) -> list[ThroughputRow]:
         rows: Sequence[ThroughputRow] = read_rows(store.root, THROUGHPUT)
     except (ResultsError, FileNotFoundError):
         return []
-    by_cell = {_cell(row): row for row in rows if _settings(row) == _settings_of(measurement)}
-    return [by_cell[cell] for cell in measurement.cells if cell in by_cell]
+    by_case = {_case(row): row for row in rows if _settings(row) == _settings_of(measurement)}
+    return [by_case[case] for case in measurement.cases if case in by_case]
 
 
-def _cell(row: ThroughputRow) -> Cell:
-    return Cell(model=row.model, length=row.length, phase=row.phase)
+def _case(row: ThroughputRow) -> Case:
+    return Case(model=row.model, length=row.length, phase=row.phase)
 
 
 def _settings(row: ThroughputRow) -> tuple[object, ...]:

@@ -17,7 +17,6 @@ from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
 from bench.plan.shards import Shard, shard_of
 from bench.training import model_run
-from bench.training.checkpoints import Checkpoints
 from bench.training.model_run import execute
 from models import MODELS
 from results.schema.rows import PROVENANCE_COLUMNS
@@ -329,7 +328,7 @@ def test_a_longer_ladder_goes_on(merged, longer, monkeypatch):
 
 
 def test_a_merge_without_checkpoints_is_rejected(merged, longer, monkeypatch):
-    for path in Checkpoints(merged).folder.iterdir():
+    for path in (merged / "checkpoints").iterdir():
         path.unlink()
     with pytest.raises(AssertionError):
         check_goes_on(merged, longer, monkeypatch)

@@ -47,16 +47,16 @@ class Measuring:
     def __call__(self, module, order, *, out):
         assert module == "bench.timing.measure"
         self.orders.append(json.loads(json.dumps(order)))
-        for _ in order["cells"]:
+        for _ in order["cases"]:
             yield {"memory": 1}
-        for number, length in enumerate(dict.fromkeys(each["length"] for each in order["cells"])):
+        for number, length in enumerate(dict.fromkeys(each["length"] for each in order["cases"])):
             if number == self.dies_after:
                 raise ResultsError("bench.timing.measure ended with exit status -9")
             yield {
                 "rows": [
-                    to_json(self.row(order, **cell))
-                    for cell in order["cells"]
-                    if cell["length"] == length
+                    to_json(self.row(order, **case))
+                    for case in order["cases"]
+                    if case["length"] == length
                 ]
             }
 
@@ -67,7 +67,7 @@ class Measuring:
     def measured(self):
         """What each order was about."""
         return [
-            {(each["model"], each["phase"], each["length"]) for each in order["cells"]}
+            {(each["model"], each["phase"], each["length"]) for each in order["cases"]}
             for order in self.orders
         ]
 
@@ -160,7 +160,7 @@ def test_a_run_measures_at_most_twenty_lengths_the_shortest_and_longest_among_th
     request = parse_request(["--lengths", lengths, "--models", "rnn"])
     (block,) = request.blocks
     asked = block.settings.lengths
-    spread = list(dict.fromkeys(cell.length for cell in measurement_of(block).cells))
+    spread = list(dict.fromkeys(case.length for case in measurement_of(block).cases))
     assert len(spread) == min(20, len(asked))
     assert set(spread) <= set(asked)
     assert (spread[0], spread[-1]) == (asked[0], asked[-1])
