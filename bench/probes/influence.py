@@ -80,21 +80,15 @@ def margin_gradients(
         logits = model(batch.source, batch.target_in)
     if not found:
         return None
-    margins = _margins(logits, batch.target)
+    true = logits.gather(-1, batch.target[..., None]).squeeze(-1)
+    others = logits.scatter(-1, batch.target[..., None], float("-inf"))
+    margins = true - others.amax(dim=-1)
     # Sequences of a batch do not depend on one another, so one pass serves all of them.
     norms = [
         _norms(torch.autograd.grad(margins[:, output].sum(), found, retain_graph=True), batch)
         for output in outputs.tolist()
     ]
     return torch.stack(norms, dim=1)
-
-
-def _margins(
-    logits: Float[Tensor, "batch target symbols"], target: Int[Tensor, "batch target"]
-) -> Float[Tensor, "batch target"]:
-    true = logits.gather(-1, target[..., None])
-    others = logits.scatter(-1, target[..., None], float("-inf"))
-    return true.squeeze(-1) - others.amax(dim=-1)
 
 
 def context_norms(model: nn.Module, batch: Batch) -> Float[Tensor, "batch source"] | None:
@@ -107,7 +101,7 @@ def context_norms(model: nn.Module, batch: Batch) -> Float[Tensor, "batch source
         numbers = context(model, batch.source)
     if numbers is None or not found:
         return None
-    # One number of the context at a time: the whole Jacobian of a batch would not fit in memory.
+    # Autograd differentiates one number of the context at a time.
     squares = torch.zeros(batch.source.shape, device=batch.source.device)
     for index in range(numbers.shape[1]):
         gradients = torch.autograd.grad(numbers[:, index].sum(), found, retain_graph=True)

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from torch import Tensor
 
 from bench.execution.provenance import provenance
 from bench.execution.worker import RESULTS_REFUSED
@@ -70,9 +68,6 @@ class _OngoingRun:
     @cached_property
     def trajectory(self) -> Trajectory:
         """The model and its optimiser, built in a stage: its rows can say that this failed."""
-        return self._fresh_trajectory()
-
-    def _fresh_trajectory(self) -> Trajectory:
         run = self.run
         model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
         return Trajectory(model, build_optimizer(model, run.recipe))
@@ -118,7 +113,7 @@ class _OngoingRun:
         ):
             start -= 1
         if start < 0:
-            self.trajectory = self._fresh_trajectory()
+            del self.trajectory  # A new one is built when it is asked for.
         self.reached = start
         for between in range(start + 1, index + 1):
             self._train(between)
@@ -235,20 +230,14 @@ def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
 
 
 def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
-    def text_of(ids: Tensor) -> str:
-        return " ".join(map(str, ids.tolist()))
-
-    shared = {name: getattr(row, name) for name in SHARED_COLUMNS}
-    sequences = zip(answers.source, answers.target, answers.answer, strict=True)
+    parts = {"source": answers.source, "target": answers.target, "answer": answers.answer}
     return [
         SampleRow(
-            **shared,
-            sample=sample,
-            source=text_of(source),
-            target=text_of(target),
-            answer=text_of(answer),
+            **{name: getattr(row, name) for name in SHARED_COLUMNS},
+            sample=index,
+            **{name: " ".join(map(str, ids[index].tolist())) for name, ids in parts.items()},  # type: ignore[arg-type]
         )
-        for sample, (source, target, answer) in enumerate(islice(sequences, STORED_SAMPLES))
+        for index in range(STORED_SAMPLES)
     ]
 
 

@@ -435,12 +435,3 @@ def test_mistake_in_an_option_is_one_line(probed, arguments, message):
     assert (status, output) == (2, "")
     assert errors.startswith(f"bench.probe: {message}")
     assert len(errors.splitlines()) == 1
-
-
-def test_many_records_are_named_in_one_line():
-    rows = [accuracy_row(train_length=4, length=length) for length in range(4, 13)]
-    assert probe._names_of(rows) == (
-        "copy, seq2seq, seed 0, length 4; "
-        + "".join(f"copy, seq2seq, seed 0, length {n}, trained to 4; " for n in range(5, 9))
-        + "and 4 more"
-    )

@@ -158,18 +158,6 @@ class WithPlaces(nn.Module):
         return self.output(torch.tanh(self.embed(source)))
 
 
-class WithTwoTables(WithPlaces):
-    """The same, with a second table of items that begins with zeros."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config)
-        self.more = nn.Embedding(config.symbols, config.hidden)
-        nn.init.zeros_(self.more.weight)
-
-    def embed(self, source):
-        return super().embed(source) + self.more(source)
-
-
 class WithoutTable(nn.Module):
     """Reads its source without an `Embedding`."""
 

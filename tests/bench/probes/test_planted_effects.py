@@ -16,7 +16,7 @@ from bench.training.seeding import seeded_initialisation, stream
 from models import MODELS
 from models.config import ModelConfig
 from models.interface import attention_weights
-from models.seq2seq import Seq2Seq, build_uniform
+from models.seq2seq import build_uniform
 from tasks import TASKS
 from tasks.sampling import sample_batch
 from tests.plugins.planted import (
@@ -175,20 +175,3 @@ def test_bits_that_are_carried_are_those_of_the_numbers_that_are_left(numbers):
     expected = torch.diag(2.0 * is_carried).expand(SEQUENCES, -1, -1)
     torch.testing.assert_close(occlusion_of(model), expected)
     assert torch.equal(gradients_of(model), expected)
-
-
-@pytest.mark.parametrize("shift", [-1, 0, 1])
-def test_attention_leaves_the_context_as_it_was(shift):
-    """It has no part in the state that passes."""
-    norms = context_of(planted(shift=shift))
-    assert norms.min() > 0
-    assert torch.equal(norms, context_of(built(build_uniform)))
-
-
-@pytest.mark.parametrize("numbers", [0, 1])
-def test_nothing_but_a_number_passes_the_context_without_attention(numbers):
-    model = built(Seq2Seq)
-    with seeded_initialisation(1):
-        model.encoder = CutEncoder(model.config, numbers=numbers)
-    for read in (occlusion_of, gradients_of, context_of):
-        assert read(model).any() == (numbers > 0)

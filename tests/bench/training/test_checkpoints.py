@@ -1,7 +1,6 @@
 """Checkpoints carry a trajectory over exactly; a bad one is set aside, never used or executed."""
 
 import contextlib
-import copy
 import io
 import os
 import pickle
@@ -30,19 +29,6 @@ def fresh(*, seed=1):
     return Trajectory(model, build_optimizer(model, RECIPE))
 
 
-def train(trajectory, *, length, is_first=False):
-    return train_stage(
-        trajectory,
-        TASKS["copy"],
-        lengths=(length,),
-        symbols=4,
-        seed=1,
-        recipe=RECIPE,
-        budget_updates=15,
-        is_first=is_first,
-    )
-
-
 def weights_of(trajectory):
     return {name: value.clone() for name, value in trajectory.model.state_dict().items()}
 
@@ -57,7 +43,16 @@ def assert_same_weights(left, right):
 def trained():
     """A trajectory at the end of its first stage, and how that ended; not to be trained on."""
     trajectory = fresh()
-    return trajectory, train(trajectory, length=3, is_first=True)
+    return trajectory, train_stage(
+        trajectory,
+        TASKS["copy"],
+        lengths=(3,),
+        symbols=4,
+        seed=1,
+        recipe=RECIPE,
+        budget_updates=15,
+        is_first=True,
+    )
 
 
 @pytest.fixture
@@ -70,34 +65,20 @@ def contents(root):
     return {path.name: path.read_bytes() for path in (root / "checkpoints").iterdir()}
 
 
-# The round trip.
+# The round trip. That a run goes on as if never stopped: `test_model_run`.
 
 
-def assert_goes_on_as_if_never_stopped(root, trained):
+def test_trajectory_comes_back(saved, trained):
+    expected, outcome = trained
     stopped = fresh(seed=2)
-    assert Checkpoints(root).load_trajectory(STAGE, stopped)
-    never_stopped = copy.deepcopy(trained[0])
-    assert_same_weights(weights_of(stopped), weights_of(never_stopped))
-    outcomes = [train(each, length=4) for each in (stopped, never_stopped)]
-    assert outcomes[0].validation == outcomes[1].validation
-    assert (stopped.updates, stopped.tokens) == (never_stopped.updates, never_stopped.tokens)
-    assert_same_weights(weights_of(stopped), weights_of(never_stopped))
-
-
-@pytest.mark.fault("F12")
-def test_training_goes_on_bit_by_bit_as_if_never_stopped(saved, trained):
-    assert_goes_on_as_if_never_stopped(saved, trained)
-    trajectory, outcome = trained
+    assert Checkpoints(saved).load_trajectory(STAGE, stopped)
+    assert (stopped.updates, stopped.tokens) == (15, 15 * 8 * 3)
+    assert_same_weights(weights_of(stopped), weights_of(expected))
+    states = [each.optimizer.state_dict()["state"] for each in (stopped, expected)]
+    for number, state in states[0].items():
+        assert_same_weights(state, states[1][number])
     loaded = Checkpoints(saved).load_weights(STAGE, fresh(seed=2).model)
-    assert loaded == (outcome, trajectory.updates, trajectory.tokens)
-
-
-@pytest.mark.fault("F12", is_twin=True)
-def test_checkpoint_without_the_optimiser_s_state_is_rejected(saved, trained, monkeypatch):
-    """The twin: weights alone go on, but elsewhere."""
-    monkeypatch.setattr(torch.optim.Adam, "load_state_dict", lambda self, state: None)
-    with pytest.raises(AssertionError):
-        assert_goes_on_as_if_never_stopped(saved, trained)
+    assert loaded == (outcome, 15, 15 * 8 * 3)
 
 
 def test_absent_files_change_nothing(saved, tmp_path):

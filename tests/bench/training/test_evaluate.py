@@ -1,7 +1,6 @@
 """Scores of models whose right score is known beforehand, and of answers counted by hand."""
 
 import math
-from statistics import fmean, stdev
 
 import pytest
 import torch
@@ -20,7 +19,6 @@ from tests.plugins.broken import Noisy
 
 SYMBOLS, LENGTH = 8, 10
 ENTRY, ALIGNED = MODELS["seq2seq"], MODELS["rnn-aligned"]
-AUTOREGRESSIVE = [name for name, entry in MODELS.items() if entry.is_autoregressive]
 all_tasks = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
 
 
@@ -88,28 +86,17 @@ def test_model_that_finds_every_symbol_equally_likely_carries_nothing():
 
 
 @pytest.mark.fault("F17")
-@pytest.mark.parametrize("name", AUTOREGRESSIVE)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "rnn-aligned"])
 def test_untrained_model_is_at_chance(name, monkeypatch):
+    """Not `rnn-aligned`: it maps most items to one answer, so its items are not independent."""
     monkeypatch.setattr(evaluate, "TEST_SEQUENCES", 1024)
     for task in (TASKS["copy"], TASKS["reverse"]):
         scores = scores_of(untrained(name), task)
         for column in ("token_accuracy", "teacher_forced_token_accuracy"):
             check_chance(scores[column], 1 / SYMBOLS, sequences=1024)
         assert scores["carried_bits"] < 0.0
-    constant = scores_of(untrained(name), TASKS["sort"])["constant_accuracy"]
-    assert scores_of(untrained(name), TASKS["sort"])["token_accuracy"] < constant + 0.015
-
-
-@pytest.mark.fault("F17")
-def test_untrained_models_that_answer_at_once_are_at_chance_on_average():
-    """Each maps most items to one answer, whatever was before: the initialisations vary."""
-    scores = [
-        scores_of(untrained("rnn-aligned", seed=seed), TASKS["copy"], entry=ALIGNED)
-        for seed in range(24)
-    ]
-    accuracies = [each["token_accuracy"] for each in scores]
-    error = stdev(accuracies) / math.sqrt(len(accuracies))
-    assert fmean(accuracies) == pytest.approx(1 / SYMBOLS, abs=3 * error)
+    scores = scores_of(untrained(name), TASKS["sort"])
+    assert scores["token_accuracy"] < scores["constant_accuracy"] + 0.015
 
 
 @pytest.mark.fault("F17", is_twin=True)
@@ -159,13 +146,6 @@ def test_answer_of_too_few_items_is_refused():
 # Which columns are filled.
 
 
-def test_bits_are_empty_where_answers_at_once_meet_dependent_items():
-    for task in TASKS.values():
-        for name, entry in MODELS.items():
-            bits = scores_of(Oracle(task), task, entry=entry)["carried_bits"]
-            assert (bits is None) == (name == "rnn-aligned" and task.has_dependent_items)
-
-
 @all_tasks
 def test_baselines_of_the_task_are_in_every_row(task):
     for entry in (ENTRY, ALIGNED):
@@ -177,6 +157,9 @@ def test_baselines_of_the_task_are_in_every_row(task):
         assert scores["causal_ceiling_accuracy"] == ceiling
         assert scores["distinct_sources"] == SYMBOLS**LENGTH
         assert scores["leak_fraction"] == 0.0
+        # Where answers given at once depend on each other, they have no probability as a whole.
+        has_bits = entry.is_autoregressive or not task.has_dependent_items
+        assert (scores["carried_bits"] is not None) == has_bits
 
 
 # The test sequences.
