@@ -5,6 +5,7 @@ again. Imports no torch: child processes probe (`bench.probes.worker`).
 """
 
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,32 +17,27 @@ from bench.cli.lengths import parse_lengths
 from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, whole_number
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import Order
-from bench.plan.recipe import PROBE_VERSION
-from bench.probes.inputs import (
-    has_checkpoint,
-    names_of,
-    open_trained,
-    require_checkpoints,
-    require_versions,
-    untrained_lengths,
-)
-from results.command_line import Parser, UsageError
+from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
+from models import entry_from_reference, load_models
+from results.command_line import DONE, FAILED, Parser, UsageError, run_command
 from results.errors import ResultsError
-from results.schema.columns import one_line, to_json
+from results.schema.columns import to_json
 from results.schema.rows import AccuracyRow
+from results.store.checkpoint_files import read_checkpoint, weights_path
 from results.store.csv_files import INFLUENCE
 from results.store.files import locked
-from results.store.folder import Store
+from results.store.folder import Store, csv_order, open_store
 from results.store.probes import PROBES, ProbeStore
+from tasks import SAMPLER_VERSION, load_tasks
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-INFLUENCE_LENGTHS = "20,100"
-_SECONDS_PER_RECORD = 600.0
+INFLUENCE_LENGTHS = (20, 100)  # Influence takes longest: one short length, and one long.
+NAMED_AT_MOST = 5
+_SECONDS_PER_RECORD = 600.0  # Far more than any takes. Only a child that hangs is ended.
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """One record to probe, and how far."""
+class _RecordToProbe:
+    """One record, and how far it is probed."""
 
     row: AccuracyRow
     measures_influence: bool
@@ -49,7 +45,7 @@ class _Wanted:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+    """Run the command; return its exit status."""
     parser = Parser(prog="python -m bench.probe", description=__doc__)
     add = parser.add_argument
     add(
@@ -64,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=parse_lengths,
         metavar="RANGE",
         help="where influence is measured too, and maps are kept; lengths that were trained "
-        f"(default: {INFLUENCE_LENGTHS})",
+        f"(default: {_joined(INFLUENCE_LENGTHS)})",
     )
     add(
         "--jobs",
@@ -73,68 +69,118 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="model runs at a time (default: physical cores)",
     )
-    try:
-        given = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-        return _probe(given.results, lengths=given.lengths, jobs=given.jobs)
-    except (UsageError, ResultsError) as error:
-        print(f"bench.probe: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        print("Stopped. What is probed is kept; the same command goes on.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    stopped = "Stopped. What is probed is kept; the same command goes on."
+    return run_command(parser, arguments, _run, stopped=stopped)
 
 
-def _probe(root: Path, *, lengths: Sequence[int] | None, jobs: int) -> int:
-    store, rows = open_trained(root)
-    require_versions(rows)
-    measured = parse_lengths(INFLUENCE_LENGTHS) if lengths is None else lengths
-    untrained = untrained_lengths(root, rows, measured)
-    if untrained and lengths is not None:
-        raise UsageError(f"--lengths: {untrained}")
-    require_checkpoints(root, rows)
+def _run(given: Namespace) -> int:
+    root: Path = given.results
+    store, rows = _open_trained(root)
+    _require_same_code(rows)
+    lengths = INFLUENCE_LENGTHS if given.lengths is None else given.lengths
+    trained = sorted({row.length for row in rows if row.length == row.train_length})
+    untrained = [length for length in lengths if length not in trained]
+    choice = (
+        f"{_joined(untrained)}: not trained in {root}; choose from --lengths {_joined(trained)}"
+    )
+    if untrained and given.lengths is not None:
+        raise UsageError(f"--lengths: {choice}")
+
+    probes = ProbeStore(root, version=PROBE_VERSION, is_read_only=True)
+    records = _records_to_probe(rows, lengths)
+    missing = [each for each in records if not _is_done(probes, each)]
+    usable, notices = _usable_checkpoints(root, missing)
+    _require_checkpoints(root, records, missing, probes=probes, usable=usable, notices=notices)
+    # Whatever is refused has been refused by now: nothing is written before, not even a lock.
     with locked(root, PROBES) as is_held:
         if not is_held:
             raise ResultsError(f"{root}: another bench.probe is at work here; wait for its end")
-        status = _probe_rows(root, store, _wanted(rows, lengths=measured), jobs=jobs)
-    if untrained:
-        print(f"Influence and maps are not measured at {untrained}", file=sys.stderr)
-    return status
+        # Again, now that nobody else writes, and damaged files may be set aside.
+        probes = ProbeStore(root, version=PROBE_VERSION)
+        missing = [each for each in records if not _is_done(probes, each)]
+        print(f"Probes: {len(records)} records, {len(records) - len(missing)} done in {root}")
+        ready = [each for each in missing if each.row.stage_id in usable]
+        try:
+            gone, failed = _carry_out(root, ready, given.jobs)
+        finally:
+            probes.compile(each.row.record_id for each in records)
 
-
-def _probe_rows(root: Path, store: Store, wanted: Sequence[_Wanted], *, jobs: int) -> int:
-    probes = ProbeStore(root, version=PROBE_VERSION)
-    missing = [each for each in wanted if not _is_done(probes, each)]
-    print(f"Probes: {len(wanted)} records, {len(wanted) - len(missing)} done in {root}")
-    notices: list[str] = []
-    has = {
-        stage_id: has_checkpoint(root, stage_id, notices=notices)
-        for stage_id in dict.fromkeys(each.row.stage_id for each in missing)
-    }
-    try:
-        gone, failed = _carry_out(root, [each for each in missing if has[each.row.stage_id]], jobs)
-    finally:
-        probes.compile(each.row.record_id for each in wanted)
-    for notice in (*store.take_notices(), *probes.notices, *notices):
-        print(notice, file=sys.stderr)
-    without_checkpoint = [
-        each.row for each in missing if not has[each.row.stage_id] or each.row.record_id in gone
+    unprobed = [
+        each.row
+        for each in missing
+        if each.row.stage_id not in usable or each.row.record_id in gone
     ]
-    if without_checkpoint:
-        print(
-            f"{len(without_checkpoint)} of {len(wanted)} records have no checkpoint and are not "
-            f"probed: {names_of(without_checkpoint)}",
-            file=sys.stderr,
+    complaints = [*store.take_notices(), *probes.notices, *notices]
+    if unprobed:
+        complaints.append(
+            f"{len(unprobed)} of {len(records)} records have no checkpoint and are not "
+            f"probed: {_names_of(unprobed)}"
         )
-    for name in failed:
-        print(f"{name} failed: see {root / 'logs' / name}.log", file=sys.stderr)
+    complaints += [f"{name} failed: see {root / 'logs' / name}.log" for name in failed]
+    if untrained:
+        complaints.append(f"Influence and maps are not measured at {choice}")
+    for line in complaints:
+        print(line, file=sys.stderr)
     print(f"Tables: errors, positions, alignment, influence and maps in {root}")
-    return EXIT_FAILED if without_checkpoint or failed else EXIT_DONE
+    return FAILED if unprobed or failed else DONE
 
 
-def _wanted(rows: Sequence[AccuracyRow], *, lengths: Sequence[int]) -> list[_Wanted]:
-    first_seeds = _first_seeds(rows)
+def _joined(lengths: Iterable[int]) -> str:
+    return ",".join(map(str, lengths))
+
+
+def _open_trained(root: Path) -> tuple[Store, list[AccuracyRow]]:
+    """Open a results folder, and list the rows of its records in the order of the CSVs."""
+    try:
+        store = open_store(root, create=False)
+    except ResultsError as error:
+        raise UsageError(f"--results: {error}") from None
+    if not root.exists():
+        raise UsageError(f"--results: {root}: there is no such folder")
+    records = (store.read_record(planned.record_id) for planned in store.plan())
+    rows = sorted((record.row for record in records if record is not None), key=csv_order)
+    if not rows:
+        raise UsageError(
+            f"--results: {root}: no finished stage to probe: run python -m bench.run first"
+        )
+    return store, rows
+
+
+def _require_same_code(rows: Iterable[AccuracyRow]) -> None:
+    """Refuse what other code trained: with this code it is another model that answers."""
+    try:
+        tasks, models = load_tasks(), load_models()
+    except ValueError as error:  # A registry refuses a plug-in.
+        raise UsageError(str(error)) from None
+    for row in rows:
+        if row.task not in tasks:
+            raise UsageError(f"--results: task {row.task!r} is not known here")
+        if row.model not in models and ":" not in row.model:
+            raise UsageError(f"--results: model {row.model!r} is not known here")
+        entry = models.get(row.model) or entry_from_reference(row.model)
+        for name, here in (
+            ("model_version", entry.version),
+            ("task_version", tasks[row.task].version),
+            ("sampler_version", SAMPLER_VERSION),
+            ("recipe_version", RECIPE_VERSION),
+            ("evaluator_version", EVALUATOR_VERSION),
+        ):
+            there = getattr(row, name)
+            if there != here:
+                raise UsageError(
+                    f"--results: {row.task}, {row.model} were made with {name} {there}, "
+                    f"here it is {here}; train them again in another folder"
+                )
+
+
+def _records_to_probe(rows: Sequence[AccuracyRow], lengths: Sequence[int]) -> list[_RecordToProbe]:
+    # Maps are large, and a figure shows one seed.
+    first_seeds: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        key = (row.task, row.model, row.config_id)
+        first_seeds[key] = min(row.seed, first_seeds.get(key, row.seed))
     return [
-        _Wanted(
+        _RecordToProbe(
             row,
             measures_influence=row.length in lengths and row.length == row.train_length,
             keeps_maps=row.seed == first_seeds[row.task, row.model, row.config_id],
@@ -143,38 +189,87 @@ def _wanted(rows: Sequence[AccuracyRow], *, lengths: Sequence[int]) -> list[_Wan
     ]
 
 
-def _first_seeds(rows: Iterable[AccuracyRow]) -> dict[tuple[str, str, str], int]:
-    first: dict[tuple[str, str, str], int] = {}
-    for row in rows:
-        key = (row.task, row.model, row.config_id)
-        first[key] = min(row.seed, first.get(key, row.seed))
-    return first
+def _is_done(probes: ProbeStore, record: _RecordToProbe) -> bool:
+    found = probes.read(record.row.record_id)
+    return found is not None and (INFLUENCE in found.tables or not record.measures_influence)
 
 
-def _is_done(probes: ProbeStore, wanted: _Wanted) -> bool:
-    record = probes.read(wanted.row.record_id)
-    return record is not None and (INFLUENCE in record.tables or not wanted.measures_influence)
+def _usable_checkpoints(
+    root: Path, records: Iterable[_RecordToProbe]
+) -> tuple[set[str], list[str]]:
+    """List the stages whose weights can be read, and a notice for each file that cannot."""
+    usable, notices = set(), []
+    for stage_id in dict.fromkeys(each.row.stage_id for each in records):
+        path = weights_path(root, stage_id)
+        try:
+            read_checkpoint(path)
+            usable.add(stage_id)
+        except FileNotFoundError:
+            continue
+        except (ResultsError, OSError) as error:
+            notices.append(f"{path}: not used: {error}")
+    return usable, notices
 
 
-def _carry_out(root: Path, missing: Sequence[_Wanted], jobs: int) -> tuple[list[str], list[str]]:
-    """Probe what is missing; return the records whose checkpoint has gone, and the failed runs."""
-    orders = _orders(root, missing)
-    engine = LocalEngine(jobs=jobs)
+def _require_checkpoints(
+    root: Path,
+    records: Sequence[_RecordToProbe],
+    missing: Sequence[_RecordToProbe],
+    *,
+    probes: ProbeStore,
+    usable: set[str],
+    notices: Sequence[str],
+) -> None:
+    """Refuse if rows of the tables would be lost for good, or nothing can be probed."""
+    versions = {each.row.record_id: probes.version_of(each.row.record_id) for each in records}
+    lost = [
+        each.row
+        for each in missing
+        if versions[each.row.record_id] not in (None, PROBE_VERSION)
+        and each.row.stage_id not in usable
+    ]
+    if lost:
+        raise UsageError(
+            f"--results: {root}: {len(lost)} records were probed by version "
+            f"{versions[lost[0].record_id]}, here it is {PROBE_VERSION}, and have no checkpoint to "
+            f"be probed again: {_names_of(lost)}"
+        )
+    if not usable and PROBE_VERSION not in versions.values():
+        reason = notices[0] if notices else "only the folder that bench.run wrote has them"
+        raise UsageError(f"--results: {root}: no checkpoints, which probes read; {reason}")
+
+
+def _names_of(rows: Sequence[AccuracyRow]) -> str:
+    names = [
+        f"{row.task}, {row.model}, seed {row.seed}, length {row.length}"
+        + ("" if row.length == row.train_length else f", trained to {row.train_length}")
+        for row in rows[:NAMED_AT_MOST]
+    ]
+    more = [f"and {len(rows) - NAMED_AT_MOST} more"] if len(rows) > NAMED_AT_MOST else []
+    return "; ".join(names + more)
+
+
+def _carry_out(
+    root: Path, records: Sequence[_RecordToProbe], jobs: int
+) -> tuple[set[str], list[str]]:
+    """Probe records; return those whose checkpoint has gone, and the names of failed orders."""
+    orders = _orders(root, records)
     answered = dict.fromkeys((order.name for order in orders), 0)
-    gone: list[str] = []
+    gone: set[str] = set()
     failed = []
     bar = tqdm(
-        total=len(missing), file=sys.stderr, desc="probing", unit="record", disable=not missing
+        total=len(records), file=sys.stderr, desc="probing", unit="record", disable=not records
     )
+
+    def on_event(order: Order, event: dict[str, Any]) -> None:
+        if "record" in event:
+            answered[order.name] += 1
+            if not event["has_checkpoint"]:
+                gone.add(event["record"])
+            bar.update()
+
+    engine = LocalEngine(jobs=jobs)
     with bar:
-
-        def on_event(order: Order, event: dict[str, Any]) -> None:
-            if "record" in event:
-                answered[order.name] += 1
-                if not event["has_checkpoint"]:
-                    gone.append(event["record"])
-                bar.update()
-
         try:
             for end in engine.execute(orders, on_event=on_event):
                 # A model may end its process as if all were well.
@@ -186,30 +281,20 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], jobs: int) -> tuple[list[
     return gone, failed
 
 
-def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
-    """Return one order for each model run, so that it is built once."""
-    runs: dict[str, list[_Wanted]] = {}
-    for each in missing:
-        runs.setdefault(each.row.run_id, []).append(each)
+def _orders(root: Path, records: Sequence[_RecordToProbe]) -> list[Order]:
+    """Make one order for each model run, since a child takes seconds to start."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for each in records:
+        runs.setdefault(each.row.run_id, []).append({**vars(each), "row": to_json(each.row)})
     return [
         Order(
             name=f"probe-{run_id}",
             module="bench.probes.worker",
-            message={
-                "out": str(root),
-                "records": [
-                    {
-                        "row": to_json(each.row),
-                        "measures_influence": each.measures_influence,
-                        "keeps_maps": each.keeps_maps,
-                    }
-                    for each in listed
-                ],
-            },
+            message={"out": str(root), "records": of_run},
             out=str(root),
-            time_limit_seconds=_SECONDS_PER_RECORD * len(listed),
+            time_limit_seconds=_SECONDS_PER_RECORD * len(of_run),
         )
-        for run_id, listed in runs.items()
+        for run_id, of_run in runs.items()
     ]
 
 

@@ -26,7 +26,7 @@ from bench.execution.worker import child_events
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block, Settings
-from bench.timing.cases import Cell, Measurement
+from bench.timing.cases import Case, Measurement
 from models.config import ModelConfig
 from results.command_line import DONE, FAILED, Parser, run_command
 from results.errors import ResultsError
@@ -103,8 +103,8 @@ def measurement_of(
     names = [entry.name for entry in block.models]
     return Measurement(
         builders={entry.name: entry.builder for entry in block.models},
-        cells=tuple(
-            Cell(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
+        cases=tuple(
+            Case(model, length, phase) for length, model, phase in product(lengths, names, PHASES)
         ),
         config=ModelConfig(
             symbols=_SYMBOLS,
@@ -135,20 +135,20 @@ def measure_missing(measurement: Measurement, store: Store, *, is_anew: bool = F
         return
     with locked(store.root, THROUGHPUT_LOCK, wait_seconds=-1):
         # Looked up again: another command may have measured while this one waited.
-        missing = measurement.cells if is_anew else _missing(measurement, store)
+        missing = measurement.cases if is_anew else _missing(measurement, store)
         if missing:
             _measure(measurement, missing, store)
 
 
-def _missing(measurement: Measurement, store: Store) -> tuple[Cell, ...]:
-    done = {_cell(row) for row in _rows_of(measurement, store)}
-    return tuple(cell for cell in measurement.cells if cell not in done)
+def _missing(measurement: Measurement, store: Store) -> tuple[Case, ...]:
+    done = {_case(row) for row in _rows_of(measurement, store)}
+    return tuple(case for case in measurement.cases if case not in done)
 
 
-def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) -> None:
-    models = {cell.model for cell in missing}
+def _measure(measurement: Measurement, missing: tuple[Case, ...], store: Store) -> None:
+    models = {case.model for case in missing}
     builders = {name: path for name, path in measurement.builders.items() if name in models}
-    order = asdict(replace(measurement, cells=missing, builders=builders))
+    order = asdict(replace(measurement, cases=missing, builders=builders))
     bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
     with bar:
         for event in child_events("bench.timing.measure", order, out=store.root):
@@ -169,16 +169,16 @@ def _rows_of(measurement: Measurement, store: Store) -> list[ThroughputRow]:
         "batch_size": measurement.batch_size,
         "threads": measurement.threads,
     }
-    by_cell = {
-        _cell(row): row
+    by_case = {
+        _case(row): row
         for row in rows
         if all(getattr(row, name) == value for name, value in settings.items())
     }
-    return [by_cell[cell] for cell in measurement.cells if cell in by_cell]
+    return [by_case[case] for case in measurement.cases if case in by_case]
 
 
-def _cell(row: ThroughputRow) -> Cell:
-    return Cell(model=row.model, length=row.length, phase=row.phase)
+def _case(row: ThroughputRow) -> Case:
+    return Case(model=row.model, length=row.length, phase=row.phase)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,6 @@
-"""probes."""
+"""Probes: why a trained model answers as it does.
+
+Read `worker.py` first: it takes a checkpoint to the rows of the finer tables. The measures are
+apart: `errors.py` takes answers apart, `attention.py` compares weights with the true alignment,
+and `influence.py` measures how much each source item moves each output item.
+"""

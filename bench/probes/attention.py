@@ -1,4 +1,4 @@
-"""Where attention looks, held against where the target items come from."""
+"""Where attention looks, compared with where the target items come from."""
 
 import math
 
@@ -6,34 +6,45 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from results.schema.probe_rows import AlignmentRow
+from results.schema.rows import AccuracyRow
+from results.store.records import stage_columns
+
 Weights = Float[Tensor, "batch target source"]
 
 
-def alignment_columns(weights: Weights, truth: Weights) -> dict[str, float | int]:
-    """Return the columns of an `AlignmentRow` but the agreement with occlusion.
+def alignment_row(
+    row: AccuracyRow, weights: Weights, truth: Weights, *, agreement: float | None
+) -> AlignmentRow:
+    """Average where attention looks over target items and sequences.
 
     Args:
-        weights: Of attention; rows sum to 1.
-        truth: Of the task's alignment: above 0 at the source positions of each target item.
+        weights: Of attention; they sum to 1 for each target item.
+        truth: Above 0 at the source positions that a target item is a copy of. Sort has several
+            where symbols are equal.
+        agreement: With occlusion.
     """
     is_true = truth > 0
     is_near = is_true.clone()
     is_near[..., 1:] |= is_true[..., :-1]
     is_near[..., :-1] |= is_true[..., 1:]
-    # Equal weights share the place of the largest, or uniform attention would look anywhere.
+    # Equal weights share the place of the largest. By `argmax`, uniform attention would look at
+    # the first position always.
     is_largest = weights == weights.amax(dim=-1, keepdim=True)
     largest = is_largest / is_largest.sum(dim=-1, keepdim=True)
     offset, fraction = _best_offset(_offsets(weights.argmax(dim=-1), is_true))
-    return {
-        "aligned_fraction": _mass(largest, is_true),
-        "near_fraction": _mass(largest, is_near),
-        "best_offset_items": offset,
-        "best_offset_fraction": fraction,
-        "aligned_mass": _mass(weights, is_true),
-        "near_mass": _mass(weights, is_near),
-        "weight_entropy_bits": _entropy_bits(weights),
-        "test_sequences": len(weights),
-    }
+    return AlignmentRow(
+        **stage_columns(row),
+        aligned_fraction=_mass(largest, is_true),
+        near_fraction=_mass(largest, is_near),
+        best_offset_items=offset,
+        best_offset_fraction=fraction,
+        aligned_mass=_mass(weights, is_true),
+        near_mass=_mass(weights, is_near),
+        weight_entropy_bits=_entropy_bits(weights),
+        occlusion_agreement_fraction=agreement,
+        test_sequences=len(weights),
+    )
 
 
 def occlusion_agreement(
@@ -42,24 +53,25 @@ def occlusion_agreement(
     *,
     occluded: Int[Tensor, " occluded"],
 ) -> float | None:
-    """Return the share of target items that look where occlusion hurts them most.
+    """Compute the share of target items that look where occlusion hurts them most.
 
     Args:
-        occluded: The source positions that were occluded; target items that look elsewhere do
-            not count, and one that nothing hurts agrees with nothing.
+        occluded: The source positions that were occluded.
 
     Returns:
-        The share; None where no target item looks at an occluded position.
+        The share of the items that look at an occluded position; None if none does.
     """
     looks_at = weights.argmax(dim=-1)
     worst = effects.max(dim=-1)
+    # An item that nothing hurts has no worst position. `max` would name the first one, and a model
+    # that ignores its source would agree with attention to it.
     agrees = (looks_at == occluded[worst.indices]) & (worst.values > 0)
     counts = torch.isin(looks_at, occluded)
-    return _mean(agrees[counts]) if counts.any() else None
+    return agrees[counts].double().mean().item() if counts.any() else None
 
 
 def _offsets(looks_at: Int[Tensor, "batch target"], is_true: Tensor) -> Int[Tensor, "batch target"]:
-    """Return how far right of the nearest true position each target item looks."""
+    """Count how far right of the nearest true position each target item looks."""
     positions = torch.arange(is_true.shape[-1], device=is_true.device)
     distance = looks_at[..., None] - positions
     nearest = distance.abs().masked_fill(~is_true, is_true.shape[-1]).argmin(dim=-1, keepdim=True)
@@ -73,14 +85,11 @@ def _best_offset(offsets: Int[Tensor, "batch target"]) -> tuple[float, float]:
 
 
 def _entropy_bits(weights: Weights) -> float:
+    # `xlogy` is 0 at weight 0. Rounding may leave the entropy of one-hot weights below 0.
     nats = -torch.xlogy(weights, weights).sum(dim=-1).double().mean().item()
     return max(0.0, nats / math.log(2))
 
 
 def _mass(weights: Weights, positions: Tensor) -> float:
-    # A sum of rounded weights may exceed 1 in its last digit.
+    # A sum of rounded weights may exceed 1 in its last digit, which no fraction may.
     return min(1.0, (weights * positions).sum(dim=-1).double().mean().item())
-
-
-def _mean(truths: Tensor) -> float:
-    return truths.double().mean().item()

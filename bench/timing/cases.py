@@ -7,8 +7,8 @@ from models.config import ModelConfig
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What one row of throughput.csv is about."""
+class Case:
+    """One model at one length in one phase: one row of throughput.csv."""
 
     model: str
     length: int
@@ -17,19 +17,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured, and how.
+    """The cases of one measurement, and what they have in common.
 
     Attributes:
-        builders: Models by name, each as `package.module:builder`.
-        cells: What is measured of them.
-        config: What every model is built from.
-        device: `cpu` or `cuda`.
+        builders: `package.module:function` of each model.
         batch_size: Sequences per batch.
         threads: Threads of arithmetic, each bound to a processor of its own.
     """
 
     builders: dict[str, str]
-    cells: tuple[Cell, ...]
+    cases: tuple[Case, ...]
     config: ModelConfig
     device: str
     batch_size: int
@@ -37,8 +34,8 @@ class Measurement:
 
     @staticmethod
     def from_json(text: str) -> "Measurement":
-        """Read it from a line that holds its fields."""
+        """Read what `dataclasses.asdict` and `json.dumps` have written."""
         values = json.loads(text)
-        values["cells"] = tuple(Cell(**cell) for cell in values["cells"])
+        values["cases"] = tuple(Case(**case) for case in values["cases"])
         values["config"] = ModelConfig(**values["config"])
         return Measurement(**values)

@@ -1,7 +1,7 @@
 """How fast each model trains and answers, and in how much memory, while nothing else runs.
 
-As a child process (`bench.execution.worker_main`) it reads what to measure from standard input and
-writes the rows of one length per line, after a line for each cell whose memory is known.
+As a child process (`bench.execution.worker_main`) it reads what to measure from standard input. It
+writes a line for each case whose memory is known, then a line with the rows of each length.
 """
 
 import json
@@ -9,190 +9,160 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from statistics import median, quantiles
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
 from bench.execution.provenance import provenance
-from bench.timing.cases import Cell, Measurement
+from bench.plan.recipe import Recipe
+from bench.timing.cases import Case, Measurement
 from bench.timing.peak_memory import Peak, peak_memory
-from bench.timing.phases import Phase, prepare
-from bench.training.building import build_model
-from bench.training.failure_status import summary_of
-from bench.training.seeding import stream
-from models.interface import attention_path, parameter_count
+from bench.training.seeding import build_model, stream
+from bench.training.train import build_optimizer, summary_of, train_update
+from models.interface import SequenceModel, attention_path, forward_flops, parameter_count
 from results.schema.columns import to_json
-from results.schema.rows import NOISY, OK, STEADY, ThroughputRow
+from results.schema.rows import FORWARD_PASSES_PER_UPDATE, NOISY, OK, STEADY, ThroughputRow
+from tasks import TASKS
+from tasks.sampling import Batch, sample_batch
 
 ROUNDS = 7
 NOISY_FROM = 0.1
 LEAST_CPU_SHARE = 0.9
+_TASK = TASKS["copy"]  # Speed does not depend on which symbols a batch has.
 _REFERENCE_SIZE = 512
 _REFERENCE_FLOPS = 2 * _REFERENCE_SIZE**3
 _PEAK_ROUNDS = 30
 
+Call = Callable[[], Any]
 Emit = Callable[[dict[str, Any]], None]
 
 
-def measure(measurement: Measurement, emit: Emit = lambda event: None) -> Iterator[ThroughputRow]:
-    """Yield a row for every cell, the cells of one length after those of another.
+@dataclass(frozen=True)
+class Phase:
+    """One phase of one model on one batch, ready to be called again and again.
 
-    Memory comes first, for all of them. Then cells of one length are timed in turns, round after
-    round, and a fixed matrix product beside each of them, so that the ratio of the two is free of
-    the machine's mood.
-
-    Args:
-        emit: Called once for each cell whose memory is known.
+    Attributes:
+        flops: Floating-point operations of a call; None if the model does not say.
     """
-    processors = bind(measurement.threads)
-    torch.set_num_threads(measurement.threads)
-    _compile(measurement)
-    cells = sorted(measurement.cells, key=lambda cell: cell.length)
-    peaks = {}
-    for cell in cells:
-        peaks[cell] = _peak(measurement, cell)
-        emit({"memory": 1})
-    reference = _reference_product(measurement.device)
-    best = _REFERENCE_FLOPS / min(_time(reference, measurement) for _ in range(_PEAK_ROUNDS))
-    for _, of_length in groupby(cells, key=lambda cell: cell.length):
-        timed = [
-            _prepared(measurement, cell, peak=peaks[cell], processors=processors)
-            for cell in of_length
-        ]
-        _time_in_turns(timed, reference, measurement)
-        for each in timed:
-            yield each.row(measurement, best_flops_per_second=best)
+
+    call: Call
+    model: nn.Module
+    flops: int | None
 
 
-def bind(threads: int) -> int | None:
-    """Bind this process to as many processors as it has threads; None where that cannot be done.
-
-    To the last ones: a system that handles interrupts on some processors does so on the first.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    usable = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, usable[-threads:])
-    return len(os.sched_getaffinity(0))
-
-
-def _compile(measurement: Measurement) -> None:
-    """Compile what the models compile, here and not in each of the forks that take memory."""
-    for builder in measurement.builders.values():
-        try:
-            build_model(builder, measurement.config, seed=0, device=measurement.device)
-        except Exception:
-            continue  # Its cells will say why.
-
-
-def _phase(measurement: Measurement, cell: Cell, *, length: int, batch_size: int) -> Phase:
-    return prepare(
-        cell.phase,
-        measurement.builders[cell.model],
-        config=measurement.config,
-        length=length,
+def prepare(measurement: Measurement, case: Case) -> Phase:
+    """Build the model of a case and draw a batch for it."""
+    config, batch_size = measurement.config, measurement.batch_size
+    model = build_model(measurement.builders[case.model], config, seed=0, device=measurement.device)
+    batch = sample_batch(
+        _TASK,
+        stream(0, "throughput", case.length),
         batch_size=batch_size,
-        device=measurement.device,
+        length=case.length,
+        symbols=config.symbols,
+        split="train",
+    ).to(measurement.device)
+    # Decoding does what a forward pass does, one item at a time.
+    passes = FORWARD_PASSES_PER_UPDATE if case.phase == "train_step" else 1
+    flops = forward_flops(model, case.length, batch.target.shape[1])
+    return Phase(
+        call=_CALLS[case.phase](model, batch),
+        model=model,
+        flops=None if flops is None else flops * batch_size * passes,
     )
 
 
-def _peak(measurement: Measurement, cell: Cell) -> Peak:
-    def work(*, length: int, batch_size: int) -> None:
-        _phase(measurement, cell, length=length, batch_size=batch_size).call()
+def _train_step(model: nn.Module, batch: Batch) -> Call:
+    recipe = Recipe()
+    optimizer = build_optimizer(model, recipe)
+    return lambda: train_update(model, optimizer, batch, clip_norm=recipe.clip_norm)
 
+
+def _forward(model: nn.Module, batch: Batch) -> Call:
+    def call() -> Tensor:
+        with torch.no_grad():
+            return model(batch.source, batch.target_in)
+
+    return call
+
+
+def _decode(model: nn.Module, batch: Batch) -> Call:
+    return lambda: cast(SequenceModel, model).generate(batch.source, batch.target.shape[1])
+
+
+_CALLS = {"train_step": _train_step, "forward": _forward, "decode": _decode}
+
+
+def measure(measurement: Measurement, emit: Emit = lambda event: None) -> Iterator[ThroughputRow]:
+    """Yield a row for every case, one length after another.
+
+    Args:
+        emit: Called once for each case whose memory is known.
+    """
+    processors = bind(measurement.threads)
+    torch.set_num_threads(measurement.threads)
+    # Compiled here, and not again in each of the forks that take memory.
+    for builder in measurement.builders.values():
+        with suppress(Exception):  # The model's cases will say why.
+            build_model(builder, measurement.config, seed=0, device=measurement.device)
+    cases = sorted(measurement.cases, key=lambda case: case.length)
+    # All the memory first: once this process has computed with several threads it cannot fork.
+    peaks = {}
+    for case in cases:
+        peaks[case] = _peak(measurement, case)
+        emit({"memory": 1})
+    reference = _reference_product(measurement.device)
+    best = _REFERENCE_FLOPS / min(_time(reference, measurement) for _ in range(_PEAK_ROUNDS))
+    for _, of_length in groupby(cases, key=lambda case: case.length):
+        timed = [_prepared(measurement, case, peaks[case]) for case in of_length]
+        _time_in_turns(timed, reference, measurement)
+        for each in timed:
+            yield _row(each, measurement, processors=processors, best_flops_per_second=best)
+
+
+def bind(threads: int) -> int | None:
+    """Bind this process to as many processors as it has threads; None where that cannot be done."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    # The last ones: a system that handles interrupts on some processors does so on the first.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    return len(os.sched_getaffinity(0))
+
+
+def _peak(measurement: Measurement, case: Case) -> Peak:
+    smallest = replace(measurement, batch_size=1), replace(case, length=1)
     return peak_memory(
-        partial(work, length=cell.length, batch_size=measurement.batch_size),
-        rehearsal=partial(work, length=1, batch_size=1),
+        lambda: prepare(measurement, case).call(),
+        rehearsal=lambda: prepare(*smallest).call(),
         device=measurement.device,
     )
 
 
 @dataclass
 class _Timed:
-    """One cell: ready to be timed, or with what stopped it; and its times, round by round."""
+    """One case, ready to be timed or with what stopped it, and its times round by round."""
 
-    cell: Cell
+    case: Case
     peak: Peak
-    processors: int | None
     phase: Phase | None = None
     failure: tuple[str, str] | None = None
     seconds: list[float] = field(default_factory=list)
     reference_seconds: list[float] = field(default_factory=list)
     cpu_shares: list[float] = field(default_factory=list)
 
-    def row(self, measurement: Measurement, *, best_flops_per_second: float) -> ThroughputRow:
-        if self.phase is None:
-            status, error = self.failure or ("failed", "not timed")
-            return self._row(measurement, status=status, error=error)
-        return self._row(
-            measurement,
-            status=OK,
-            parameters=parameter_count(self.phase.model),
-            attention_path=attention_path(self.phase.model),
-            flops=self.phase.flops,
-            **self._times(self.phase, measurement, best_flops_per_second=best_flops_per_second),
-            peak_memory_bytes=self.peak.peak_bytes,
-            reserved_memory_bytes=self.peak.reserved_bytes,
-        )
 
-    def _times(
-        self, phase: Phase, measurement: Measurement, *, best_flops_per_second: float
-    ) -> dict[str, float | int | str | None]:
-        middle, spread = median(self.seconds), _interquartile_range(self.seconds)
-        ratios = [
-            seconds / product
-            for seconds, product in zip(self.seconds, self.reference_seconds, strict=True)
-        ]
-        speed = None if phase.flops is None else phase.flops / middle
-        return {
-            "rounds": len(self.seconds),
-            "median_seconds": middle,
-            "iqr_seconds": spread,
-            "tokens_per_second": measurement.batch_size * self.cell.length / middle,
-            "reference_seconds": median(self.reference_seconds),
-            "reference_ratio": median(ratios),
-            "reference_ratio_iqr": _interquartile_range(ratios),
-            "noise": NOISY
-            if measurement.device == "cpu" and median(self.cpu_shares) < LEAST_CPU_SHARE
-            else noise_of(self.seconds, self.reference_seconds),
-            "flops_per_second": speed,
-            "matrix_product_ratio": None if speed is None else speed / best_flops_per_second,
-        }
-
-    def _row(self, measurement: Measurement, **measured: Any) -> ThroughputRow:
-        config, device = measurement.config, measurement.device
-        return ThroughputRow(
-            model=self.cell.model,
-            phase=self.cell.phase,
-            length=self.cell.length,
-            batch_size=measurement.batch_size,
-            symbols=config.symbols,
-            cell=config.cell,
-            hidden=config.hidden,
-            embedding=config.embedding,
-            encoder=config.encoder,
-            device=device,
-            processors=self.processors,
-            **provenance(device, threads=measurement.threads),  # type: ignore[arg-type]
-            **measured,
-        )
-
-
-def _prepared(
-    measurement: Measurement, cell: Cell, *, peak: Peak, processors: int | None
-) -> _Timed:
-    """Prepare a cell whose memory was there, and call it once, untimed."""
-    timed = _Timed(cell, peak, processors, failure=peak.failure)
+def _prepared(measurement: Measurement, case: Case, peak: Peak) -> _Timed:
+    """Prepare a case whose memory was there, and call it once, untimed."""
+    timed = _Timed(case, peak, failure=peak.failure)
     if peak.failure is None:
         try:
-            phase = _phase(measurement, cell, length=cell.length, batch_size=measurement.batch_size)
+            phase = prepare(measurement, case)
             phase.call()
             timed.phase = phase
         except Exception as error:
@@ -200,36 +170,28 @@ def _prepared(
     return timed
 
 
-def _time_in_turns(
-    timed: Sequence[_Timed], reference: Callable[[], Tensor], measurement: Measurement
-) -> None:
+def _time_in_turns(timed: Sequence[_Timed], reference: Call, measurement: Measurement) -> None:
+    # Round after round, so that a slow minute of the machine falls on all cases alike. The product
+    # beside each of them is slowed by the same neighbours, and the ratio of the two is not.
     for _ in range(ROUNDS):
         for each in timed:
             if each.phase is not None:
-                with _noting_cpu_share(each.cpu_shares):
-                    each.reference_seconds.append(_time(reference, measurement))
-                    each.seconds.append(_time(each.phase.call, measurement))
+                began, used = time.perf_counter(), time.process_time()
+                each.reference_seconds.append(_time(reference, measurement))
+                each.seconds.append(_time(each.phase.call, measurement))
+                # A neighbour on the same core may slow every round alike, which no spread shows.
+                share = (time.process_time() - used) / (time.perf_counter() - began)
+                each.cpu_shares.append(share)
 
 
-def _time(function: Callable[[], Any], measurement: Measurement) -> float:
-    """Return the seconds of one call, after two that warm up; on a GPU until its work is done."""
+def _time(function: Call, measurement: Measurement) -> float:
+    """Time one call after two that warm up; on a GPU until its work is done."""
     timer = Timer("function()", globals={"function": function}, num_threads=measurement.threads)
     return timer.timeit(1).median
 
 
-@contextmanager
-def _noting_cpu_share(shares: list[float]) -> Iterator[None]:
-    """Note which share of the time this process was at work.
-
-    A neighbour on the same core may slow every round alike, which no spread shows.
-    """
-    began, used = time.perf_counter(), time.process_time()
-    yield
-    shares.append((time.process_time() - used) / (time.perf_counter() - began))
-
-
 def noise_of(*series: Sequence[float]) -> str:
-    """Return the verdict on times of the same work, one series for each kind of work."""
+    """Judge times of the same work, one series for each kind of work."""
     spreads = (_interquartile_range(times) / median(times) for times in series)
     return NOISY if any(spread > NOISY_FROM for spread in spreads) else STEADY
 
@@ -239,15 +201,71 @@ def _interquartile_range(values: Sequence[float]) -> float:
     return upper - lower
 
 
-def _reference_product(device: str) -> Callable[[], Tensor]:
+def _reference_product(device: str) -> Call:
     matrix = torch.randn(
         _REFERENCE_SIZE, _REFERENCE_SIZE, generator=stream(0, "reference product")
     ).to(device)
     return lambda: matrix @ matrix
 
 
+def _row(
+    timed: _Timed,
+    measurement: Measurement,
+    *,
+    processors: int | None,
+    best_flops_per_second: float,
+) -> ThroughputRow:
+    measured: dict[str, Any]
+    if timed.phase is None:
+        status, error = timed.failure or ("failed", "not timed")
+        measured = {"status": status, "error": error}
+    else:
+        measured = _figures(timed, timed.phase, measurement, best_flops_per_second)
+    return ThroughputRow(
+        **asdict(timed.case),
+        **asdict(measurement.config),
+        embedding=measurement.config.embedding,
+        batch_size=measurement.batch_size,
+        device=measurement.device,
+        processors=processors,
+        **provenance(measurement.device, threads=measurement.threads),  # type: ignore[arg-type]
+        **measured,
+    )
+
+
+def _figures(
+    timed: _Timed, phase: Phase, measurement: Measurement, best_flops_per_second: float
+) -> dict[str, Any]:
+    middle = median(timed.seconds)
+    ratios = [
+        seconds / product
+        for seconds, product in zip(timed.seconds, timed.reference_seconds, strict=True)
+    ]
+    # On a GPU this process mostly waits.
+    is_robbed = measurement.device == "cpu" and median(timed.cpu_shares) < LEAST_CPU_SHARE
+    speed = None if phase.flops is None else phase.flops / middle
+    return {
+        "status": OK,
+        "parameters": parameter_count(phase.model),
+        "attention_path": attention_path(phase.model),
+        "flops": phase.flops,
+        "rounds": len(timed.seconds),
+        "median_seconds": middle,
+        "iqr_seconds": _interquartile_range(timed.seconds),
+        "tokens_per_second": measurement.batch_size * timed.case.length / middle,
+        "reference_seconds": median(timed.reference_seconds),
+        "reference_ratio": median(ratios),
+        "reference_ratio_iqr": _interquartile_range(ratios),
+        "noise": NOISY if is_robbed else noise_of(timed.seconds, timed.reference_seconds),
+        "flops_per_second": speed,
+        "matrix_product_ratio": None if speed is None else speed / best_flops_per_second,
+        "peak_memory_bytes": timed.peak.peak_bytes,
+        "reserved_memory_bytes": timed.peak.reserved_bytes,
+    }
+
+
 def main(events: TextIO) -> int:
-    """Measure what stands on standard input."""
+    """Measure what is on standard input."""
 
     def emit(event: dict[str, Any]) -> None:
         print(json.dumps(event), file=events, flush=True)

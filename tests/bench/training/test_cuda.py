@@ -5,12 +5,13 @@ import torch
 
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
-from bench.timing.cases import Cell, Measurement
+from bench.timing.cases import Case, Measurement
 from bench.timing.measure import measure
 from bench.timing.peak_memory import peak_memory
 from bench.training.model_run import execute
 from models import MODELS
 from models.config import ModelConfig
+from results.schema.rows import PHASES
 from results.store.folder import open_store
 from tasks import TASKS
 
@@ -28,30 +29,26 @@ def test_run_leaves_its_records(model, tmp_path):
     store = open_store(tmp_path, create=True)
     store.extend_plan(run.planned_rows())
     execute(run, store, attempt=1, emit=lambda event: None)
-    (row,) = run.planned_rows()
-    record = store.read_record(row.record_id)
-    assert record is not None
-    assert record.row.device_name == torch.cuda.get_device_name()
-    assert record.row.token_accuracy > 1.5 * record.row.chance_accuracy
+    (planned,) = run.planned_rows()
+    row = store.read_record(planned.record_id).row
+    assert row.device_name == torch.cuda.get_device_name()
+    assert row.token_accuracy > 1.5 * row.chance_accuracy
 
 
 def test_throughput_is_measured():
-    model, phases = "seq2seq+dot", ("train_step", "forward", "decode")
-    rows = list(
-        measure(
-            Measurement(
-                builders={model: MODELS[model].builder},
-                cells=tuple(Cell(model, 8, phase) for phase in phases),
-                config=ModelConfig(symbols=16, hidden=16),
-                device="cuda",
-                batch_size=8,
-                threads=1,
-            )
-        )
+    model = "seq2seq+dot"
+    asked = Measurement(
+        builders={model: MODELS[model].builder},
+        cases=tuple(Case(model, 8, phase) for phase in PHASES),
+        config=ModelConfig(symbols=16, hidden=16),
+        device="cuda",
+        batch_size=8,
+        threads=1,
     )
-    assert [row.status for row in rows] == ["ok", "ok", "ok"]
-    assert all(row.median_seconds > 0 for row in rows)
-    assert all(0 < row.peak_memory_bytes <= row.reserved_memory_bytes for row in rows)
+    for row in measure(asked):
+        assert row.status == "ok"
+        assert row.median_seconds > 0
+        assert 0 < row.peak_memory_bytes <= row.reserved_memory_bytes
 
 
 def test_too_large_a_batch_is_out_of_memory():

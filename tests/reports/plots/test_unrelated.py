@@ -1,50 +1,23 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reports.drawing import style
 from reports.plots.probes import EDIT_SHARE, GAP, error_curves, errors_figure, joined
-from reports.plots.unrelated import UNRELATED, edit_distances, unrelated_edits
+from reports.plots.unrelated import UNRELATED, unrelated_edits
 from results.schema.rows import AccuracyRow
 from tests.reports.drawing.test_frame import check_legible
 from tests.reports.figure_checks import check_shows, texts_of
 from tests.reports.synthetic import accuracy_rows, frame_of, sample_rows
 from tests.reports.synthetic_probes import errors_of
+from tests.results.stats.test_edit_distance import distance
 
 LENGTHS = (4, 12)
 Item = tuple[str, int, int]
-
-
-def distance(left: Sequence[int], right: Sequence[int]) -> int:
-    """Return the edit distance by its definition."""
-
-    @cache
-    def of(i: int, j: int) -> int:
-        if not i or not j:
-            return i + j
-        same = left[i - 1] == right[j - 1]
-        return min(of(i - 1, j) + 1, of(i, j - 1) + 1, of(i - 1, j - 1) + (not same))
-
-    return of(len(left), len(right))
-
-
-@given(
-    st.integers(1, 7).flatmap(
-        lambda size: st.tuples(*[st.lists(st.integers(0, 2), min_size=size, max_size=size)] * 2)
-    )
-)
-def test_edit_distances_are_those_of_the_definition(pair: tuple[list[int], list[int]]) -> None:
-    left, right = pair
-    (found,) = edit_distances(np.array([left]), np.array([right]))
-    assert found == distance(tuple(left), tuple(right))
 
 
 def rows_of(**changes: Any) -> list[AccuracyRow]:
