@@ -12,7 +12,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from tests.tasks.task_duplicate import DUPLICATE
+from tests.tasks.duplicate import DUPLICATE
 
 from bench.probes.influence import spread_positions
 from bench.probes.worker import ItemMap, Subject, _effect_rows, build, probe
