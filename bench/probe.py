@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, whole_number
+from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, registered, whole_number
 from bench.execution.engine import LocalEngine
 from bench.execution.worker import Order
 from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
@@ -148,10 +148,7 @@ def _open_trained(root: Path) -> tuple[Store, list[AccuracyRow]]:
 
 def _require_same_code(rows: Iterable[AccuracyRow]) -> None:
     """Refuse what other code trained: with this code it is another model that answers."""
-    try:
-        tasks, models = load_tasks(), load_models()
-    except ValueError as error:  # A registry refuses a plug-in.
-        raise UsageError(str(error)) from None
+    tasks, models = registered(load_tasks), registered(load_models)
     for row in rows:
         if row.task not in tasks:
             raise UsageError(f"--results: task {row.task!r} is not known here")

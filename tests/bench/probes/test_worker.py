@@ -12,7 +12,6 @@ from statistics import fmean
 
 import pytest
 import torch
-from tests.tasks.duplicate import DUPLICATE
 
 from bench.probes.influence import spread_positions
 from bench.probes.worker import ItemMap, Subject, _effect_rows, build, probe
@@ -35,6 +34,7 @@ from tasks import TASKS
 from tests.plugins.broken import Noisy
 from tests.plugins.planted import Blind, CarryingEncoder, Copying
 from tests.rows import accuracy_row
+from tests.tasks.duplicate import DUPLICATE
 
 LENGTH, SYMBOLS, HIDDEN, SEED = 25, 5, 8, 3
 FIRST_SEEN = LENGTH // 2  # By the initial model, which is blind to what is before.
