@@ -39,7 +39,7 @@ from results.store.probes import ProbeStore, stage_columns
 from tasks import TASKS
 from tests.plugins.planted import Blind, CarryingEncoder, Copying, NotYetCopying, RightAtFirst
 from tests.rows import accuracy_row
-from tests.tasks.task_duplicate import DUPLICATE
+from tests.tasks.duplicate import DUPLICATE
 
 LENGTH, SYMBOLS, HIDDEN, SEED = 25, 5, 8, 3
 FIRST_SEEN = LENGTH // 2  # By the initial model, which is blind to what stands before.

@@ -28,7 +28,7 @@ from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITION
 from tasks import TASKS
 from tests.plugins.broken import Noisy
 from tests.rows import accuracy_row
-from tests.tasks.task_duplicate import DUPLICATE
+from tests.tasks.duplicate import DUPLICATE
 
 LENGTH = 4
 EXAMPLE = (
