@@ -65,7 +65,8 @@ def load_models() -> dict[str, ModelEntry]:
             `ModelEntry`, or takes a name that is taken.
     """
     models = dict(MODELS)
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    # Sorted, because the order in which distributions are found differs between machines.
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
         try:
             entry = point.load()
         except Exception as error:  # Loading it runs its author's code.

@@ -18,7 +18,7 @@ The conformance suite checks for every model, a new one too (README, "Add a mode
 * lengths never seen before are accepted, and a `state_dict` carries the model over.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -61,32 +61,31 @@ def parameter_count(model: nn.Module) -> int:
 # an empty cell in the CSVs, or is left out of a probe.
 
 
+def _ask(model: nn.Module, name: str, *arguments: Any) -> Any:
+    method = getattr(model, name, None)
+    return None if method is None else method(*arguments)
+
+
 def warm_up(model: nn.Module) -> None:
     """Let a model compile what it needs, if it compiles anything."""
-    method = getattr(model, "warm_up", None)
-    if method is not None:
-        method()
+    _ask(model, "warm_up")
 
 
 def attention_path(model: nn.Module) -> str | None:
     """Name how a model computes its attention; None if it has none or does not say."""
-    method = getattr(model, "attention_path", None)
-    return None if method is None else method()
+    return _ask(model, "attention_path")
 
 
 def attention_weights(model: nn.Module, source: Source, target_in: Target) -> Weights | None:
     """Weigh where each target item looks, given the true items before it; None if nowhere."""
-    method = getattr(model, "attention_weights", None)
-    return None if method is None else method(source, target_in)
+    return _ask(model, "attention_weights", source, target_in)
 
 
 def context(model: nn.Module, source: Source) -> Float[Tensor, "batch numbers"] | None:
     """Collect the numbers of the state between source and answer; None if it does not say."""
-    method = getattr(model, "context", None)
-    return None if method is None else method(source)
+    return _ask(model, "context", source)
 
 
 def forward_flops(model: nn.Module, source_length: int, target_length: int) -> int | None:
     """Count the operations of a teacher-forced pass over a sequence; None if it does not say."""
-    method = getattr(model, "flops", None)
-    return None if method is None else method(source_length, target_length)
+    return _ask(model, "flops", source_length, target_length)

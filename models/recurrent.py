@@ -50,8 +50,8 @@ def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
         else:
             parameter.zero_()
             if cell == "lstm" and name.startswith("bias_ih"):
-                # An open forget gate lets the first gradients through long sequences.
-                # torch orders an LSTM's gates input, forget, cell, output.
+                # An open forget gate lets gradients through long sequences from the start. torch
+                # adds bias_ih and bias_hh, and orders the gates input, forget, cell, output.
                 parameter.chunk(4)[1].fill_(1.0)
 
 

@@ -41,7 +41,7 @@ class Rnn(nn.Module):
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the source and the true items before it."""
         states, _ = self.recurrent(self.embedding(torch.cat((source, target_in), dim=1)))
-        # What it says while it still reads the source is not asked for.
+        # Nobody asks for logits at the source's positions, so they are not computed.
         return self.readout(states[:, source.shape[1] :])
 
     @torch.no_grad()
@@ -112,6 +112,9 @@ class AlignedRnn(nn.Module):
     def flops(self, source_length: int, target_length: int) -> int:
         """Count the operations of a teacher-forced forward pass over one sequence."""
         return recurrent_flops(self.recurrent, source_length) + self.readout.flops(target_length)
+
+
+# One builder per row of `MODELS`. Their dotted names are part of the ids of runs, so they stay.
 
 
 def build_rnn(config: ModelConfig) -> Rnn:

@@ -49,8 +49,7 @@ class Seq2Seq(nn.Module):
         """Weigh where each target item looks, given the true items before it; None if nowhere."""
         memory, state = self.encoder(source)
         keys = self.decoder.keys(memory)
-        weights: Tensor | None = self.decoder(target_in, state, memory=memory, keys=keys)[2]
-        return weights
+        return self.decoder(target_in, state, memory=memory, keys=keys)[2]
 
     def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
         """Collect the encoder's final state, all that passes without attention."""

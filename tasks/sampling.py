@@ -129,9 +129,8 @@ def sources_count(length: int, symbols: int) -> int:
     """Count the distinct sources, up to 2**63 - 1."""
     require_length(length)
     require_symbols(symbols)
-    count: int = symbols**length
     # The count is a column of the CSVs, and a column of integers has 64 bits.
-    return min(count, _INT64_MAX)
+    return min(symbols**length, _INT64_MAX)
 
 
 def leak_fraction(length: int, symbols: int) -> float:

@@ -103,13 +103,11 @@ class Task:
 
     def targets(self, source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch target"]:
         """Answer every source."""
-        target: Int64[Tensor, "batch target"] = resolve(self.transform)(source)
-        return target
+        return resolve(self.transform)(source)
 
     def align(self, source: Int64[Tensor, "batch source"]) -> Float[Tensor, "batch target source"]:
         """Weigh the source positions that each target item comes from; rows sum to 1."""
-        weights: Float[Tensor, "batch target source"] = resolve(self.alignment)(source)
-        return weights
+        return resolve(self.alignment)(source)
 
     def target_length(self, length: int) -> int:
         """Count the target items of a source of `length` items."""

@@ -66,8 +66,7 @@ def additive_scores(query: States, keys: AdditiveKeys, score_vector: Vector) -> 
 
     Source: Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, appendix A.1.2.
     """
-    scores: Tensor = _AdditiveScores.apply(query, keys.projected, keys.exponential, score_vector)
-    return scores
+    return _AdditiveScores.apply(query, keys.projected, keys.exponential, score_vector)
 
 
 def _exponential(projected: Tensor) -> Tensor:

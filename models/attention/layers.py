@@ -14,6 +14,7 @@ from models.interface import Memory, States, Weights
 
 
 def _average(memory: Memory, scores: Weights) -> tuple[States, Weights]:
+    # No mask: a batch has one length and no padding.
     weights = torch.softmax(scores, dim=-1)
     return torch.bmm(weights, memory), weights
 
@@ -21,7 +22,7 @@ def _average(memory: Memory, scores: Weights) -> tuple[States, Weights]:
 class DotAttention(nn.Module):
     """Scores a query q against a memory h by their inner product q.h, unscaled.
 
-    Source: Luong, Pham and Manning 2015, arXiv:1508.04025, equation 8, `dot`.
+    Source: Luong, Pham and Manning 2015, arXiv:1508.04025, equations 7 and 8, `dot`.
     """
 
     def __init__(self, hidden: int) -> None:
@@ -53,7 +54,10 @@ class DotAttention(nn.Module):
 class AdditiveAttention(nn.Module):
     """Scores a query q against a memory h by v.tanh(W q + U h).
 
-    Source: Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, appendix A.1.2.
+    The query is the state after reading the item before, as in Luong et al. Bahdanau et al. take
+    the state one step earlier, because their context feeds the recurrence.
+
+    Source: Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, equations 5 and 6 and appendix A.1.2.
     """
 
     def __init__(self, hidden: int) -> None:
@@ -66,7 +70,7 @@ class AdditiveAttention(nn.Module):
         nn.init.uniform_(self.score_vector, -(hidden**-0.5), hidden**-0.5)
 
     def path(self) -> str:
-        """Name how the scores are computed, `compiled` or `chunked`."""
+        """Name how the scores are computed, `compiled` or `chunked`; compile if need be."""
         return warm_up(self.score_vector.device)
 
     def warm_up(self) -> None:
