@@ -6,7 +6,7 @@ respect, as other suites have it. Five more rules are checked with their twins e
 * held-out strings that also occur in training: tests/tasks/test_task_splits.py
 * diverged runs dropped: tests/bench/test_run_failures.py
 * off by one in ranges of lengths: tests/bench/cli/test_lengths.py
-* stopping errors mixed with memory errors: tests/models/test_model_conformance.py
+* stopping errors mixed with memory errors: tests/models/test_conformance.py
 * a scale of the score taken over from elsewhere: tests/models/attention/test_layers.py
 """
 
