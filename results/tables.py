@@ -19,15 +19,7 @@ REFERENCE = Path(__file__).with_name("reference")
 
 
 def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -> Path:
-    """Find the folder to report on: the one given, else ./results, else the committed one.
-
-    Args:
-        folder: The folder asked for; it must hold a CSV.
-        reference: The committed folder, used where ./results holds no accuracy.csv.
-
-    Raises:
-        ResultsError: There are no results.
-    """
+    """Find the folder to report on: the one given, else ./results, else the committed one."""
     if folder is not None:
         if not any(has_table(folder, name) for name in ROW_TYPES):
             raise ResultsError(f"no results in {folder}: run python -m bench.run --out {folder}")

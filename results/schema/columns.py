@@ -54,7 +54,7 @@ def column(
     meaning: str,
     *,
     default: Any = dataclasses.MISSING,
-    choices: Sequence[str] = (),
+    choices: tuple[str, ...] = (),
     is_measured: bool = False,
 ) -> Any:
     """Declare a column.
@@ -66,23 +66,16 @@ def column(
         choices: The only values allowed, if not empty.
         is_measured: Whether there is a value only where the status of the row is ok.
     """
-    return dataclasses.field(
-        default=default,
-        metadata={
-            "unit": unit,
-            "meaning": meaning,
-            "choices": tuple(choices),
-            "is_measured": is_measured,
-        },
-    )
+    metadata = {"unit": unit, "meaning": meaning, "choices": choices, "is_measured": is_measured}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def optional(unit: str, meaning: str, *, choices: Sequence[str] = ()) -> Any:
+def optional(unit: str, meaning: str, *, choices: tuple[str, ...] = ()) -> Any:
     """Declare a column that is empty (None) unless a value is given."""
     return column(unit, meaning, default=None, choices=choices)
 
 
-def measured(unit: str, meaning: str, *, choices: Sequence[str] = ()) -> Any:
+def measured(unit: str, meaning: str, *, choices: tuple[str, ...] = ()) -> Any:
     """Declare a column that is empty unless the status of its row is ok."""
     return column(unit, meaning, default=None, choices=choices, is_measured=True)
 

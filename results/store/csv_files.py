@@ -67,11 +67,7 @@ def render_csv(name: str, rows: Sequence[Any]) -> bytes:
 
 
 def replace_csvs(folder: Path, tables: Mapping[str, Sequence[Any]]) -> None:
-    """Replace the CSVs that changed, checksums first; to be called in `exclusive(folder)`.
-
-    Raises:
-        OSError: A file cannot be written; what is there still verifies.
-    """
+    """Replace the CSVs that changed, checksums first; to be called in `exclusive(folder)`."""
     try:
         versions = load_versions(folder)
     except ResultsError:

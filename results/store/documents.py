@@ -23,8 +23,7 @@ class Documents(Generic[Document]):
 
     Args:
         folder: It is made with the first document.
-        parse: Makes a document of the bytes of a file and the id in its name; raises ResultsError
-            where the file must not be used.
+        parse: Makes a document of the bytes of a file and the id in its name, or refuses them.
         is_read_only: Whether bad files stay where they are.
         notices: Receives one line per file that was rejected.
     """

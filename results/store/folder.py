@@ -43,15 +43,10 @@ timing_key = operator.attrgetter(
 
 
 def open_store(root: Path, *, create: bool) -> "Store":
-    """Open a results folder.
+    """Open a results folder, or refuse a file, a full disk and another schema version.
 
-    Args:
-        root: The folder.
-        create: Make the folder where it is absent, and allow writing. Without it the store is a
-            read-only view, empty where the folder is absent: nothing is written or renamed.
-
-    Raises:
-        ResultsError: The path is a file, cannot be written, or holds another schema version.
+    Without `create` the store is a read-only view, empty where the folder is absent: nothing is
+    ever written or renamed.
     """
     with explain_os_errors(f"{root}: cannot be used"):
         if root.exists() and not root.is_dir():
@@ -154,11 +149,7 @@ class Store:
     def write_record(
         self, row: AccuracyRow, samples: Sequence[SampleRow] = (), *, replaces: bool = False
     ) -> None:
-        """Keep an evaluated stage for good; a record that is there stays unless this replaces it.
-
-        Raises:
-            ResultsError: The status is not ok, a sample is of another stage, or the disk refuses.
-        """
+        """Keep an evaluated stage for good; its record, if there, stays unless this replaces it."""
         _require_status(row, statuses=(OK,))
         record = Record(row, tuple(samples))
         with self._writing():

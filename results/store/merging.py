@@ -102,12 +102,8 @@ def merge_folders(folders: Sequence[Path], out: Path, *, probe_version: int) -> 
     """Merge results folders, which are only read, into one, with what that one has already.
 
     Nothing is written before all is read and fits together. A merge that is killed has done a
-    part, and the same merge again does the rest.
-
-    Args:
-        folders: Results folders, each once, and none of them `out`.
-        out: Results folder; made where it is absent.
-        probe_version: Version of the probes; what another version found counts as absent.
+    part, and the same merge again does the rest. What probes of another version found counts as
+    absent.
 
     Raises:
         ResultsError: A folder is of another schema version, two trained one length after other

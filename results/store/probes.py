@@ -42,13 +42,7 @@ class ProbeRecord:
 
 
 class ProbeStore:
-    """The probes of one results folder.
-
-    Args:
-        root: The results folder.
-        version: Version of the probes that are wanted.
-        is_read_only: Whether bad files stay where they are.
-    """
+    """The probes of one results folder; read-only, it leaves bad files where they are."""
 
     def __init__(self, root: Path, *, version: int, is_read_only: bool = False) -> None:
         self.root = root

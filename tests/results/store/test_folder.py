@@ -89,13 +89,11 @@ def test_an_unwritable_folder_is_refused(
     store = filled_store(tmp_path, [accuracy_row()])
     store.write_failure(failed(accuracy_row(record_id="record1")))
 
-    def refuse(*, dir: Path) -> Any:
-        if dir == tmp_path / part:
-            raise OSError(30, "Read-only file system")
-        return open(os.devnull, "wb")
+    def full(*, dir: Path) -> Any:
+        return open("/dev/full" if dir == tmp_path / part else os.devnull, "wb")
 
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(ResultsError, match="cannot be used: Read-only file system"):
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(ResultsError, match="cannot be used: No space left on device"):
         open_store(tmp_path, create=True)
     assert open_store(tmp_path, create=False).read_record("record0") is not None
 
