@@ -15,7 +15,6 @@ from results.stats.comparison import (
     ACCURACY_SETTINGS,
     BETTER,
     NO_SPREAD,
-    NO_VALUE,
     ONE_SEED,
     SAME,
     SCORED_BY,
@@ -116,7 +115,7 @@ def test_a_row_that_is_ok_on_one_side_alone_is_counted_by_what_the_other_has() -
     ]
     there, back = compared(a, b), compared(b, a)
     assert there.table["n"].tolist() == back.table["n"].tolist() == [1]
-    assert there.only_a == {"diverged": 1, "killed": 1, NO_VALUE: 1, ABSENT: 1}
+    assert there.only_a == {"diverged": 1, "killed": 1, "without a value": 1, "absent": 1}
     assert back.only_b == there.only_a
     assert there.only_b == back.only_a == {}
 
@@ -246,6 +245,7 @@ def test_every_group_gets_its_own_row() -> None:
     )
     table = compared(a[::-1], b, score="carried_bits").table.set_index("model")
     assert table["n"].to_dict() == {"rnn": 3, "seq2seq": 2}
+    assert table["verdict"].tolist() == [SAME, SAME]
     assert table["a"].to_dict() == pytest.approx({"rnn": 2.0, "seq2seq": 4.5})
     assert table["b"].to_dict() == pytest.approx({"rnn": 2.0, "seq2seq": 6.75})
 

@@ -136,6 +136,7 @@ def test_seeds_make_the_interval_of_the_logarithm() -> None:
     [
         (1.09, 0.5, True, True),
         (1.11, 0.5, False, False),
+        (1.0, 0.9, True, True),
         (1.09, 0.82, True, True),
         (1.09, 0.83, True, False),
     ],

@@ -33,6 +33,7 @@ CASES = {
     "above throughout": ((0.9, 0.9, 0.8, 0.7, 0.6), ABOVE, 160.0),
     "at the level in the end": ((0.9, 0.8, 0.7, 0.6, 0.5), ABOVE, 160.0),
     "flat above": ((0.9,) * 5, ABOVE, 160.0),
+    "flat at the level": ((0.5,) * 5, ABOVE, 160.0),
     "one unlucky length": ((0.9, 0.9, 0.45, 0.7, 0.6), ABOVE, 160.0),
     "one unlucky length, at the level": ((0.75, 0.75, 0.25, 0.75, 0.5), ABOVE, 160.0),
     "below throughout": ((0.4, 0.3, 0.2, 0.1, 0.1), BELOW, 10.0),
@@ -41,7 +42,7 @@ CASES = {
     "rising below the level": ((0.24, 0.3, 0.34, 0.34, 0.37), NOT_IDENTIFIED, math.nan),
     "flat below": ((0.3,) * 5, NOT_IDENTIFIED, math.nan),
     "falling by too little": ((0.34, 0.33, 0.32, 0.31, 0.3), NOT_IDENTIFIED, math.nan),
-    "falling by just enough": ((0.375, 0.35, 0.34, 0.33, 0.3125), BELOW, 10.0),
+    "falling by just enough": ((0.05, 0.04, 0.03, 0.02, 0.0), BELOW, 10.0),
 }
 
 
@@ -80,7 +81,7 @@ def test_every_seed_of_every_curve_has_its_crossing() -> None:
     found = crossings(frame, "score", BY)
     assert list(found.columns) == ["task", "model", "seed", "kind", "length"]
     assert found.to_numpy().tolist() == [
-        ["copy", "rnn", 1, AT, pytest.approx(40.0)],
+        ["copy", "rnn", 1, "at", pytest.approx(40.0)],
         ["copy", "seq2seq", 0, BELOW, 10.0],
         ["copy", "seq2seq", 1, ABOVE, 160.0],
     ]
@@ -147,7 +148,9 @@ def test_one_seed_with_a_bound_leaves_no_mean(kind: str) -> None:
 
 def test_a_table_without_rows_has_no_mean() -> None:
     found = mean_crossing(found_table([]), BY)
-    assert list(found.columns) == [*BY, "length", "low", "high", "n", ABOVE, BELOW, NOT_IDENTIFIED]
+    assert list(found.columns) == [
+        *BY, "length", "low", "high", "n", "above", "below", "not_identified",
+    ]  # fmt: skip
     assert found.empty
 
 
