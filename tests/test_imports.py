@@ -26,7 +26,7 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bench": (("plan",), ("cli",), ("execution",), ("training",), ("probes", "timing")),
     "results": (("errors",), ("schema",), ("store", "stats"), ("claims", "tables")),
     "reports": (("drawing", "selection"), ("plots", "tables")),
-    "models": (("config",), ("recurrent", "attention")),
+    "models": (("config",), ("interface",), ("recurrent", "attention")),
 }
 WITHOUT_TORCH = {"results", "reports"}
 HEAVY = {"torch", "pandas"}
