@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from bench.cli.execution import MOST_JOBS, physical_cores
 from bench.cli.lengths import parse_lengths
 from bench.cli.options import read_folder, read_integer, read_lengths
 from bench.execution.engine import LocalEngine
-from bench.execution.worker import Order
+from bench.execution.progress import progress_bar
+from bench.execution.worker import ChildOrder
 from bench.plan.versions import PROBE_VERSION
 from bench.probes.inputs import (
     has_checkpoint,
@@ -155,12 +154,9 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], jobs: int) -> tuple[list[
     answered = dict.fromkeys((order.name for order in orders), 0)
     gone: list[str] = []
     failed = []
-    bar = tqdm(
-        total=len(missing), file=sys.stderr, desc="probing", unit="record", disable=not missing
-    )
-    with bar:
+    with progress_bar(len(missing), "probing", unit="record") as bar:
 
-        def on_event(order: Order, event: dict[str, Any]) -> None:
+        def on_event(order: ChildOrder, event: dict[str, Any]) -> None:
             if "record" in event:
                 answered[order.name] += 1
                 if not event["has_checkpoint"]:
@@ -178,13 +174,13 @@ def _carry_out(root: Path, missing: Sequence[_Wanted], jobs: int) -> tuple[list[
     return gone, failed
 
 
-def _orders(root: Path, missing: Sequence[_Wanted]) -> list[Order]:
+def _orders(root: Path, missing: Sequence[_Wanted]) -> list[ChildOrder]:
     """Return one order for each model run, so that it is built once."""
     runs: dict[str, list[_Wanted]] = {}
     for each in missing:
         runs.setdefault(each.row.run_id, []).append(each)
     return [
-        Order(
+        ChildOrder(
             name=f"probe-{run_id}",
             module="bench.probes.worker",
             message={

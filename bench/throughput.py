@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from bench.cli.options import (
     add_model_options,
@@ -25,6 +22,7 @@ from bench.cli.options import (
     read_models,
 )
 from bench.cli.summary import throughput_table
+from bench.execution.progress import progress_bar
 from bench.execution.worker import child_events
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
@@ -187,8 +185,7 @@ def _measure(measurement: Measurement, missing: tuple[Cell, ...], store: Store) 
     models = {cell.model for cell in missing}
     builders = {name: path for name, path in measurement.builders.items() if name in models}
     order = asdict(replace(measurement, cells=missing, builders=builders))
-    bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
-    with bar:
+    with progress_bar(2 * len(missing), "throughput", unit="step") as bar:
         for event in child_events("bench.timing.measure", order, out=store.root):
             rows = [from_json(ThroughputRow, row) for row in event.get("rows", ())]
             if rows:

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.cli.run_options import Request
-from bench.execution.progress import describe_seconds
-from bench.plan.cost import matrix_seconds
+from bench.plan.cost import describe_seconds, matrix_seconds
 from bench.plan.runs import Block, ModelRun
 from bench.plan.status import Matrix
 from results.schema.rows import FAILING_STATUSES, NOT_REACHED, OK, STATUSES

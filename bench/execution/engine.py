@@ -1,24 +1,22 @@
-"""Where model runs execute: orders are submitted to a `concurrent.futures.Executor`.
+"""Where orders are carried out: on this machine here, on the workers of Dask in `dask_engine`.
 
-The local engine is a pool of threads, each of which runs one child process at a time
-(`bench.execution.worker`). `bench.execution.dask_engine` submits the same function to the
-workers of Dask.
+Both submit `bench.execution.worker.Children.carry_out` to a `concurrent.futures` executor. The pool
+has threads: in a pool of processes, one that is killed takes all that is pending with it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor, as_completed
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, runtime_checkable
 
-from bench.execution.worker import ChildEnd, Children, OnEvent, Order
+from bench.execution.worker import ChildEnd, ChildOrder, Children, OnEvent
 
 
 @runtime_checkable
 class Engine(Protocol):
     """Carries out orders."""
 
-    def execute(self, orders: Sequence[Order], *, on_event: OnEvent) -> Iterator[ChildEnd]:
-        """Yield how each order ended, as they end.
+    def execute(self, orders: Sequence[ChildOrder], *, on_event: OnEvent) -> Iterator[ChildEnd]:
+        """Yield how each order ended, as they end; nothing for one that `stop` has ended.
 
         Args:
             orders: The orders, in the order in which they are started.
@@ -44,39 +42,15 @@ class LocalEngine:
         self._pool = ThreadPoolExecutor(max_workers=jobs)
         self._children = Children()
 
-    def execute(self, orders: Sequence[Order], *, on_event: OnEvent) -> Iterator[ChildEnd]:
+    def execute(self, orders: Sequence[ChildOrder], *, on_event: OnEvent) -> Iterator[ChildEnd]:
         """Yield how each order ended, as they end; see `Engine`."""
-        carry_out = partial(self._children.carry_out, on_event=on_event)
-        return ends_of(self._pool, carry_out, orders)
+        carry_out: Callable[..., ChildEnd | None] = self._children.carry_out
+        futures = [self._pool.submit(carry_out, order, on_event=on_event) for order in orders]
+        for future in as_completed(futures):
+            if (end := future.result()) is not None:
+                yield end
 
     def stop(self) -> None:
         """Kill the children with everything that they started, and start no more."""
         self._children.stop()
         self._pool.shutdown(wait=True)
-
-
-def ends_of(
-    executor: Executor,
-    carry_out: Callable[[Order], ChildEnd | None],
-    orders: Sequence[Order],
-    *,
-    end_of_lost: Callable[[Order, BaseException], ChildEnd] | None = None,
-) -> Iterator[ChildEnd]:
-    """Submit orders, and yield how each ended, as they end; none for those that were stopped.
-
-    Args:
-        executor: Where to.
-        carry_out: What it calls with each order.
-        orders: The orders.
-        end_of_lost: Returns how an order ended that the executor has lost, or raises.
-    """
-    futures = {executor.submit(carry_out, order): order for order in orders}
-    for future in as_completed(futures):
-        try:
-            end = future.result()
-        except (Exception, CancelledError) as error:
-            if end_of_lost is None:
-                raise
-            end = end_of_lost(futures[future], error)
-        if end is not None:
-            yield end

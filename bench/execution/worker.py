@@ -11,15 +11,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench.execution.progress import open_log
 from results.errors import ResultsError
 from results.store.locks import locked
 from tasks.import_path import resolve
 
-RESULTS_REFUSED = 74  # What a child returns whose results folder refused it; as EX_IOERR.
 _CHILD_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -32,17 +33,16 @@ _CHILD_ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Order:
+class ChildOrder:
     """The work of one child process.
 
     Attributes:
-        name: Tells orders apart; names the log and the lock.
-        module: The module that the child executes.
-        message: What it reads from its standard input, as JSON.
+        name: Names the lock and the log, so that no two orders share them.
+        module: The child executes its `main`.
+        message: The child reads it from its standard input, as JSON.
         out: Results folder.
         time_limit_seconds: The child is killed when it takes longer.
-        is_needed: Reference to a function of the message that says whether there is still
-            something to do; asked where the order is carried out, when its lock is held.
+        is_needed: Reference to a function of the message, asked once the lock is held.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Order:
     is_needed: str | None = None
 
 
-OnEvent = Callable[[Order, dict[str, Any]], None]
+OnEvent = Callable[[ChildOrder, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,12 @@ class ChildEnd:
     """How an order ended.
 
     Attributes:
-        order: The order.
-        exit_code: 0 when every stage has its records, negative for a signal; None without a child.
+        exit_code: Negative for a signal; None without a child.
         is_timed_out: Whether the time limit ended the child.
         is_elsewhere: Whether there was no child because another runner carries the order out.
     """
 
-    order: Order
+    order: ChildOrder
     exit_code: int | None
     is_timed_out: bool = False
     is_elsewhere: bool = False
@@ -81,12 +80,8 @@ class Children:
         self._lock = threading.Lock()
         self._is_stopping = False
 
-    def carry_out(self, order: Order, *, on_event: OnEvent) -> ChildEnd | None:
-        """Run the child of an order to its end; None where `stop` came first.
-
-        Args:
-            order: The order.
-            on_event: Called with each event of the child.
+    def carry_out(self, order: ChildOrder, *, on_event: OnEvent) -> ChildEnd | None:
+        """Run the child of an order to its end; None if `stop` came first.
 
         Raises:
             ResultsError: The results folder is gone or cannot be written.
@@ -96,6 +91,7 @@ class Children:
         with locked(Path(order.out), order.name) as is_held:
             if not is_held:
                 return ChildEnd(order, None, is_elsewhere=True)
+            # Asked under the lock: its last holder may have left nothing to do.
             if order.is_needed is not None and not resolve(order.is_needed)(order.message):
                 return ChildEnd(order, None)
             return self._run_child(order, on_event)
@@ -107,8 +103,8 @@ class Children:
             for child in self._running:
                 end_with_descendants(child)
 
-    def _run_child(self, order: Order, on_event: OnEvent) -> ChildEnd | None:
-        with _open_log(Path(order.out), order.name) as log:
+    def _run_child(self, order: ChildOrder, on_event: OnEvent) -> ChildEnd | None:
+        with open_log(Path(order.out), f"{order.name}.log") as log:
             with self._lock:
                 if self._is_stopping:
                     return None
@@ -139,15 +135,10 @@ class Children:
 def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, Any]]:
     """Run one child to its end, while nothing else runs, and yield its events.
 
-    Args:
-        module: The module that it executes.
-        message: What it reads from its standard input, as JSON.
-        out: Results folder; the child's standard error goes to its `logs`.
-
     Raises:
-        ResultsError: If the child fails; the message names the log.
+        ResultsError: The child fails; the message names its log.
     """
-    with _open_log(out, module) as log, _start_child(module, log) as child:
+    with open_log(out, f"{module}.log") as log, _start_child(module, log) as child:
         try:
             yield from _converse(child, message)
             exit_code = child.wait()
@@ -161,55 +152,36 @@ def end_with_descendants(child: "subprocess.Popen[str]") -> None:
     """Kill a child and what it started, even what has left its process group."""
     if child.poll() is None:  # Afterwards its number may be another's.
         for process in (*_descendants(child.pid), child.pid):
-            _kill(os.kill, process)
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
     # It leads its group, in which a descendant may be whose parent has ended before.
-    _kill(os.killpg, child.pid)
-
-
-def _kill(kill: Callable[[int, int], None], process: int) -> None:
-    try:
-        kill(process, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _descendants(process: int) -> list[int]:
-    """Return the living processes that a process has started, and those that they have.
+    """Find the living processes that a process has started, and those that they have.
 
-    Only Linux tells. A child adopts what its own children leave behind
-    (`bench.execution.worker_main`).
+    Only Linux lists them. A child adopts what its own children leave behind (`worker_main`).
     """
     found: list[int] = []
     for path in Path(f"/proc/{process}/task").glob("*/children"):
-        try:
-            started = [int(number) for number in path.read_text(encoding="ascii").split()]
-        except OSError:
-            continue  # The thread has ended.
-        for each in started:
-            found += [each, *_descendants(each)]
+        with suppress(OSError):  # The thread has ended.
+            for each in map(int, path.read_text(encoding="ascii").split()):
+                found += [each, *_descendants(each)]
     return found
-
-
-def _open_log(out: Path, name: str) -> TextIO:
-    path = out / "logs" / f"{name}.log"
-    try:
-        path.parent.mkdir(exist_ok=True)
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str, Any]]:
     """Send a child its order and yield its events until it closes its output."""
-    standard_input, events = child.stdin, child.stdout
-    if standard_input is None or events is None:
-        raise RuntimeError("a child must be started with pipes")
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
-        with standard_input:
+        with child.stdin as standard_input:
             standard_input.write(f"{json.dumps(message)}\n")
     except BrokenPipeError:
         return  # It died at once; its exit code says how.
-    with events:
+    with child.stdout as events:
         for line in events:
             yield json.loads(line)
 
@@ -222,5 +194,5 @@ def _start_child(module: str, log: TextIO) -> "subprocess.Popen[str]":
         stderr=log,
         text=True,
         env=os.environ | _CHILD_ENVIRONMENT,
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C reaches the command alone, which then ends its children.
     )

@@ -30,3 +30,12 @@ def matrix_seconds(stages: Iterable[tuple[ModelRun, Stage]], *, jobs: int) -> fl
     runs = len({run.run_id for run, _ in listed})
     work = sum(stage_seconds(run, stage) for run, stage in listed) + runs * _SECONDS_TO_START
     return work / max(1, min(jobs, runs))
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a duration in words that a person would use."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"

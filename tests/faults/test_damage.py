@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_checkpoints import Bomb
 
 from results.errors import ResultsError
 from results.store import checked_json as sealed
 from results.store.csv_files import ACCURACY, read_rows
+from tests.bench.training.test_checkpoints import Bomb
 from tests.commands import accuracy_rows, weights
 from tests.faults.fault_tools import MATRIX, TWO_JOBS, complete, harm_of, planted
 

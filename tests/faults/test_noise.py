@@ -7,12 +7,12 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from test_timing import measurement
 
 from bench.timing import measure as timing
 from bench.timing.measure import noise_of
 from results.schema.rows import NOISY
 from results.store.csv_files import THROUGHPUT, read_rows
+from tests.bench.timing.test_measure import measurement
 from tests.commands import ROOT
 
 pytestmark = pytest.mark.fault("F14")
