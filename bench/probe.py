@@ -13,9 +13,8 @@ from typing import Any
 from bench.cli.execution import MOST_JOBS, physical_cores
 from bench.cli.lengths import parse_lengths
 from bench.cli.options import read_folder, read_integer, read_lengths
-from bench.execution.engine import LocalEngine
+from bench.execution.engine import ChildOrder, LocalEngine
 from bench.execution.progress import progress_bar
-from bench.execution.worker import ChildOrder
 from bench.plan.versions import PROBE_VERSION
 from bench.probes.inputs import (
     has_checkpoint,

@@ -22,8 +22,8 @@ from bench.cli.options import (
     read_models,
 )
 from bench.cli.summary import throughput_table
+from bench.execution.engine import child_events
 from bench.execution.progress import progress_bar
-from bench.execution.worker import child_events
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block

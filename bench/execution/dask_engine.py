@@ -20,7 +20,7 @@ from typing import Any
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.comm.core import CommClosedError
 
-from bench.execution.worker import ChildEnd, ChildOrder, Children, OnEvent
+from bench.execution.engine import ChildEnd, ChildOrder, LocalEngine, OnEvent
 from bench.plan.versions import EVALUATOR_VERSION, RECIPE_VERSION
 from results.command_line import UsageError
 from results.errors import ResultsError
@@ -32,8 +32,8 @@ GPU = "GPU"
 _STOP_SECONDS = 3.0
 _LOST = (CancelledError, CommClosedError, TimeoutError, OSError)
 
-# The children of each engine that this worker carries out orders for, by the engine's token.
-_children: dict[str, Children] = {}
+# Of a worker: what carries out the orders of each command, by the token of its engine.
+_engines: dict[str, LocalEngine] = {}
 
 
 class DaskEngine:
@@ -81,10 +81,8 @@ class DaskEngine:
             except KilledWorker:  # Its worker died again and again.
                 end = ChildEnd(futures[future], -signal.SIGKILL)
             except _LOST:
-                raise ResultsError(
-                    f"the scheduler at {self._address} is lost; everything finished is kept, and "
-                    "the same command goes on"
-                ) from None
+                kept = "everything finished is kept, and the same command goes on"
+                raise ResultsError(f"the scheduler at {self._address} is lost; {kept}") from None
             if end is not None:
                 yield end
 
@@ -95,7 +93,7 @@ class DaskEngine:
         self._is_stopped = True
         stopping = threading.Thread(target=self._stop_children, daemon=True)
         stopping.start()
-        stopping.join(_STOP_SECONDS)
+        stopping.join(_STOP_SECONDS)  # Workers that do not answer are gone, with their children.
         for each in (self._client, self._cluster):
             if each is not None:
                 with suppress(*_LOST):
@@ -103,7 +101,6 @@ class DaskEngine:
         self._events.put(None)
 
     def _stop_children(self) -> None:
-        # Workers that do not answer are gone, and their children with them.
         with suppress(*_LOST):
             self._client.run(_stop_children, self._token, on_error="ignore")
 
@@ -183,9 +180,8 @@ def _connect(target: str | LocalCluster | None) -> Client:
     try:
         return Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError):
-        raise UsageError(
-            f"--engine: no scheduler answers at {target} within {CONNECT_SECONDS:.0f} seconds"
-        ) from None
+        within = f"within {CONNECT_SECONDS:.0f} seconds"
+        raise UsageError(f"--engine: no scheduler answers at {target} {within}") from None
 
 
 # What a worker executes. Dask pickles functions and classes by their names.
@@ -201,15 +197,15 @@ class _CarryOut:
         def on_event(order: ChildOrder, event: dict[str, Any]) -> None:
             worker.log_event(self._token, {"order": order.name, "event": event})
 
-        return _children_of(self._token).carry_out(order, on_event=on_event)
+        return _engine_of(self._token).carry_out(order, on_event=on_event)
 
 
-def _children_of(token: str) -> Children:
-    return _children.setdefault(token, Children())
+def _engine_of(token: str) -> LocalEngine:
+    return _engines.setdefault(token, LocalEngine(jobs=1))
 
 
 def _stop_children(token: str) -> None:
-    _children_of(token).stop()
+    _engine_of(token).stop()
 
 
 def _sees_folder(out: str) -> bool:

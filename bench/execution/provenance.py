@@ -26,7 +26,7 @@ def provenance(device: str, *, threads: int) -> dict[str, str | int | None]:
         "torch_version": version("torch"),
         "python_version": platform.python_version(),
         "platform": _platform(),
-        "commit": source_commit(),
+        "commit": _source_commit(),
     }
 
 
@@ -44,7 +44,7 @@ def write_run_file(out: Path, request: Mapping[str, Any]) -> None:
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "request": dict(request),
         "environment": {
-            "commit": source_commit(),
+            "commit": _source_commit(),
             "platform": _platform(),
             "processor": _processor_name(),
             "processors": os.cpu_count(),
@@ -82,23 +82,13 @@ def _processor_name() -> str | None:
 
 
 @cache
-def source_commit() -> str | None:
+def _source_commit() -> str | None:
     """Name the commit of the source code, with `+changes` where files differ from it."""
+    describe = ("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changes = _git("status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(
+            describe, cwd=_SOURCE_FOLDER, capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+changes" if changes else commit
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ("git", *arguments),
-        cwd=_SOURCE_FOLDER,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=10,
-    )
     return done.stdout.strip()

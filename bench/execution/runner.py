@@ -15,9 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.execution.engine import Engine
+from bench.execution.engine import ChildEnd, ChildOrder, Engine
 from bench.execution.progress import progress_bar
-from bench.execution.worker import ChildEnd, ChildOrder
 from bench.execution.worker_main import RESULTS_REFUSED
 from bench.plan.limits import Limits
 from bench.plan.runs import ModelRun
@@ -31,14 +30,7 @@ _MAY_PASS = "killed"
 
 
 class Runner:
-    """Carries out model runs.
-
-    Args:
-        store: The results folder, whose plan has all of the runs.
-        engine: Where they execute.
-        log: Receives a line for each start, record, failure and retry.
-        limits: How much a run may take.
-    """
+    """Carries out model runs that are in the plan of a results folder."""
 
     def __init__(self, store: Store, *, engine: Engine, log: Logger, limits: Limits) -> None:
         self._store = store
@@ -52,7 +44,7 @@ class Runner:
         """Leave a record or a failure for every stage of some runs.
 
         Args:
-            matrix: All runs of the plan, and how far the folder had them.
+            matrix: How far the folder has the plan.
             to_do: The runs, in the order in which they are started.
 
         Raises:

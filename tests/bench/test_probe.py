@@ -16,8 +16,7 @@ from dataclasses import replace
 import pytest
 
 from bench import probe
-from bench.execution.engine import LocalEngine
-from bench.execution.worker import ChildEnd
+from bench.execution.engine import ChildEnd, LocalEngine
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
 from bench.plan.versions import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION

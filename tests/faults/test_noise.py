@@ -19,7 +19,6 @@ pytestmark = pytest.mark.fault("F14")
 
 LEAST_FOUND, MOST_FALSE = 0.95, 0.05
 BURNER = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
-QUIET_SPREAD = 0.02
 
 
 @contextmanager
@@ -51,8 +50,8 @@ def test_burner_on_the_timed_core_is_noticed(is_full, reached):
         for _ in range(10 if is_full else 1):
             asked = measurement(("rnn", "seq2seq+dot"), lengths=(10, 50), batch_size=32)
             verdicts += [row.noise for row in timing.measure(asked)]
-    found = verdicts.count(NOISY)
-    reached(injected=len(verdicts), text=f"{found} of {len(verdicts)} beside a burner are noisy")
+    text = f"{verdicts.count(NOISY)} of {len(verdicts)} beside a burner are noisy"
+    reached(injected=len(verdicts), text=text)
     assert_found(verdicts)
 
 
@@ -64,7 +63,7 @@ def published():
 def simulated(verdict=noise_of):
     """Return the verdicts on 1,000 quiet samples: times that vary by 2 %."""
     draw = random.Random(14)
-    series = ([draw.gauss(1, QUIET_SPREAD) for _ in range(timing.ROUNDS)] for _ in range(2000))
+    series = ([draw.gauss(1, 0.02) for _ in range(timing.ROUNDS)] for _ in range(2000))
     return [verdict(times, beside) for times, beside in zip(series, series, strict=True)]
 
 

@@ -16,7 +16,7 @@ from distributed import LocalCluster
 from bench import run
 from bench.execution import dask_engine
 from bench.execution.dask_engine import DaskEngine
-from bench.execution.worker import ChildOrder
+from bench.execution.engine import ChildOrder
 from results.command_line import UsageError
 from results.errors import ResultsError
 

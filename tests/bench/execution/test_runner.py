@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bench.execution import runner
+from bench.execution.engine import ChildEnd
 from bench.execution.progress import run_log
 from bench.execution.runner import Runner, is_needed
-from bench.execution.worker import ChildEnd
 from bench.plan.limits import Limits
 from bench.plan.runs import Settings, plan_matrix
 from bench.plan.status import Matrix

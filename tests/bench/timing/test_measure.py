@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from bench.execution.worker import child_events
+from bench.execution.engine import child_events
 from bench.timing import measure as timing
 from bench.timing.cases import Cell, Measurement
 from bench.timing.measure import measure, noise_of

@@ -12,9 +12,8 @@ from functools import partial
 import pytest
 
 from bench import run
-from bench.execution import worker
-from bench.execution.engine import LocalEngine
-from bench.execution.worker import ChildOrder, child_events
+from bench.execution import engine
+from bench.execution.engine import ChildOrder, LocalEngine, child_events
 from bench.plan import limits
 from bench.plan.runs import Settings, plan_matrix
 from models import MODELS
@@ -32,9 +31,9 @@ SECONDS_TO_DIE = 5.0
 @pytest.fixture
 def children(monkeypatch):
     """Let fake children stand in for model runs; return how to choose what they do."""
-    start_child, mark = worker._start_child, uuid.uuid4().hex
+    start_child, mark = engine.start_child, uuid.uuid4().hex
     fake = partial(start_child, "tests.bench.execution.fake_child")
-    monkeypatch.setattr(worker, "_start_child", lambda _, log: fake(log))
+    monkeypatch.setattr(engine, "start_child", lambda _, log: fake(log))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv(MARK, mark)
 
@@ -159,11 +158,11 @@ def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
 PARENT = """
 import sys
 
-from bench.execution import worker
+from bench.execution import engine
 from bench.run import main
 
-start_child = worker._start_child
-worker._start_child = lambda _, log: start_child("tests.bench.execution.fake_child", log)
+start_child = engine.start_child
+engine.start_child = lambda _, log: start_child("tests.bench.execution.fake_child", log)
 sys.exit(main(sys.argv[1:]))
 """
 
