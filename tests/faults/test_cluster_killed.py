@@ -36,12 +36,7 @@ SECONDS_TO_REFUSE = 15.0
 
 
 class Cluster:
-    """A scheduler and two workers of one thread each; all of it ends with the `with` block.
-
-    Args:
-        scratch: Where its processes run.
-        has_nannies: Whether each worker has a nanny, which starts it again when it dies.
-    """
+    """A scheduler and two workers of one thread each; a nanny starts a dead worker again."""
 
     def __init__(self, scratch, *, has_nannies=False):
         self._mark, self._scratch = uuid.uuid4().hex, scratch

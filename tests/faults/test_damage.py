@@ -116,9 +116,7 @@ def test_foreign_files_are_left_alone(folder, undisturbed, reached):
     complete(folder, *THREE_RUNS)
     text = f"{len(foreign)} foreign files: none used, none touched"
     harm_of(folder, undisturbed).report(reached, injected=len(foreign), text=text)
-    assert {name: (folder / name).read_text(encoding="utf-8") for name in foreign} == {
-        name: name for name in foreign
-    }
+    assert [(folder / name).read_text(encoding="utf-8") for name in foreign] == foreign
 
 
 class Bomb:

@@ -4,10 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from functools import partial
 
 import pytest
 
@@ -29,32 +27,29 @@ SECONDS_TO_DIE = 5.0
 
 
 @pytest.fixture
-def children(monkeypatch):
-    """Let fake children stand in for model runs; return how to choose what they do."""
-    start_child, mark = engine.start_child, uuid.uuid4().hex
-    fake = partial(start_child, "tests.bench.execution.fake_child")
-    monkeypatch.setattr(engine, "start_child", lambda _, log: fake(log))
+def do(monkeypatch):
+    """Return how to choose what fake children do, by the model of their run."""
+    start_child = engine.start_child
+    fake = "tests.bench.execution.fake_child"
+    monkeypatch.setattr(engine, "start_child", lambda _, log: start_child(fake, log))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return lambda chosen: monkeypatch.setenv(VARIABLE, json.dumps(chosen))
+
+
+@pytest.fixture
+def alive(monkeypatch):
+    """Return how to find the living processes that a test has started."""
+    mark = uuid.uuid4().hex
+    # It is set after this process began, so it is only in what this process starts.
     monkeypatch.setenv(MARK, mark)
-
-    class Children:
-        @staticmethod
-        def do(chosen):
-            monkeypatch.setenv(VARIABLE, json.dumps(chosen))
-
-        @staticmethod
-        def alive():
-            # The mark was set after this process began, so it is only in what it has started.
-            return marked_processes(mark)
-
-    yield Children
-    for process in Children.alive():
+    yield lambda: marked_processes(mark)
+    for process in marked_processes(mark):
         os.kill(process, 9)
 
 
-def matrix(folder, *, models="rnn", jobs=2):
+def matrix(folder, *, models="rnn"):
     """Carry out a matrix of two lengths in this process; return its status."""
-    return run.main([*SIZES, "--models", models, "--out", str(folder), "--jobs", str(jobs)])
+    return run.main([*SIZES, "--models", models, "--out", str(folder), "--jobs", "2"])
 
 
 def rows_of(folder, model):
@@ -65,21 +60,14 @@ def rows_of(folder, model):
     ]
 
 
-def orders(folder, count=1, *, model="rnn"):
-    settings = Settings(lengths=(2,), seeds=tuple(range(1, count + 1)))
-    runs = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS[model]])
-    return [
-        ChildOrder(
-            each.run_id,
-            "bench.training.model_run",
-            {"run": each.to_json(), "out": str(folder), "attempt": 1},
-            out=str(folder),
-            time_limit_seconds=60.0,
-        )
-        for each in runs
-    ]
+def orders(folder, count):
+    settings, out = Settings(lengths=(2,), seeds=tuple(range(1, count + 1))), str(folder)
+    runs = plan_matrix(settings, tasks=[TASKS["copy"]], models=[MODELS["rnn"]])
+    messages = {run.run_id: {"run": run.to_json(), "out": out, "attempt": 1} for run in runs}
+    return [ChildOrder(name, "any", each, out, 60.0) for name, each in messages.items()]
 
 
+NOT_REACHED = (4, "not_reached", 0, None)
 DYING = {
     "rnn": ("SIGKILL", "killed", 2, "killed by SIGKILL"),
     "seq2seq": ("SIGRTMIN+1", "killed", 2, "killed by signal 35"),
@@ -88,49 +76,42 @@ DYING = {
 }
 
 
-def test_child_that_dies_leaves_one_row_and_stops_no_other(children, tmp_path, capsys):
+def test_child_that_dies_leaves_one_row_and_stops_no_other(do, tmp_path, capsys):
     """The other one prints, which is not taken for one of its events."""
     other = "seq2seq+additive"
-    children.do({other: "talkative"} | {model: does for model, (does, *_) in DYING.items()})
+    do({other: "talkative"} | {model: does for model, (does, *_) in DYING.items()})
     assert matrix(tmp_path, models=",".join([*DYING, other])) == 1
     assert rows_of(tmp_path, other) == [(2, "ok", 1, None), (4, "ok", 1, None)]
-    run_ids, errors = (
-        {row.model: row.run_id for row in accuracy_rows(tmp_path)},
-        capsys.readouterr().err,
-    )
+    run_ids = {row.model: row.run_id for row in accuracy_rows(tmp_path)}
+    errors = capsys.readouterr().err
     for model, (_, status, attempts, error) in DYING.items():
         error = error.format(run_ids[model])
-        assert rows_of(tmp_path, model) == [
-            (2, status, attempts, error),
-            (4, "not_reached", 0, None),
-        ]
+        assert rows_of(tmp_path, model) == [(2, status, attempts, error), NOT_REACHED]
         assert f"copy, {model}, seed 11, length 2: {status}: {error}" in errors
     log = tmp_path / "logs" / f"{run_ids['seq2seq+dot']}.log"
     assert log.read_text(encoding="utf-8") == "this is the reason\n"
 
 
-def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(
-    children, tmp_path, capsys
-):
-    children.do({"rnn": "SIGKILL"})
+def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(do, tmp_path, capsys):
+    do({"rnn": "SIGKILL"})
     for attempts in (2, 4):
         assert matrix(tmp_path) == 1
         assert rows_of(tmp_path, "rnn")[0] == (2, "killed", attempts, "killed by SIGKILL")
-    children.do({"rnn": "done"})
+    do({"rnn": "done"})
     capsys.readouterr()
     assert matrix(tmp_path) == 0
     assert capsys.readouterr().err == ""
     assert rows_of(tmp_path, "rnn") == [(2, "ok", 5, None), (4, "ok", 5, None)]
 
 
-def test_child_that_reads_no_order_is_a_failed_run(children, tmp_path):
-    children.do("deaf")
+def test_child_that_reads_no_order_is_a_failed_run(do, tmp_path):
+    do("deaf")
     assert matrix(tmp_path) == 1
     assert [row[1] for row in rows_of(tmp_path, "rnn")] == ["failed", "not_reached"]
 
 
-def test_folder_without_room_for_logs_is_one_line(children, tmp_path, capsys):
-    children.do({"rnn": "done"})
+def test_folder_without_room_for_logs_is_one_line(do, tmp_path, capsys):
+    do({"rnn": "done"})
     (tmp_path / "logs").write_text("a file", encoding="utf-8")
     assert matrix(tmp_path) == 2
     last = capsys.readouterr().err.splitlines()[-1]
@@ -139,19 +120,18 @@ def test_folder_without_room_for_logs_is_one_line(children, tmp_path, capsys):
 
 
 def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
-    children, tmp_path, monkeypatch
+    do, alive, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(limits, "_LEAST_SECONDS", 2.0)
     monkeypatch.setattr(limits, "_FACTOR", 0.0)
-    children.do({"rnn": "hanging", "seq2seq": "done"})
+    do({"rnn": "hanging", "seq2seq": "done"})
     began = time.monotonic()
     assert matrix(tmp_path, models="rnn,seq2seq") == 1
     assert time.monotonic() - began < 2.0 + SECONDS_TO_DIE
-    wait_until(lambda: not children.alive(), seconds=SECONDS_TO_DIE)
+    wait_until(lambda: not alive(), seconds=SECONDS_TO_DIE)
     assert [row[1] for row in rows_of(tmp_path, "seq2seq")] == ["ok", "ok"]
     assert rows_of(tmp_path, "rnn") == [
-        (2, "timed_out", 1, "not done after 2 seconds"),
-        (4, "not_reached", 0, None),
+        *[(2, "timed_out", 1, "not done after 2 seconds"), NOT_REACHED]
     ]
 
 
@@ -167,9 +147,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_child_dies_with_its_parent(children, tmp_path):
+def test_child_dies_with_its_parent(do, alive, tmp_path):
     """A child that hangs would never find out by itself that nobody listens."""
-    children.do({"rnn": "hanging"})
+    do({"rnn": "hanging"})
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, *SIZES, "--models", "rnn", "--out", "results"],
         cwd=tmp_path,
@@ -177,9 +157,9 @@ def test_child_dies_with_its_parent(children, tmp_path):
         stderr=subprocess.DEVNULL,
     ) as parent:
         # The parent, its child, and what that one has started, which nobody is asked to end.
-        wait_until(lambda: len(children.alive()) == 3, seconds=60)
+        wait_until(lambda: len(alive()) == 3, seconds=60)
         parent.kill()
-    wait_until(lambda: len(children.alive()) == 1, seconds=SECONDS_TO_DIE)
+    wait_until(lambda: len(alive()) == 1, seconds=SECONDS_TO_DIE)
 
 
 def test_child_whose_parent_is_gone_already_begins_nothing():
@@ -195,30 +175,8 @@ def test_child_whose_parent_is_gone_already_begins_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
 
 
-def test_stop_ends_what_runs_and_begins_nothing_more(children, tmp_path):
-    children.do({"rnn": "done", "seq2seq": "hanging"})
-    hangs = threading.Event()
-    local = LocalEngine(jobs=1)
-    listed = [*orders(tmp_path), *orders(tmp_path, model="seq2seq"), *orders(tmp_path, 2)]
-    ends = local.execute(
-        listed, on_event=lambda order, event: hangs.set() if "hangs" in event else None
-    )
-    try:
-        assert next(ends).exit_code == 0
-        assert hangs.wait(timeout=60)
-        # Two are found while they live, or that none is found later would say nothing.
-        wait_until(lambda: len(children.alive()) == 2)
-        began = time.monotonic()
-    finally:
-        ends.close()
-        local.stop()
-    assert time.monotonic() - began < SECONDS_TO_DIE
-    wait_until(lambda: not children.alive(), seconds=SECONDS_TO_DIE)
-    assert len(list((tmp_path / "records").iterdir())) == 1
-
-
-def test_as_many_children_at_a_time_as_asked_for(children, tmp_path):
-    children.do({"rnn": "brief"})
+def test_as_many_children_at_a_time_as_asked_for(do, tmp_path):
+    do({"rnn": "brief"})
     times = {}
 
     def on_event(order, event):
@@ -237,11 +195,11 @@ def test_as_many_children_at_a_time_as_asked_for(children, tmp_path):
     assert max(at_once) == 2
 
 
-def test_child_of_a_measurement_gives_its_events_or_names_its_log(children, tmp_path):
-    (only,) = orders(tmp_path)
-    children.do({"rnn": "brief"})
+def test_child_of_a_measurement_gives_its_events_or_names_its_log(do, tmp_path):
+    (only,) = orders(tmp_path, 1)
+    do({"rnn": "brief"})
     events = list(child_events("bench.throughput", only.message, out=tmp_path))
     assert [list(event) for event in events] == [["at"], ["at"], ["record"]]
-    children.do({"rnn": "status 3"})
+    do({"rnn": "status 3"})
     with pytest.raises(ResultsError, match=r"exit status 3; see .*bench\.throughput\.log"):
         list(child_events("bench.throughput", only.message, out=tmp_path))

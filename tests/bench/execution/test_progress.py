@@ -12,7 +12,6 @@ import pytest
 from bench.execution import progress
 from bench.execution.progress import progress_bar, run_log
 from results.errors import ResultsError
-from tests.commands import files
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\d+) (.+)")
 
@@ -70,23 +69,12 @@ def lines_of(folder):
     return [LINE.fullmatch(line).groups() for line in text.splitlines()]
 
 
-def texts_of(folder):
-    return [text for _, text in lines_of(folder)]
-
-
 def test_log_has_a_line_for_each_event_with_time_and_process(tmp_path):
     with run_log(tmp_path) as log:
         log.info("one")
         log.info("of several\nlines")
-    assert lines_of(tmp_path) == [
-        (str(os.getpid()), text) for text in ("one", "of several lines", "ended")
-    ]
-
-
-def test_command_with_nothing_to_say_leaves_no_log(tmp_path):
-    with run_log(tmp_path):
-        pass
-    assert files(tmp_path, "*") == []
+    texts = ("one", "of several lines", "ended")
+    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
 
 
 def test_what_ended_it_is_its_last_line(tmp_path):
@@ -97,14 +85,7 @@ def test_what_ended_it_is_its_last_line(tmp_path):
 
     with pytest.raises(ResultsError):
         write_and_fail()
-    assert texts_of(tmp_path) == ["one", "ended: ResultsError: the disk is full"]
-
-
-def test_two_commands_share_a_log(tmp_path):
-    with run_log(tmp_path) as first, run_log(tmp_path) as second:
-        for number in range(100):
-            (first, second)[number % 2].info(str(number))
-    assert texts_of(tmp_path) == [*map(str, range(100)), "ended", "ended"]
+    assert lines_of(tmp_path)[-1][1] == "ended: ResultsError: the disk is full"
 
 
 def test_full_disk_stops_no_work(tmp_path, capsys):
@@ -123,3 +104,12 @@ def test_log_that_cannot_be_is_named(tmp_path):
         run_log(tmp_path) as log,
     ):
         log.info("one")
+
+
+def test_run_is_logged_from_its_start_to_its_end(finished):
+    texts = [text for _, text in lines_of(finished)]
+    assert texts[0] == "started: 2 of 2 model runs to do"
+    assert texts[-1] == "ended"
+    events = " ".join(texts)
+    assert len(re.findall(r"\): begun as \d+ \(attempt 1\)", events)) == 2
+    assert len(re.findall(r"\), trained to 4, tested at 4: budget after 20 updates", events)) == 2

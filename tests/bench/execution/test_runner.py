@@ -1,7 +1,5 @@
 """A runner beside others: it waits for what they hold, takes over, and does nothing twice."""
 
-import threading
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -16,7 +14,6 @@ from bench.plan.status import Matrix
 from models import MODELS
 from results.schema.rows import OK
 from results.store.folder import open_store
-from results.store.locks import locked
 from tasks import TASKS
 
 
@@ -153,41 +150,3 @@ def test_order_is_needed_until_its_records_are_there_or_it_was_tried_as_often(tm
     path = next((tmp_path / "records").iterdir())
     path.write_bytes(path.read_bytes()[:-9])
     assert is_needed_for(2)
-
-
-def test_several_runners_carry_out_each_order_once(tmp_path):
-    runs, _ = plan(tmp_path, seeds=tuple(range(1, 9)))
-    by_id, done, problems = {run.run_id: run for run in runs}, Counter(), []
-
-    class Engine:
-        """Carries orders out in this thread, under their locks, as children do."""
-
-        def execute(self, orders, *, on_event):
-            for order in orders:
-                with locked(tmp_path, order.name) as is_held:
-                    if not is_held:
-                        yield elsewhere(order)
-                        continue
-                    if is_needed(order.message):
-                        done[order.name] += 1
-                        finish(open_store(tmp_path, create=True), by_id[order.name])
-                    yield ChildEnd(order, 0)
-
-        def stop(self):
-            pass
-
-    def work():
-        try:
-            own = open_store(tmp_path, create=True)
-            carry_out(tmp_path, Engine(), runs, own)
-            assert {*own.statuses().values()} == {OK}
-        except BaseException as error:
-            problems.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
-    assert done == Counter(dict.fromkeys(by_id, 1))
