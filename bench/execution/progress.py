@@ -21,8 +21,11 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 def progress_bar(total: int, description: str, *, unit: str) -> "tqdm[Any]":
     """Open a bar on standard error: without a terminal, a line a minute at most."""
-    # With miniters=0, update(0) redraws what is due, so that a long stage does not look dead.
-    bar = partial(tqdm, total=total, desc=description, unit=unit, miniters=0, disable=not total)
+    # With miniters=0, update(0) redraws what is due, so that a long stage does not look dead. The
+    # speed is the mean so far: a moving one counts from the last redrawing, not the last record.
+    bar = partial(tqdm, total=total, desc=description, unit=unit, miniters=0, smoothing=0)
+    if not total:
+        return bar(disable=True)
     if sys.stderr.isatty():
         return bar(file=sys.stderr)
     wait = _SECONDS_BETWEEN_LINES

@@ -12,8 +12,8 @@ from textwrap import wrap
 import hypothesis
 import pytest
 
-_INDENT = " " * 5
 SHORT_EXAMPLES, FULL_EXAMPLES = 100, 1000
+INDENT = {"initial_indent": " " * 5, "subsequent_indent": " " * 5}
 SUMS = {
     "lost": "finished stages lost",
     "duplicated": "duplicated",
@@ -157,7 +157,7 @@ def table_of(lines: dict[str, _Line]) -> list[str]:
     for row, line in zip(rows, [_Line(), *lines.values()], strict=True):
         padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         table.append("  ".join(padded).rstrip())
-        table += wrap(line.figure(), width=95, initial_indent=_INDENT, subsequent_indent=_INDENT)
+        table += wrap(line.figure(), width=95, **INDENT)
     total = sum((line.counts for line in lines.values()), Counter())
     harm = sum(line.counts["injected"] for name, line in lines.items() if name not in HARMLESS)
     sums = [

@@ -43,11 +43,12 @@ def shown_on(reader, writer, monkeypatch, **timing):
 def test_terminal_shows_one_bar_that_ends_full(monkeypatch):
     reader, writer = os.openpty()
     termios.tcsetwinsize(writer, (24, 80))
-    shown = shown_on(reader, writer, monkeypatch)
+    shown = shown_on(reader, writer, monkeypatch, seconds=0.3)
     assert "\rtraining:   0%" in shown
     assert "\rsaid\r\n" in shown.replace(" ", "")
     assert shown.count("\n") == 2
     assert re.match(r"training: 100%\|.+\| 4/4 \[", shown.splitlines()[-1])
+    assert all(float(speed) < 4.0 for speed in re.findall(r"([\d.]+)record/s", shown))
 
 
 @pytest.mark.parametrize("minute", [60.0, 0.2])
