@@ -22,6 +22,7 @@ def show_bar(*, records=4, seconds=0.0):
         for number in range(records):
             time.sleep(seconds)
             bar.update(0)
+            time.sleep(seconds / 2)
             bar.update(1)
             if number == 1:
                 bar.write("said", file=sys.stderr)
