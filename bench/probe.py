@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from bench.cli.lengths import parse_lengths
 from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, registered, whole_number
-from bench.execution.engine import LocalEngine
-from bench.execution.worker import Order
+from bench.execution.engine import ChildOrder, LocalEngine
+from bench.execution.progress import progress_bar
 from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import entry_from_reference, load_models
 from results.command_line import DONE, FAILED, Parser, UsageError, run_command
@@ -254,11 +252,9 @@ def _carry_out(
     answered = dict.fromkeys((order.name for order in orders), 0)
     gone: set[str] = set()
     failed = []
-    bar = tqdm(
-        total=len(records), file=sys.stderr, desc="probing", unit="record", disable=not records
-    )
+    bar = progress_bar(len(records), "probing", unit="record")
 
-    def on_event(order: Order, event: dict[str, Any]) -> None:
+    def on_event(order: ChildOrder, event: dict[str, Any]) -> None:
         if "record" in event:
             answered[order.name] += 1
             if not event["has_checkpoint"]:
@@ -278,13 +274,13 @@ def _carry_out(
     return gone, failed
 
 
-def _orders(root: Path, records: Sequence[_RecordToProbe]) -> list[Order]:
+def _orders(root: Path, records: Sequence[_RecordToProbe]) -> list[ChildOrder]:
     """Make one order for each model run, since a child takes seconds to start."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for each in records:
         runs.setdefault(each.row.run_id, []).append({**vars(each), "row": to_json(each.row)})
     return [
-        Order(
+        ChildOrder(
             name=f"probe-{run_id}",
             module="bench.probes.worker",
             message={"out": str(root), "records": of_run},

@@ -7,14 +7,15 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from logging import Logger
 from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
 from bench.cli.run_options import DASK, Request, build_parser, read_request
 from bench.cli.summary import summary_table
 from bench.execution.engine import Engine, LocalEngine
-from bench.execution.progress import Progress
-from bench.execution.run_log import RunLog, write_run_file
+from bench.execution.progress import run_log
+from bench.execution.provenance import write_run_file
 from bench.execution.runner import Runner
 from bench.plan.runs import ModelRun, plan_blocks
 from bench.plan.shards import shard_of
@@ -60,10 +61,10 @@ def _train(request: Request) -> int:
         matrix, to_do = _plan(request, store)
         print(plan_as_text(request, matrix, to_do))
         store.extend_plan(row for run in matrix.runs for row in run.planned_rows())
-        with RunLog(request.out) as log:
+        with run_log(request.out) as log:
             if to_do:
                 write_run_file(request.out, request_as_json(request, matrix))
-                log.write(f"started: {len(to_do)} of {len(matrix.runs)} model runs to do")
+                log.info(f"started: {len(to_do)} of {len(matrix.runs)} model runs to do")
             _complete(request, store, matrix, to_do, engine=engine, log=log)
         for notice in store.take_notices():
             print(notice, file=sys.stderr)
@@ -94,15 +95,14 @@ def _complete(
     to_do: Sequence[ModelRun],
     *,
     engine: Engine,
-    log: RunLog,
+    log: Logger,
 ) -> None:
     """Run what is missing and write the CSVs, also after a signal."""
     try:
         try:
             if to_do:
-                with Progress(matrix.unfinished_stages(to_do)) as progress:
-                    runner = Runner(store, engine=engine, log=log, limits=request.limits)
-                    runner.carry_out(matrix, to_do, progress=progress)
+                runner = Runner(store, engine=engine, log=log, limits=request.limits)
+                runner.carry_out(matrix, to_do)
         finally:
             engine.stop()  # Before the last compilation, and before anything is timed.
         store.compile()

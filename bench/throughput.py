@@ -9,9 +9,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import product
-from typing import Any
-
-from tqdm import tqdm
 
 from bench.cli.lengths import parse_lengths
 from bench.cli.options import (
@@ -22,7 +19,8 @@ from bench.cli.options import (
     whole_number,
 )
 from bench.cli.summary import throughput_table
-from bench.execution.worker import child_events
+from bench.execution.engine import child_events
+from bench.execution.progress import progress_bar
 from bench.plan.presets import PRESETS
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Block, Settings
@@ -149,8 +147,7 @@ def _measure(measurement: Measurement, missing: tuple[Case, ...], store: Store) 
     models = {case.model for case in missing}
     builders = {name: path for name, path in measurement.builders.items() if name in models}
     order = asdict(replace(measurement, cases=missing, builders=builders))
-    bar: tqdm[Any] = tqdm(total=2 * len(missing), file=sys.stderr, desc="throughput", unit="step")
-    with bar:
+    with progress_bar(2 * len(missing), "throughput", unit="step") as bar:
         for event in child_events("bench.timing.measure", order, out=store.root):
             rows = [from_json(ThroughputRow, row) for row in event.get("rows", ())]
             if rows:

@@ -9,11 +9,10 @@ import platform
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, as_completed
+from contextlib import suppress
 from importlib.metadata import version
-from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -21,8 +20,7 @@ from typing import Any
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.comm.core import CommClosedError
 
-from bench.execution.engine import ends_of
-from bench.execution.worker import ChildEnd, Children, OnEvent, Order
+from bench.execution.engine import ChildEnd, ChildOrder, LocalEngine, OnEvent
 from bench.plan.recipe import EVALUATOR_VERSION, RECIPE_VERSION
 from results.command_line import UsageError
 from results.errors import ResultsError
@@ -34,18 +32,17 @@ GPU = "GPU"
 _STOP_SECONDS = 3.0
 _LOST = (CancelledError, CommClosedError, TimeoutError, OSError)
 
-# The children of each engine that this worker carries out orders for, by the engine's token.
-_children: dict[str, Children] = {}
+# Of a worker: what carries out the orders of each command, by the token of its engine.
+_engines: dict[str, LocalEngine] = {}
 
 
 class DaskEngine:
     """Carries out orders on a Dask cluster.
 
     Args:
-        scheduler: Address of the scheduler; None for a cluster on this machine, which listens on
-            the loopback interface alone.
-        jobs: Workers of a cluster on this machine.
-        device: `cpu`, or `cuda`, of which each order takes one `GPU` among a worker's resources.
+        scheduler: Address of the scheduler; None for workers in this process.
+        jobs: Workers in this process.
+        device: On `cuda` each order takes one `GPU` of a worker's resources.
         out: Results folder.
 
     Raises:
@@ -56,7 +53,7 @@ class DaskEngine:
         self._out = out.resolve()
         self._token = uuid.uuid4().hex
         self._resources = {GPU: 1} if device == "cuda" else {}
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, ChildOrder] = {}
         self._events: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._is_stopped = False
         self._address = scheduler or "this machine"
@@ -68,16 +65,26 @@ class DaskEngine:
             self.stop()
             raise
 
-    def execute(self, orders: Sequence[Order], *, on_event: OnEvent) -> Iterator[ChildEnd]:
+    def execute(self, orders: Sequence[ChildOrder], *, on_event: OnEvent) -> Iterator[ChildEnd]:
         """Yield how each order ended, as they end; see `bench.execution.engine.Engine`."""
         self._require_folder()
         if not self._orders:
             self._client.subscribe_topic(self._token, lambda event: self._events.put(event[1]))
             threading.Thread(target=self._listen, args=(on_event,), daemon=True).start()
         self._orders |= {order.name: order for order in orders}
+        # Its futures outlive a killed worker; plain `Client.submit` runs innocent orders again.
         executor = self._client.get_executor(pure=False, resources=self._resources)
-        carry_out = _CarryOut(self._token)
-        yield from ends_of(executor, carry_out, orders, end_of_lost=self._end_of_lost)
+        futures = {executor.submit(_CarryOut(self._token), order): order for order in orders}
+        for future in as_completed(futures):
+            try:
+                end = future.result()
+            except KilledWorker:  # Its worker died again and again.
+                end = ChildEnd(futures[future], -signal.SIGKILL)
+            except _LOST:
+                kept = "everything finished is kept, and the same command goes on"
+                raise ResultsError(f"the scheduler at {self._address} is lost; {kept}") from None
+            if end is not None:
+                yield end
 
     def stop(self) -> None:
         """Kill the children on all workers with everything that they started; leave the cluster."""
@@ -86,7 +93,7 @@ class DaskEngine:
         self._is_stopped = True
         stopping = threading.Thread(target=self._stop_children, daemon=True)
         stopping.start()
-        stopping.join(_STOP_SECONDS)
+        stopping.join(_STOP_SECONDS)  # Workers that do not answer are gone, with their children.
         for each in (self._client, self._cluster):
             if each is not None:
                 with suppress(*_LOST):
@@ -94,7 +101,6 @@ class DaskEngine:
         self._events.put(None)
 
     def _stop_children(self) -> None:
-        # Workers that do not answer are gone, and their children with them.
         with suppress(*_LOST):
             self._client.run(_stop_children, self._token, on_error="ignore")
 
@@ -104,62 +110,39 @@ class DaskEngine:
             try:
                 on_event(self._orders[event["order"]], event["event"])
             except ResultsError:
-                return  # The results folder is gone: whoever waits for the orders will find out.
-
-    def _end_of_lost(self, order: Order, error: BaseException) -> ChildEnd:
-        """Return how an order ended whose worker died again and again."""
-        if isinstance(error, KilledWorker):
-            return ChildEnd(order, -signal.SIGKILL)
-        if isinstance(error, _LOST):
-            raise ResultsError(
-                f"the scheduler at {self._address} is lost; everything finished is kept, and the "
-                "same command goes on"
-            ) from None
-        raise error
+                return  # The results folder is gone; the end of an order will show it.
 
     def _require_workers(self) -> None:
-        """Refuse a cluster that has no worker for the orders.
-
-        Raises:
-            UsageError: There is none in time, or none with a GPU where that is needed.
-        """
+        """Refuse a cluster that has no worker for the orders, or workers that compute otherwise."""
         with suppress(TimeoutError):
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers:
             raise UsageError(f"--engine: no worker has joined the scheduler at {self._address}")
-        if self._resources and not any(
-            worker["resources"].get(GPU, 0) >= 1 for worker in workers.values()
-        ):
+        # Dask waits for ever for a resource that no worker offers.
+        if self._resources and not any(each["resources"].get(GPU, 0) >= 1 for each in workers):
             raise UsageError(
                 f"--engine: no worker at {self._address} offers the resource {GPU}; start them "
                 f"with: dask worker --resources {GPU}=1"
             )
         here = _versions()
-        for worker, there in self._asked(_versions).items():
-            differing = [name for name, value in here.items() if there.get(name) != value]
-            if differing:
-                name = differing[0]
-                raise UsageError(
-                    f"--engine: worker {worker} has {name} {there.get(name)}, here it is "
-                    f"{here[name]}"
-                )
+        for worker, there in self._ask(_versions).items():
+            for name, value in here.items():
+                if there.get(name) != value:
+                    differing = f"has {name} {there.get(name)}, here it is {value}"
+                    raise UsageError(f"--engine: worker {worker} {differing}")
 
     def _require_folder(self) -> None:
-        """Refuse workers that do not see the results folder.
-
-        Raises:
-            ResultsError: A worker does not see the plan.
-        """
-        for worker, is_seen in self._asked(_sees_folder, str(self._out)).items():
+        """Refuse workers that do not see the results folder."""
+        for worker, is_seen in self._ask(_sees_folder, str(self._out)).items():
             if not is_seen:
                 raise ResultsError(
                     f"worker {worker} does not see {self._out}; --out must be a folder that all "
                     "workers share"
                 )
 
-    def _asked(self, question: Callable[..., Any], *arguments: str) -> dict[str, Any]:
-        """Return the answer of each worker."""
+    def _ask(self, question: Callable[..., Any], *arguments: str) -> dict[str, Any]:
+        """Get the answer of each worker."""
         try:
             answers: dict[str, Any] = self._client.run(question, *arguments)
         except _LOST as error:
@@ -172,34 +155,23 @@ class DaskEngine:
         return answers
 
 
-def _local_cluster(jobs: int, resources: Mapping[str, int]) -> LocalCluster:
-    with _deaf_to_interrupts():
-        return LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            memory_limit=None,  # What a model run may take is no business of the worker beside it.
-            resources=dict(resources),
-            silence_logs=logging.CRITICAL,
-        )
+def _local_cluster(jobs: int, resources: dict[str, int]) -> LocalCluster:
+    """Start workers as threads of this process.
 
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let threads and processes begin that never see Ctrl-C; here it is heard afterwards.
-
-    A terminal sends it to all of a command's processes, and this one alone ends the others.
+    Each order has a process of its own anyway. Workers with processes of their own would be hit by
+    the Ctrl-C of a terminal, which is meant for this command alone.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # Whoever starts it is no longer deaf.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return LocalCluster(
+        n_workers=jobs,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",  # Without addresses its servers listen to everybody.
+        dashboard_address="127.0.0.1:0",
+        memory_limit=None,  # Else Dask pauses a worker for what this process takes.
+        resources=resources,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def _connect(target: str | LocalCluster | None) -> Client:
@@ -208,29 +180,32 @@ def _connect(target: str | LocalCluster | None) -> Client:
     try:
         return Client(target, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError):
-        raise UsageError(
-            f"--engine: no scheduler answers at {target} within {CONNECT_SECONDS:.0f} seconds"
-        ) from None
+        within = f"within {CONNECT_SECONDS:.0f} seconds"
+        raise UsageError(f"--engine: no scheduler answers at {target} {within}") from None
+
+
+# What a worker executes. Dask pickles functions and classes by their names.
 
 
 class _CarryOut:
-    """What a worker is given to do; pickled by its name."""
-
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def __call__(self, order: Order) -> ChildEnd | None:
+    def __call__(self, order: ChildOrder) -> ChildEnd | None:
         worker = get_worker()
 
-        def on_event(order: Order, event: dict[str, Any]) -> None:
+        def on_event(order: ChildOrder, event: dict[str, Any]) -> None:
             worker.log_event(self._token, {"order": order.name, "event": event})
 
-        children = _children.setdefault(self._token, Children())
-        return children.carry_out(order, on_event=on_event)
+        return _engine_of(self._token).carry_out(order, on_event=on_event)
+
+
+def _engine_of(token: str) -> LocalEngine:
+    return _engines.setdefault(token, LocalEngine(jobs=1))
 
 
 def _stop_children(token: str) -> None:
-    _children.setdefault(token, Children()).stop()
+    _engine_of(token).stop()
 
 
 def _sees_folder(out: str) -> bool:
@@ -238,7 +213,7 @@ def _sees_folder(out: str) -> bool:
 
 
 def _versions() -> dict[str, str]:
-    """Return what must be the same everywhere, or numbers would differ."""
+    """List what must be the same everywhere, or numbers would differ."""
     return {
         "torch": version("torch"),
         "Python": ".".join(platform.python_version_tuple()[:2]),

@@ -1,27 +1,73 @@
-"""Where model runs execute: orders are submitted to a `concurrent.futures.Executor`.
+"""Child processes: each carries out one order, and takes nothing with it when it dies.
 
-The local engine is a pool of threads, each of which runs one child process at a time
-(`bench.execution.worker`). `bench.execution.dask_engine` submits the same function to the
-workers of Dask.
+A child holds the lock of its order in the results folder, has a time limit, and is ended with
+everything that it started. Here children run on this machine, in `dask_engine` on the workers of
+Dask. Imports no torch.
 """
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor, as_completed
-from functools import partial
-from typing import Protocol, runtime_checkable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-from bench.execution.worker import ChildEnd, Children, OnEvent, Order
+from bench.execution.progress import open_log
+from results.errors import ResultsError
+from results.store.files import locked
+from tasks.import_path import resolve
+
+_CHILD_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # glibc returns large blocks to the system at every free and faults them in again at every
+    # allocation; keeping them saves up to half of a step of length 200.
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True)
+class ChildOrder:
+    """The work of one child process."""
+
+    name: str  # Of the lock and of the log, so that no two orders share them.
+    module: str  # Its `main` reads the message, as JSON, from standard input.
+    message: Any
+    out: str  # Results folder.
+    time_limit_seconds: float
+    is_needed: str | None = None  # Path of a function of the message, asked under the lock.
+
+
+OnEvent = Callable[[ChildOrder, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class ChildEnd:
+    """How an order ended."""
+
+    order: ChildOrder
+    exit_code: int | None  # Negative for a signal; None without a child.
+    is_timed_out: bool = False
+    is_elsewhere: bool = False  # Another runner holds its lock.
 
 
 @runtime_checkable
 class Engine(Protocol):
     """Carries out orders."""
 
-    def execute(self, orders: Sequence[Order], *, on_event: OnEvent) -> Iterator[ChildEnd]:
-        """Yield how each order ended, as they end.
+    def execute(self, orders: Sequence[ChildOrder], *, on_event: OnEvent) -> Iterator[ChildEnd]:
+        """Start orders in this order, and yield how each ended, as they end.
 
         Args:
-            orders: The orders, in the order in which they are started.
             on_event: Called with each event of a child, from any thread.
 
         Raises:
@@ -30,10 +76,7 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """Kill the children with everything that they started, and start no more.
-
-        It may be called again.
-        """
+        """Kill the children with everything that they started, and start no more."""
         ...
 
 
@@ -41,42 +84,133 @@ class LocalEngine:
     """Carries out orders on this machine, `jobs` at a time."""
 
     def __init__(self, *, jobs: int) -> None:
+        # Threads: in a pool of processes, one that is killed takes all that is pending with it.
         self._pool = ThreadPoolExecutor(max_workers=jobs)
-        self._children = Children()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._is_stopping = False
 
-    def execute(self, orders: Sequence[Order], *, on_event: OnEvent) -> Iterator[ChildEnd]:
+    def execute(self, orders: Sequence[ChildOrder], *, on_event: OnEvent) -> Iterator[ChildEnd]:
         """Yield how each order ended, as they end; see `Engine`."""
-        carry_out = partial(self._children.carry_out, on_event=on_event)
-        return ends_of(self._pool, carry_out, orders)
+        carry_out: Callable[..., ChildEnd | None] = self.carry_out
+        futures = [self._pool.submit(carry_out, order, on_event=on_event) for order in orders]
+        for future in as_completed(futures):
+            if (end := future.result()) is not None:
+                yield end
 
     def stop(self) -> None:
         """Kill the children with everything that they started, and start no more."""
-        self._children.stop()
+        with self._lock:
+            self._is_stopping = True
+            for child in self._running:
+                end_with_descendants(child)
         self._pool.shutdown(wait=True)
 
+    def carry_out(self, order: ChildOrder, *, on_event: OnEvent) -> ChildEnd | None:
+        """Run the child of an order to its end, in this thread; None if `stop` came first."""
+        if self._is_stopping:
+            return None
+        with locked(Path(order.out), order.name) as is_held:
+            if not is_held:
+                return ChildEnd(order, None, is_elsewhere=True)
+            # The last holder of the lock may have left nothing to do.
+            if order.is_needed is not None and not resolve(order.is_needed)(order.message):
+                return ChildEnd(order, None)
+            with open_log(Path(order.out), f"{order.name}.log") as log:
+                return self._run_child(order, log, on_event)
 
-def ends_of(
-    executor: Executor,
-    carry_out: Callable[[Order], ChildEnd | None],
-    orders: Sequence[Order],
-    *,
-    end_of_lost: Callable[[Order, BaseException], ChildEnd] | None = None,
-) -> Iterator[ChildEnd]:
-    """Submit orders, and yield how each ended, as they end; none for those that were stopped.
+    def _run_child(
+        self, order: ChildOrder, log: TextIOWrapper, on_event: OnEvent
+    ) -> ChildEnd | None:
+        with self._lock:
+            if self._is_stopping:
+                return None
+            child = start_child(order.module, log)
+            self._running.add(child)
+        timed_out = threading.Event()
 
-    Args:
-        executor: Where to.
-        carry_out: What it calls with each order.
-        orders: The orders.
-        end_of_lost: Returns how an order ended that the executor has lost, or raises.
+        def end_late_child() -> None:
+            timed_out.set()
+            end_with_descendants(child)
+
+        timer = threading.Timer(order.time_limit_seconds, end_late_child)
+        timer.start()
+        with child:
+            try:
+                on_event(order, {"begun": child.pid})
+                for event in _converse(child, order.message):
+                    on_event(order, event)
+                exit_code = child.wait()
+            finally:
+                timer.cancel()
+                end_with_descendants(child)
+                with self._lock:
+                    self._running.discard(child)
+        return None if self._is_stopping else ChildEnd(order, exit_code, timed_out.is_set())
+
+
+def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, Any]]:
+    """Run one child to its end, while nothing else runs, and yield its events.
+
+    Raises:
+        ResultsError: The child fails; the message names its log.
     """
-    futures = {executor.submit(carry_out, order): order for order in orders}
-    for future in as_completed(futures):
+    with open_log(out, f"{module}.log") as log, start_child(module, log) as child:
         try:
-            end = future.result()
-        except (Exception, CancelledError) as error:
-            if end_of_lost is None:
-                raise
-            end = end_of_lost(futures[future], error)
-        if end is not None:
-            yield end
+            yield from _converse(child, message)
+            exit_code = child.wait()
+        finally:
+            end_with_descendants(child)
+    if exit_code != 0:
+        raise ResultsError(f"{module} ended with exit status {exit_code}; see {log.name}")
+
+
+def start_child(module: str, log: TextIOWrapper) -> "subprocess.Popen[str]":
+    """Start a child process that executes the `main` of a module."""
+    return subprocess.Popen(
+        (sys.executable, "-m", "bench.execution.worker_main", module, str(os.getpid())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        env=os.environ | _CHILD_ENVIRONMENT,
+        start_new_session=True,  # Ctrl-C reaches the command alone, which then ends its children.
+    )
+
+
+def _converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str, Any]]:
+    """Send a child its order and yield its events until it closes its output."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        with child.stdin as standard_input:
+            standard_input.write(f"{json.dumps(message)}\n")
+    except BrokenPipeError:
+        return  # It died at once; its exit code says how.
+    with child.stdout as events:
+        for line in events:
+            yield json.loads(line)
+
+
+def end_with_descendants(child: "subprocess.Popen[str]") -> None:
+    """Kill a child and what it started, even what has left its process group."""
+    if child.poll() is None:  # Afterwards its number may be another's.
+        for process in (*_descendants(child.pid), child.pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+    # It leads its group, in which a descendant may be whose parent has ended before.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _descendants(process: int) -> list[int]:
+    """Find what a process has started, and what that has; only Linux lists it.
+
+    A child adopts what its own children leave behind (`worker_main`).
+    """
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # The thread has ended.
+            for each in map(int, path.read_text(encoding="ascii").split()):
+                found += [each, *_descendants(each)]
+    return found

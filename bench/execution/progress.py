@@ -1,86 +1,104 @@
-"""The progress bar of a matrix, in estimated seconds of work. Imports no torch."""
+"""What a command shows and leaves while it works: a bar and `logs/run.log`. Imports no torch."""
 
+import logging
 import sys
-import threading
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from bench.plan.cost import stage_seconds, update_seconds
-from bench.plan.runs import ModelRun, Stage
+from results.errors import ResultsError
+from results.schema.columns import one_line
+
+LOG = "run.log"
+_SECONDS_BETWEEN_LINES = 60.0
 
 
-class Progress:
-    """A bar on standard error that moves within the stages of the children.
+def progress_bar(total: int, description: str, *, unit: str) -> "tqdm[Any]":
+    """Open a bar on standard error: without a terminal, a line a minute at most."""
+    # With miniters=0, update(0) redraws what is due, so that a long stage does not look dead. The
+    # speed is the mean so far: a moving one counts from the last redrawing, not the last record.
+    bar = partial(tqdm, total=total, desc=description, unit=unit, miniters=0, smoothing=0)
+    if not total:
+        return bar(disable=True)
+    if sys.stderr.isatty():
+        return bar(file=sys.stderr)
+    wait = _SECONDS_BETWEEN_LINES
+    return bar(file=_Lines(), delay=wait, mininterval=wait, leave=False)
 
-    It counts estimated seconds of work on one core, so that a long stage weighs more; what a
-    stage did not need of its budget is added when it ends.
+
+class _Lines:
+    """Standard error, where each state of a bar is a line and none returns to its start."""
+
+    def write(self, text: str) -> None:
+        if state := text.strip():
+            print(state, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        return  # tqdm asks for it after each state.
+
+
+def open_log(out: Path, name: str) -> TextIOWrapper:
+    """Open a file of `logs` to add to it.
+
+    Raises:
+        ResultsError: There can be no log.
     """
+    path = out / "logs" / name
+    try:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from None
 
-    def __init__(self, stages: Sequence[tuple[ModelRun, Stage]]) -> None:
-        self._work = {stage.stage_id: stage_seconds(run, stage) for run, stage in stages}
-        self._runs: dict[str, list[Stage]] = {}
-        for run, stage in stages:
-            self._runs.setdefault(run.run_id, []).append(stage)
-        self._done = dict.fromkeys(self._work, 0.0)
-        self._lock = threading.Lock()
-        self._bar: tqdm[Any] = tqdm(
-            # The parts, added up in another order, may round to a little more than their sum.
-            total=sum(self._work.values()) * (1 + 1e-9),
-            file=sys.stderr,
-            desc="training",
-            bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} so far, {remaining} left",
-            smoothing=0.05,
-        )
 
-    def __enter__(self) -> "Progress":
-        return self
+@contextmanager
+def run_log(out: Path) -> Iterator[logging.Logger]:
+    """Log to `logs/run.log`; the last line says what ended the command.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.close()
+    The file is made with its first line, so that a command with nothing to do leaves none.
 
-    def take(self, run: ModelRun, event: Mapping[str, Any]) -> None:
-        """Move the bar by an event of a run's child."""
-        with self._lock:
-            if "updates" in event:
-                stage = self._find(run, event["stage"])
-                if stage is not None:
-                    mean_length = sum(stage.lengths) / len(stage.lengths)
-                    self._move(stage, event["updates"] * update_seconds(run, mean_length))
-                    self._bar.set_description_str(
-                        f"{run.task} {run.model} seed {run.seed} length {stage.train_length}",
-                        refresh=False,
-                    )
-            elif "record" in event:
-                for stage in self._runs.get(run.run_id, ()):
-                    if event["record"] in map(stage.record_id, stage.test_lengths):
-                        self._move(stage, self._work[stage.stage_id])
+    """
+    handler = _LogFile(out / "logs" / LOG, delay=True)
+    handler.setFormatter(_OneLine("%(asctime)s %(process)d %(message)s", "%Y-%m-%dT%H:%M:%SZ"))
+    # No logger of the whole process: two commands in one process must not share their handlers.
+    log = logging.Logger("bench.run", level=logging.INFO)
+    log.addHandler(handler)
+    how = "ended"
+    try:
+        yield log
+    except BaseException as error:
+        how = f"ended: {type(error).__name__}: {error}"
+        raise
+    finally:
+        if handler.stream is not None:
+            log.info(how)
+        log.removeHandler(handler)
+        with suppress(OSError):  # What a full disk has refused is tried once more, in vain.
+            handler.close()
 
-    def say(self, text: str) -> None:
-        """Write a line above the bar."""
-        with self._lock:
-            self._bar.write(text, file=sys.stderr)
 
-    def finish_run(self, run: ModelRun) -> None:
-        """Count all of a run's stages as over."""
-        with self._lock:
-            for stage in self._runs.get(run.run_id, ()):
-                self._move(stage, self._work[stage.stage_id])
+class _OneLine(logging.Formatter):
+    """One line for each event, in UTC."""
 
-    def _find(self, run: ModelRun, stage_id: str) -> Stage | None:
-        stages = self._runs.get(run.run_id, ())
-        return next((stage for stage in stages if stage.stage_id == stage_id), None)
+    @staticmethod
+    def converter(seconds: float | None) -> time.struct_time:
+        return time.gmtime(seconds)
 
-    def _move(self, stage: Stage, seconds: float) -> None:
-        limit = self._work[stage.stage_id]
-        gained = min(seconds, limit) - self._done[stage.stage_id]
-        if gained > 0:
-            self._done[stage.stage_id] += gained
-            self._bar.update(gained)
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
+class _LogFile(logging.FileHandler):
+    """A log that stops no work once it is open."""
+
+    def _open(self) -> TextIOWrapper:
+        return open_log(Path(self.baseFilename).parents[1], LOG)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        return  # The disk is full: the records matter, and their own errors are reported.

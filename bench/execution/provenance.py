@@ -1,40 +1,77 @@
-"""Where and with what a number was made: versions and processor, no host name and no path."""
+"""Where and with what a number was made, in rows and in `run.json`: no host name and no path."""
 
+import json
+import os
 import platform
 import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from results.errors import ResultsError
+from results.store.files import replace_file
+
+RUN_FILE = "run.json"
 _SOURCE_FOLDER = Path(__file__).resolve().parents[2]
 
 
 def provenance(device: str, *, threads: int) -> dict[str, str | int | None]:
-    """Return the provenance columns of a row.
-
-    Args:
-        device: Where the arithmetic was done, `cpu` or `cuda`.
-        threads: Threads of arithmetic.
-    """
+    """Give the provenance columns of a row."""
     return {
-        "device_name": _cuda_name() if device == "cuda" else processor_name(),
+        "device_name": _cuda_name() if device == "cuda" else _processor_name(),
         "threads": threads,
         "torch_version": version("torch"),
         "python_version": platform.python_version(),
-        "platform": f"{platform.system()}-{platform.machine()}",
-        "commit": source_commit(),
+        "platform": _platform(),
+        "commit": _source_commit(),
     }
 
 
+def write_run_file(out: Path, request: Mapping[str, Any]) -> None:
+    """Write `run.json`: the last request, when it began, and with what it is carried out.
+
+    Args:
+        out: Results folder.
+        request: Plain values.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    content = {
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "request": dict(request),
+        "environment": {
+            "commit": _source_commit(),
+            "platform": _platform(),
+            "processor": _processor_name(),
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+            "torch": version("torch"),
+        },
+    }
+    path = out / RUN_FILE
+    try:
+        replace_file(path, f"{json.dumps(content, indent=2, sort_keys=True)}\n".encode())
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _platform() -> str:
+    return f"{platform.system()}-{platform.machine()}"
+
+
 def _cuda_name() -> str:
-    import torch  # Whoever computes has it loaded; a log or a plan does without.
+    import torch  # Only a process that computes has it loaded; run.json is written without.
 
     return torch.cuda.get_device_name()
 
 
 @cache
-def processor_name() -> str | None:
-    """Return the processor's name, if the system tells."""
+def _processor_name() -> str | None:
+    # platform.processor() is empty on many Linux systems.
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -45,23 +82,13 @@ def processor_name() -> str | None:
 
 
 @cache
-def source_commit() -> str | None:
-    """Return the commit of the source code, `+changes` behind it where files differ from it."""
+def _source_commit() -> str | None:
+    """Name the commit of the source code, with `+changes` where files differ from it."""
+    describe = ("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changes = _git("status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(
+            describe, cwd=_SOURCE_FOLDER, capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+changes" if changes else commit
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ("git", *arguments),
-        cwd=_SOURCE_FOLDER,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=10,
-    )
     return done.stdout.strip()

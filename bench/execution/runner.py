@@ -1,23 +1,24 @@
 """Carries out the model runs of a plan in a results folder, until nothing is left that may pass.
 
-Several runners may work on one folder: a run that another one holds is waited for, and taken over
-when that one dies. Imports no torch.
+Several runners may work on one folder: one waits for a run that another one holds, and takes it
+over when that one dies. Imports no torch.
 """
 
 import signal
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from bench.execution.engine import Engine
-from bench.execution.progress import Progress
-from bench.execution.run_log import RunLog
-from bench.execution.seed_summary import SeedSummary
-from bench.execution.worker import RESULTS_REFUSED, ChildEnd, Order
-from bench.plan.cost import Limits, describe_seconds
+from tqdm import tqdm
+
+from bench.execution.engine import ChildEnd, ChildOrder, Engine
+from bench.execution.progress import progress_bar
+from bench.execution.worker_main import RESULTS_REFUSED
+from bench.plan.cost import Limits
 from bench.plan.runs import ModelRun
 from bench.plan.status import Matrix
 from results.errors import ResultsError
@@ -29,74 +30,69 @@ _MAY_PASS = "killed"
 
 
 class Runner:
-    """Carries out model runs.
+    """Carries out model runs that are in the plan of a results folder."""
 
-    Args:
-        store: The results folder, whose plan has all of the runs.
-        engine: What executes them.
-        log: Receives a line for all that happens.
-        limits: How much a run may take.
-    """
-
-    def __init__(self, store: Store, *, engine: Engine, log: RunLog, limits: Limits) -> None:
+    def __init__(self, store: Store, *, engine: Engine, log: Logger, limits: Limits) -> None:
         self._store = store
         self._engine = engine
         self._log = log
         self._limits = limits
-        self._is_waiting = False
+        self._has_waited = False
         self._refusals: dict[str, str] = {}
 
-    def carry_out(self, matrix: Matrix, to_do: Sequence[ModelRun], *, progress: Progress) -> None:
+    def carry_out(self, matrix: Matrix, to_do: Sequence[ModelRun]) -> None:
         """Leave a record or a failure for every stage of some runs.
 
         Args:
-            matrix: All runs of the plan, and how far the folder had them.
+            matrix: How far the folder has the plan.
             to_do: The runs, in the order in which they are started.
-            progress: The bar to move.
 
         Raises:
             ResultsError: The results folder is gone or cannot be written, or the engine is lost.
         """
         runs = {run.run_id: run for run in to_do}
-        first = {run.run_id: matrix.attempt(run) for run in to_do}
-        say = partial(self._say, progress)
-        summary = SeedSummary(matrix.runs, to_do=to_do, rows_of=self._rows, say=say)
-        orders = [self._order(run, attempt=first[run.run_id]) for run in to_do]
+        last = {run.run_id: matrix.attempt(run) + self._limits.retries for run in to_do}
+        left = {run.run_id: len(_missing_rows(self._store, run)) for run in to_do}
+        bar = progress_bar(sum(left.values()), "training", unit="record")
 
-        def on_event(order: Order, event: Mapping[str, Any]) -> None:
-            run = runs[order.name]
-            progress.take(run, event)
-            self._log_event(run, order.message["attempt"], event)
-            if "record" in event:
-                self._store.compile()
-            elif "refused" in event:
-                self._refusals[order.name] = event["refused"]
+        def count(run_id: str, records: int) -> None:
+            with bar.get_lock():  # Children are listened to in threads.
+                left[run_id] -= records
+                bar.update(records)
 
-        while orders:
-            left = []
-            for end in self._engine.execute(orders, on_event=on_event):
-                run = runs[end.order.name]
-                last = first[run.run_id] + self._limits.retries
-                attempt = self._take(run, end, last_attempt=last)
-                if attempt is None:
-                    progress.finish_run(run)
-                    summary.finish(run)
-                else:
-                    left.append((end, self._order(run, attempt=attempt)))
-            orders = [order for _, order in left]
-            if left and all(end.is_elsewhere for end, _ in left):
-                self._wait(len(left), say)
+        def on_event(order: ChildOrder, event: Mapping[str, Any]) -> None:
+            count(order.name, "record" in event)
+            self._take_event(order, runs[order.name], event)
 
-    def _wait(self, count: int, say: Callable[[str], None]) -> None:
+        with bar:
+            orders = [self._order(run, attempt=matrix.attempt(run)) for run in to_do]
+            while orders:
+                again = []
+                for end in self._engine.execute(orders, on_event=on_event):
+                    run = runs[end.order.name]
+                    attempt = self._take_end(run, end, last_attempt=last[run.run_id])
+                    if attempt is None:  # What failed, or was done elsewhere, is no longer left.
+                        count(run.run_id, left[run.run_id])
+                    else:
+                        again.append((end, self._order(run, attempt=attempt)))
+                orders = [order for _, order in again]
+                if again and all(end.is_elsewhere for end, _ in again):
+                    self._wait(len(again), bar)
+
+    def _wait(self, runs: int, bar: "tqdm[Any]") -> None:
         """Give those who hold the runs that are left some time."""
-        if not self._is_waiting:
-            say(f"Waiting for {count} model runs that another command carries out in this folder.")
-        self._is_waiting = True
+        if not self._has_waited:
+            notice = (
+                f"Waiting for {runs} model runs that another command carries out in this folder"
+            )
+            bar.write(notice, file=sys.stderr)
+            self._log.info(notice)
+        self._has_waited = True
         time.sleep(WAIT_SECONDS)
 
-    def _order(self, run: ModelRun, *, attempt: int) -> Order:
+    def _order(self, run: ModelRun, *, attempt: int) -> ChildOrder:
         out = str(self._store.root.resolve())
-        return Order(
+        return ChildOrder(
             name=run.run_id,
             module="bench.training.model_run",
             message={"run": run.to_json(), "out": out, "attempt": attempt},
@@ -105,12 +101,26 @@ class Runner:
             is_needed="bench.execution.runner:is_needed",
         )
 
-    def _take(self, run: ModelRun, end: ChildEnd, *, last_attempt: int) -> int | None:
+    def _take_event(self, order: ChildOrder, run: ModelRun, event: Mapping[str, Any]) -> None:
+        attempt = order.message["attempt"]
+        if "begun" in event:
+            self._log.info(f"{describe(run)}: begun as {event['begun']} (attempt {attempt})")
+        elif "record" in event:
+            if record := self._store.read_record(event["record"]):
+                self._log.info(f"{describe(run)}, {_describe_record(record.row)}")
+            self._store.compile()  # The CSVs are as new as the records, whatever happens next.
+        elif "failure" in event and (failure := self._store.failures().get(event["failure"])):
+            what = f"length {failure.length}: {failure.status}: {failure.error}"
+            self._log.info(f"{describe(run)}, {what} (attempt {failure.attempts})")
+        elif "refused" in event:
+            self._refusals[order.name] = event["refused"]
+
+    def _take_end(self, run: ModelRun, end: ChildEnd, *, last_attempt: int) -> int | None:
         """Leave a row for how an order ended; return the next attempt, None where it is over."""
         attempt: int = end.order.message["attempt"]
         if end.exit_code is not None:
             self._record_child_end(run, end)
-        missing = [row for row in run.planned_rows() if not self._has_record(row)]
+        missing = _missing_rows(self._store, run)
         if not missing:
             return None
         failure = _latest(self._store.failures(), missing)
@@ -118,97 +128,65 @@ class Runner:
             return attempt
         if failure is None or failure.status != _MAY_PASS or failure.attempts >= last_attempt:
             return None
-        self._log.write(f"{describe(run)}: {failure.error}; it is tried again")
+        self._log.info(f"{describe(run)}: {failure.error}; it is tried again")
         return failure.attempts + 1
 
     def _record_child_end(self, run: ModelRun, end: ChildEnd) -> None:
-        """Leave a row for a child that ended without a record or a failure of its own.
-
-        Raises:
-            ResultsError: The results folder refused what the child wrote.
-        """
+        """Leave a row for a child that ended without a record or a failure of its own."""
         if end.exit_code == RESULTS_REFUSED:
             raise ResultsError(self._refusals.get(run.run_id, f"{self._store.root}: not writable"))
         attempt = end.order.message["attempt"]
-        failures = self._store.failures()
-        for row in run.planned_rows():
-            if self._has_record(row):
-                continue
-            failure = failures.get(row.record_id)
+        for row in _missing_rows(self._store, run)[:1]:
+            failure = self._store.failures().get(row.record_id)
             if failure is not None and failure.attempts == attempt:
                 return  # The child said itself what stopped it.
             status, error = _end_in_words(end)
-            self._store.write_failure(replace(row, status=status, attempts=attempt, error=error))
-            self._log.write(f"{describe(run)}: {status}: {error} (attempt {attempt})")
-            return
-
-    def _log_event(self, run: ModelRun, attempt: int, event: Mapping[str, Any]) -> None:
-        if "begun" in event:
-            self._log.write(f"{describe(run)}: begun as {event['begun']} (attempt {attempt})")
-        elif "record" in event and (record := self._store.read_record(event["record"])):
-            self._log.write(f"{describe(run)}, {_describe_record(record.row)}")
-        elif "failure" in event and (failure := self._store.failures().get(event["failure"])):
-            self._log.write(
-                f"{describe(run)}, length {failure.length}: {failure.status}: {failure.error} "
-                f"(attempt {failure.attempts})"
-            )
-
-    def _say(self, progress: Progress, text: str) -> None:
-        progress.say(text)
-        self._log.write(text)
-
-    def _has_record(self, row: AccuracyRow) -> bool:
-        return self._store.read_record(row.record_id) is not None
-
-    def _rows(self, run: ModelRun) -> list[AccuracyRow]:
-        records = (self._store.read_record(row.record_id) for row in run.planned_rows())
-        return [record.row for record in records if record is not None]
+            failure = replace(row, status=status, attempts=attempt, error=error)
+            self._store.write_failure(failure)
+            self._log.info(f"{describe(run)}: {status}: {error} (attempt {attempt})")
 
 
 def is_needed(message: Mapping[str, Any]) -> bool:
-    """Return whether the run of an order still lacks a record, and nobody has tried it as often.
-
-    Args:
-        message: What the child of the order would read.
-    """
+    """Whether a run still lacks a record, and was not tried as often by another runner."""
     run = ModelRun.from_json(message["run"])
     store = open_store(Path(message["out"]), create=False)
-    missing = [row for row in run.planned_rows() if store.read_record(row.record_id) is None]
-    if not missing:
-        return False
+    missing = _missing_rows(store, run)
     failure = _latest(store.failures(), missing)
-    return failure is None or failure.attempts < message["attempt"]
+    return bool(missing) and (failure is None or failure.attempts < message["attempt"])
 
 
 def describe(run: ModelRun) -> str:
-    """Return a run in words, with its id."""
+    """Name a run by task, model, seed and id."""
     return f"{run.task} {run.model} seed {run.seed} ({run.run_id})"
 
 
+def _missing_rows(store: Store, run: ModelRun) -> list[AccuracyRow]:
+    return [row for row in run.planned_rows() if store.read_record(row.record_id) is None]
+
+
 def _latest(failures: Mapping[str, AccuracyRow], rows: Sequence[AccuracyRow]) -> AccuracyRow | None:
-    """Return the failure of these rows that was tried most often."""
+    """Find the failure of these rows that was tried most often."""
     found = [failures[row.record_id] for row in rows if row.record_id in failures]
     return max(found, key=lambda row: row.attempts, default=None)
 
 
 def _describe_record(row: AccuracyRow) -> str:
     right = "" if row.token_accuracy is None else f", {row.token_accuracy:.3f} of the items right"
-    trained = describe_seconds(row.train_seconds or 0.0)
     return (
         f"trained to {row.train_length}, tested at {row.length}: {row.stopped_because} after "
-        f"{row.stage_updates} updates and {trained}{right}"
+        f"{row.stage_updates} updates and {row.train_seconds or 0.0:.1f} seconds{right}"
     )
 
 
 def _end_in_words(end: ChildEnd) -> tuple[str, str]:
+    """Name the status and the error of a child that left neither."""
     if end.is_timed_out:
         return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"
     code = end.exit_code or 0
     if code < 0:
         return _MAY_PASS, f"killed by {_signal_name(-code)}"
     without = " without a record" if code == 0 else ""
-    log = f"logs/{end.order.name}.log"
-    return "failed", f"exit status {code}{without}; see {log}"
+    return "failed", f"exit status {code}{without}; see logs/{end.order.name}.log"
 
 
 def _signal_name(number: int) -> str:

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import torch
 
 from bench.execution.provenance import provenance
-from bench.execution.worker import RESULTS_REFUSED
+from bench.execution.worker_main import RESULTS_REFUSED
 from bench.plan.runs import ModelRun, Stage
 from bench.training.checkpoints import Checkpoints
 from bench.training.evaluate import (

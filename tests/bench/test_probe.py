@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from bench import probe
-from bench.execution.worker import ChildEnd
+from bench.execution.engine import ChildEnd
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
 from bench.probes import worker

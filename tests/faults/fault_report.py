@@ -1,83 +1,67 @@
 """The table of the faults: what was injected, the figure that was reached, passed or not.
 
 A plugin of pytest: a test says which fault it is about by `@pytest.mark.fault("F1")`, and what it
-found by its fixture `reached`. `pytest -m fault tests` ends with the table.
+found by its fixture `reached`. `pytest -m fault tests` ends with the table, under `-n 2` too: what
+was found travels with the reports.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from textwrap import wrap
 
 import hypothesis
 import pytest
 
-_INDENT = " " * 5
 SHORT_EXAMPLES, FULL_EXAMPLES = 100, 1000
+INDENT = {"initial_indent": " " * 5, "subsequent_indent": " " * 5}
 SUMS = {
     "lost": "finished stages lost",
     "duplicated": "duplicated",
     "wrong": "wrong values accepted",
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A row of the table.
-
-    Attributes:
-        name: What goes wrong.
-        unit: What is counted.
-        is_harm: Whether something is broken on purpose, so that the count is one of faults.
-    """
-
-    name: str
-    unit: str
-    is_harm: bool = True
-
-
 FAULTS = {
-    "F1": Fault("the command killed at random moments, and resumed", "kills"),
-    "F2": Fault("a model run killed, crashing, or ending without a word", "deaths"),
-    "F3": Fault("out of memory", "allocations"),
-    "F4": Fault("a model run hangs, deaf to SIGTERM, with descendants", "hangs"),
-    "F5": Fault("the loss is NaN or infinite", "losses"),
-    "F6": Fault("damaged records, checkpoints and CSVs", "damages"),
-    "F7": Fault("several commands on one results folder", "commands"),
-    "F8": Fault("disk full, read-only, folder removed, odd paths", "disks"),
-    "F9": Fault("Ctrl-C once, twice; SIGTERM", "signals"),
-    "F10": Fault("another order, jobs, shards, Dask, a jumping clock", "variants", is_harm=False),
-    "F11": Fault("a Dask worker or the scheduler killed", "kills"),
-    "F12": Fault("resume in the middle of a model run", "kills"),
-    "F13": Fault("reports over partial or empty results", "folders", is_harm=False),
-    "F14": Fault("timing beside a CPU burner", "measurements", is_harm=False),
-    "F15": Fault("laws of lengths, ids and merging", "examples", is_harm=False),
-    "F16": Fault("simulated curves of known L50", "sets", is_harm=False),
-    "F17": Fault("correctness floor: chance, oracle, baselines", "checks", is_harm=False),
-    "F18": Fault("bad command lines", "command lines"),
-    "F19": Fault("hostile checkpoints and records", "files"),
+    "F1": ("the command killed at random moments, and resumed", "kills"),
+    "F2": ("a model run killed, crashing, or ending without a word", "deaths"),
+    "F3": ("out of memory", "allocations"),
+    "F4": ("a model run hangs, deaf to SIGTERM, with descendants", "hangs"),
+    "F5": ("the loss is NaN or infinite", "losses"),
+    "F6": ("damaged records, checkpoints and CSVs", "damages"),
+    "F7": ("several commands on one results folder", "commands"),
+    "F8": ("disk full, read-only, folder removed, odd paths", "disks"),
+    "F9": ("Ctrl-C once, twice; SIGTERM", "signals"),
+    "F10": ("another order, jobs, shards, Dask, a jumping clock", "variants"),
+    "F11": ("a Dask worker or the scheduler killed", "kills"),
+    "F12": ("resume in the middle of a model run", "kills"),
+    "F13": ("reports over partial or empty results", "folders"),
+    "F14": ("timing beside a CPU burner", "measurements"),
+    "F15": ("laws of lengths, ids and merging", "examples"),
+    "F16": ("simulated curves of known L50", "sets"),
+    "F17": ("correctness floor: chance, oracle, baselines", "checks"),
+    "F18": ("bad command lines", "command lines"),
+    "F19": ("hostile checkpoints and records", "files"),
 }
+# Here nothing is broken on purpose, so that the count is not one of faults.
+HARMLESS = {"F10", "F13", "F14", "F15", "F16", "F17"}
 
 
 @dataclass
 class _Line:
     """What the tests of one fault have found."""
 
-    injected: int = 0
-    twins: int = 0
-    passed: int = 0
-    failed: int = 0
-    skipped: list[str] = field(default_factory=list)
-    sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUMS, 0))
+    counts: Counter = field(default_factory=Counter)
+    reasons_to_skip: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
     def verdict(self) -> str:
-        if self.failed:
-            return f"FAILED ({self.failed} tests)"
-        if self.passed:
-            return "passed" + (f", {len(self.skipped)} skipped" if self.skipped else "")
-        return f"not run: {self.skipped[0]}" if self.skipped else "not run"
+        if self.counts["failed"]:
+            return f"FAILED ({self.counts['failed']} tests)"
+        skipped = self.reasons_to_skip
+        if self.counts["passed"]:
+            return "passed" + (f", {len(skipped)} skipped" if skipped else "")
+        return f"not run: {skipped[0]}" if skipped else "not run"
 
     def figure(self) -> str:
-        harm = [f"{count} {SUMS[name]}" for name, count in self.sums.items() if count]
+        harm = [f"{self.counts[name]} {words}" for name, words in SUMS.items() if self.counts[name]]
         return "; ".join([*harm, *dict.fromkeys(self.texts)])
 
 
@@ -99,9 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         marks = [_arguments(*mark.args, **mark.kwargs) for mark in item.iter_markers("fault")]
-        item.user_properties += [
-            ("fault", name) for name in dict.fromkeys(name for name, _ in marks)
-        ]
+        item.user_properties += [("fault", name) for name in dict.fromkeys(n for n, _ in marks)]
         if any(is_twin for _, is_twin in marks):
             item.user_properties.append(("twin", True))
 
@@ -134,7 +116,7 @@ def pytest_runtest_call(item: pytest.Item):
     yield
     if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
         examples = hypothesis.settings.default.max_examples
-        item.user_properties.append(("examples", examples))
+        item.user_properties.append(("reached", {"injected": examples, "text": ""}))
 
 
 def lines_of(reports) -> dict[str, _Line]:
@@ -148,43 +130,41 @@ def lines_of(reports) -> dict[str, _Line]:
 
 
 def _add(line: _Line, report, given) -> None:
+    is_twin = ("twin", True) in given
     if report.outcome == "failed":
-        line.failed += 1
+        line.counts["failed"] += 1
     elif report.outcome == "skipped":
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        line.skipped.append(reason.removeprefix("Skipped: "))
-    elif report.when == "call" and ("twin", True) in given:
-        line.twins += 1
+        line.reasons_to_skip.append(reason.removeprefix("Skipped: "))
     elif report.when == "call":
-        line.passed += 1
-    if report.when != "call" or ("twin", True) in given:
+        line.counts["twins" if is_twin else "passed"] += 1
+    if report.when != "call" or is_twin:
         return
-    found = [value for key, value in given if key == "reached"]
-    examples = sum(value for key, value in given if key == "examples")
-    line.injected += sum(each["injected"] for each in found) or examples or 1
-    line.texts += [each["text"] for each in found if each["text"]]
-    for name in SUMS:
-        line.sums[name] += sum(each[name] for each in found)
+    for found in [value for key, value in given if key == "reached"] or [{"injected": 1}]:
+        line.counts.update({name: found.get(name, 0) for name in ("injected", *SUMS)})
+        line.texts += [found["text"]] if found.get("text") else []
 
 
 def table_of(lines: dict[str, _Line]) -> list[str]:
     """Return the table and the line of sums."""
-    cells = [("", "fault", "injected", "twins", "verdict")]
+    rows = [("", "fault", "injected", "twins", "verdict")]
     for name, line in lines.items():
-        fault = FAULTS[name]
-        count = f"{line.injected:,} {fault.unit}"
-        cells.append((name, fault.name, count, str(line.twins), line.verdict()))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        words, unit = FAULTS[name]
+        counted = f"{line.counts['injected']:,} {unit}"
+        rows.append((name, words, counted, str(line.counts["twins"]), line.verdict()))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = []
-    for row, line in zip(cells, [_Line(), *lines.values()], strict=True):
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    for row, line in zip(rows, [_Line(), *lines.values()], strict=True):
+        padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         table.append("  ".join(padded).rstrip())
-        table += wrap(line.figure(), width=95, initial_indent=_INDENT, subsequent_indent=_INDENT)
-    harm = sum(line.injected for name, line in lines.items() if FAULTS[name].is_harm)
+        table += wrap(line.figure(), width=95, **INDENT)
+    total = sum((line.counts for line in lines.values()), Counter())
+    harm = sum(line.counts["injected"] for name, line in lines.items() if name not in HARMLESS)
     sums = [
-        f"{sum(line.sums[name] for line in lines.values())} {words}" for name, words in SUMS.items()
+        f"{harm:,} faults injected",
+        *(f"{total[name]} {words}" for name, words in SUMS.items()),
     ]
-    return [*table, "", ", ".join([f"{harm:,} faults injected", *sums])]
+    return [*table, "", ", ".join([*sums, f"{total['twins']} planted weaknesses rejected"])]
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

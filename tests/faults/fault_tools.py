@@ -1,29 +1,20 @@
 """A small matrix to break, what harm was done to it, and weaknesses to plant in the command."""
 
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from results.errors import ResultsError
-from tests.commands import SMALL, Command, accuracy_rows, files, wait_until, without_times
+from results.store.csv_files import SAMPLES
+from tests.commands import SMALL, accuracy_rows, run, wait_until, without_times
 
 SECONDS_TO_DIE = 5.0
-# Three model runs of two stages, for several commands, jobs, shards and workers to share.
-MATRIX = (*SMALL, "--models", "rnn,seq2seq,seq2seq+dot")
-TWO_JOBS = ("--jobs", "2")
+# Model runs of two stages; a test takes no more of them than its fault needs.
+ONE_RUN, TWO_RUNS, THREE_RUNS = (
+    (*SMALL, "--models", models) for models in ("rnn", "rnn,seq2seq", "rnn,seq2seq,seq2seq+dot")
+)
+ONE_JOB, TWO_JOBS = ("--jobs", "1"), ("--jobs", "2")
 ODD_NAME = "결과 100% of them"
-
-
-def command(out, *arguments, before=(), **variables):
-    """Return the command started, with the models of this folder at hand."""
-    return Command(out, *arguments, before=before, **variables)
-
-
-def run(out, *arguments, **options):
-    """Run the command to its end; return its status, output and errors."""
-    with command(out, *arguments, **options) as started:
-        return started.end()
 
 
 def complete(out, *arguments, **options):
@@ -33,17 +24,12 @@ def complete(out, *arguments, **options):
     return errors
 
 
-def planted(folder, code):
-    """Return a folder that, first on the path, executes this code as each command begins."""
+def planted(scratch, code):
+    """Return the folders that, first on the path, execute this code as each command begins."""
+    folder = scratch / "weak"
     folder.mkdir(parents=True)
     (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
-    return folder
-
-
-def records(folder):
-    """Return the bytes of every record."""
-    paths = (folder / "records").glob("[!.]*.json")
-    return {path.name: path.read_bytes() for path in paths}
+    return [folder]
 
 
 def kill(started):
@@ -53,18 +39,28 @@ def kill(started):
     wait_until(lambda: not started.processes(), seconds=SECONDS_TO_DIE)
 
 
+def records(folder):
+    """Return the bytes of every record."""
+    return {path.name: path.read_bytes() for path in (folder / "records").glob("[!.]*.json")}
+
+
+def log_texts(folder):
+    """Return what happened in a results folder, without the times and processes."""
+    text = (folder / "logs" / "run.log").read_text(encoding="utf-8")
+    return [line.split(" ", 2)[2] for line in text.splitlines()]
+
+
+def leftovers(folder):
+    """Return the half-written files."""
+    return [path.name for path in folder.rglob(".*.tmp")]
+
+
 @dataclass(frozen=True)
 class Undisturbed:
-    """A results folder that nothing has disturbed, and how long it took."""
+    """A results folder of three runs that nothing has disturbed, and how long it took."""
 
     folder: Path
     seconds: float
-
-    @classmethod
-    def of(cls, folder):
-        began = time.monotonic()
-        complete(folder, *MATRIX, *TWO_JOBS)
-        return cls(folder, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
@@ -76,11 +72,7 @@ class Harm:
     wrong: int = 0
 
     def __add__(self, other):
-        return Harm(
-            self.lost + other.lost,
-            self.duplicated + other.duplicated,
-            self.wrong + other.wrong,
-        )
+        return Harm(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
 
     def report(self, reached, **figures):
         """Report it, then allow none."""
@@ -88,45 +80,38 @@ class Harm:
         assert self == Harm()
 
 
-def rows_of(folder, *, attempts=True):
+def rows_of(folder, *, has_attempts=True):
     """Return the rows of accuracy.csv without times; a CSV that does not verify is a failure."""
     try:
         rows = without_times(accuracy_rows(folder))
     except ResultsError as error:
         raise AssertionError(str(error)) from None
-    return rows if attempts else [replace(row, attempts=0) for row in rows]
+    return rows if has_attempts else [replace(row, attempts=0) for row in rows]
 
 
-def harm_of(folder, undisturbed, *, kept=None, attempts=True):
+def harm_of(folder, undisturbed, *, of=THREE_RUNS, kept=None, has_attempts=True):
     """Compare a results folder with an undisturbed one, and with the records that it once had.
 
     Args:
+        of: The arguments of its command; what else is undisturbed does not count.
         kept: Records by name, as they were.
-        attempts: Whether the number of attempts counts.
+        has_attempts: Whether the number of attempts counts.
     """
-    lost = sum(records(folder).get(name) != content for name, content in (kept or {}).items())
-    rows, expected = (
-        Counter(rows_of(each, attempts=attempts)) for each in (folder, undisturbed.folder)
+    models = of[-1].split(",")
+    rows = Counter(rows_of(folder, has_attempts=has_attempts))
+    expected = Counter(
+        row for row in rows_of(undisturbed.folder, has_attempts=has_attempts) if row.model in models
     )
     ids = Counter(row.record_id for row in rows.elements())
-    samples = [(each / "samples.csv").read_bytes() for each in (folder, undisturbed.folder)]
     return Harm(
-        lost=lost,
+        lost=sum(records(folder).get(name) != content for name, content in (kept or {}).items()),
         duplicated=sum(count - 1 for count in ids.values()),
-        wrong=sum(((rows - expected) + (expected - rows)).values()) + (samples[0] != samples[1]),
+        wrong=((rows - expected) + (expected - rows)).total()
+        + (samples_of(folder, models) != samples_of(undisturbed.folder, models)),
     )
 
 
-def log_lines(folder):
-    """Return what happened in a results folder, without the times and processes."""
-    text = (folder / "logs" / "run.log").read_text(encoding="utf-8")
-    return [line.split(" ", 2)[2] for line in text.splitlines()]
-
-
-def leftovers(folder):
-    """Return the half written files."""
-    return [path.name for path in folder.rglob(".*.tmp")]
-
-
-def finished_stages(folder):
-    return len(files(folder / "records", "*.json"))
+def samples_of(folder, models):
+    """Return the lines of samples.csv about these models, byte for byte, and the first one."""
+    first, *lines = (folder / SAMPLES).read_bytes().splitlines()
+    return [first, *(line for line in lines if line.split(b",")[1].decode() in models)]

@@ -1,30 +1,33 @@
 """F11: a Dask worker killed, the scheduler killed, no scheduler at all."""
 
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
+import uuid
+from pathlib import Path
 
 import pytest
 
-from tests.commands import wait_until
+from tests.commands import MARK, ROOT, Command, marked_processes, run, wait_until
 from tests.faults.fault_tools import (
-    MATRIX,
+    ONE_RUN,
     SECONDS_TO_DIE,
+    THREE_RUNS,
     TWO_JOBS,
+    TWO_RUNS,
     Harm,
-    command,
     complete,
     harm_of,
     kill,
     planted,
     records,
-    run,
 )
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
-
-from tests.faults.cluster import Cluster, free_port
 
 pytestmark = pytest.mark.fault("F11")
 
@@ -32,27 +35,53 @@ SECONDS_TO_NOTICE = 60.0
 SECONDS_TO_REFUSE = 15.0
 
 
-def worker_killed(folder, moment, *, has_nannies, seconds):
-    """Kill one of two workers within a matrix; return how the command ended."""
-    with (
-        Cluster(folder.parent, has_nannies=has_nannies) as cluster,
-        command(folder, *MATRIX, "--engine", f"dask={cluster.address}") as started,
-    ):
-        wait_until(lambda: started.is_over() or cluster.model_runs())
-        time.sleep(moment.uniform(0.0, seconds / 3))
-        victim = parent_of(cluster.model_runs()[0]) if cluster.model_runs() else 0
-        if victim:
-            os.kill(victim, signal.SIGKILL)
-        status, _, errors = started.end()
-        assert started.processes() == []
-        wait_until(lambda: not cluster.model_runs(), seconds=SECONDS_TO_DIE)
-    assert victim, errors
-    return status, errors
+class Cluster:
+    """A scheduler and two workers of one thread each; a nanny starts a dead worker again."""
 
+    def __init__(self, scratch, *, has_nannies=False):
+        self._mark, self._scratch = uuid.uuid4().hex, scratch
+        contact = scratch / "scheduler.json"
+        self.scheduler = self._start("dask_scheduler", contact, "--port", "0")
+        wait_until(lambda: contact.exists() and contact.read_text().endswith("}"))
+        self.engine = ("--engine", f"dask={json.loads(contact.read_text())['address']}")
+        nanny = "--nanny" if has_nannies else "--no-nanny"
+        arguments = (nanny, "--nthreads", "1", "--no-dashboard")
+        self._workers = [self._start("dask_worker", contact, *arguments) for _ in range(2)]
 
-def parent_of(process):
-    with open(f"/proc/{process}/stat") as file:
-        return int(file.read().rsplit(")", 1)[1].split()[1])
+    def _start(self, kind, contact, *arguments):
+        place = ("--host", "127.0.0.1", "--scheduler-file", str(contact))
+        variables = {"PYTHONPATH": str(ROOT), "GIT_DIR": "/no-repository", MARK: self._mark}
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{kind}", *place, *arguments],
+            cwd=self._scratch,
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for process in (*self._workers, self.scheduler):
+            process.kill()
+            process.wait()
+        for process in marked_processes(self._mark):
+            os.kill(process, signal.SIGKILL)
+
+    def model_runs(self):
+        """Return the parent of each model run that its workers have started."""
+        found = []
+        for process in marked_processes(self._mark):
+            folder = Path(f"/proc/{process}")
+            try:
+                if b"bench.execution.worker_main" in (folder / "cmdline").read_bytes():
+                    state = (folder / "stat").read_text()
+                    found.append(int(state.rsplit(")", 1)[1].split()[1]))
+            except OSError:
+                continue
+        return found
 
 
 @pytest.mark.parametrize("has_nannies", [False, True], ids=["no nanny", "nanny"])
@@ -63,20 +92,27 @@ def test_worker_killed_loses_nothing(has_nannies, undisturbed, tmp_path, is_full
     for number in range(times):
         folder = tmp_path / str(number) / "results"
         folder.parent.mkdir()
-        status, errors = worker_killed(
-            folder, moment, has_nannies=has_nannies, seconds=undisturbed.seconds
-        )
+        with (
+            Cluster(folder.parent, has_nannies=has_nannies) as cluster,
+            Command(folder, *TWO_RUNS, *cluster.engine) as started,
+        ):
+            wait_until(lambda: started.is_over() or cluster.model_runs())
+            time.sleep(moment.uniform(0.0, undisturbed.seconds / 3))
+            os.kill(cluster.model_runs()[0], signal.SIGKILL)
+            status, _, errors = started.end()
+            assert started.processes() == []
+            wait_until(lambda: not cluster.model_runs(), seconds=SECONDS_TO_DIE)
         assert status == 0, errors
-        harm += harm_of(folder, undisturbed)
+        harm += harm_of(folder, undisturbed, of=TWO_RUNS)
     harm.report(reached, injected=times, text="worker killed: all rows equal")
 
 
-def scheduler_killed(folder, **options):
-    """Kill the scheduler after the first record; return status, errors and seconds to the end."""
+def scheduler_killed(folder, *arguments, after_record=True, **options):
+    """Kill the scheduler while runs are carried out; return status, errors and seconds."""
     with Cluster(folder.parent) as cluster:
-        engine = ("--engine", f"dask={cluster.address}")
-        with command(folder, *MATRIX, *engine, **options) as started:
-            wait_until(lambda: started.is_over() or records(folder))
+        with Command(folder, *arguments, *cluster.engine, **options) as started:
+            has_begun = (lambda: records(folder)) if after_record else cluster.model_runs
+            wait_until(lambda: started.is_over() or has_begun())
             assert not started.is_over()
             cluster.scheduler.kill()
             began = time.monotonic()
@@ -97,22 +133,19 @@ def assert_told(status, errors, seconds):
 
 def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, tmp_path, reached):
     folder = tmp_path / "results"
-    ended = scheduler_killed(folder)
+    ended = scheduler_killed(folder, *THREE_RUNS)
     assert_told(*ended)
     kept = records(folder)
-    text = f"scheduler killed: one line, exit {ended[0]} after {ended[2]:.0f} s"
-    complete(folder, *MATRIX, *TWO_JOBS)
-    harm_of(folder, undisturbed, kept=kept).report(reached, text=f"{text}, then resumed")
+    complete(folder, *THREE_RUNS, *TWO_JOBS)
+    text = f"scheduler killed: one line, exit {ended[0]} after {ended[2]:.0f} s, then resumed"
+    harm_of(folder, undisturbed, kept=kept).report(reached, text=text)
 
 
 @pytest.mark.fault("F11", is_twin=True)
 def test_engine_that_does_not_expect_to_lose_its_scheduler_is_found(tmp_path):
-    code = """
-from bench.execution import dask_engine as cluster
-
-cluster._LOST = ()
-"""
-    ended = scheduler_killed(tmp_path / "results", before=[planted(tmp_path / "weak", code)])
+    code = "from bench.execution import dask_engine; dask_engine._LOST = ()"
+    weak = planted(tmp_path, code)
+    ended = scheduler_killed(tmp_path / "results", *ONE_RUN, after_record=False, before=weak)
     with pytest.raises(AssertionError):
         assert_told(*ended)
 
@@ -121,12 +154,11 @@ def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, rea
     """The workers live on; what they still do of it is no hindrance."""
     folder = tmp_path / "results"
     with Cluster(tmp_path) as cluster:
-        engine = ("--engine", f"dask={cluster.address}")
-        with command(folder, *MATRIX, *engine) as started:
+        with Command(folder, *THREE_RUNS, *cluster.engine) as started:
             wait_until(lambda: started.is_over() or records(folder))
             kill(started)
         kept = records(folder)
-        complete(folder, *MATRIX, *engine)
+        complete(folder, *THREE_RUNS, *cluster.engine)
     text = "command killed: the next one goes on"
     harm_of(folder, undisturbed, kept=kept).report(reached, text=text)
 
@@ -134,8 +166,7 @@ def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, rea
 def test_no_scheduler_is_one_line_and_nothing_written(tmp_path, reached):
     folder = tmp_path / "results"
     began = time.monotonic()
-    engine = f"dask=tcp://127.0.0.1:{free_port()}"
-    status, output, errors = run(folder, *MATRIX, "--engine", engine)
+    status, output, errors = run(folder, *ONE_RUN, "--engine", "dask=tcp://127.0.0.1:1")
     seconds = time.monotonic() - began
     reached(text=f"no scheduler: refused after {seconds:.0f} s")
     assert (status, output) == (2, "")

@@ -4,7 +4,6 @@ import os
 import random
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -19,20 +18,16 @@ pytestmark = pytest.mark.fault("F14")
 
 LEAST_FOUND, MOST_FALSE = 0.95, 0.05
 BURNER = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
-QUIET_SPREAD = 0.02
 
 
-@contextmanager
-def burning(processor):
-    """Keep a processor busy, and leave this process where it was."""
+@pytest.fixture
+def burner():
+    """Keep the processor busy that a measurement binds itself to."""
     usable = os.sched_getaffinity(0)
-    burner = subprocess.Popen([sys.executable, "-c", BURNER, str(processor)])
-    try:
+    with subprocess.Popen([sys.executable, "-c", BURNER, str(max(usable))]) as process:
         yield
-    finally:
-        burner.kill()
-        burner.wait()
-        os.sched_setaffinity(0, usable)
+        process.kill()
+    os.sched_setaffinity(0, usable)
 
 
 def assert_found(verdicts):
@@ -44,15 +39,12 @@ def assert_quiet(verdicts):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="nothing can be bound to a core")
-def test_burner_on_the_timed_core_is_noticed(is_full, reached):
-    verdicts = []
-    # The core that a measurement binds itself to.
-    with burning(max(os.sched_getaffinity(0))):
-        for _ in range(10 if is_full else 1):
-            asked = measurement(("rnn", "seq2seq+dot"), lengths=(10, 50), batch_size=32)
-            verdicts += [row.noise for row in timing.measure(asked)]
-    found = verdicts.count(NOISY)
-    reached(injected=len(verdicts), text=f"{found} of {len(verdicts)} beside a burner are noisy")
+def test_burner_on_the_timed_core_is_noticed(burner, is_full, reached):
+    asked = measurement(("rnn", "seq2seq+dot"), lengths=(10, 50), batch_size=32)
+    times = 10 if is_full else 1
+    verdicts = [row.noise for _ in range(times) for row in timing.measure(asked)]
+    text = f"{verdicts.count(NOISY)} of {len(verdicts)} beside a burner are noisy"
+    reached(injected=len(verdicts), text=text)
     assert_found(verdicts)
 
 
@@ -64,7 +56,7 @@ def published():
 def simulated(verdict=noise_of):
     """Return the verdicts on 1,000 quiet samples: times that vary by 2 %."""
     draw = random.Random(14)
-    series = ([draw.gauss(1, QUIET_SPREAD) for _ in range(timing.ROUNDS)] for _ in range(2000))
+    series = ([draw.gauss(1, 0.02) for _ in range(timing.ROUNDS)] for _ in range(2000))
     return [verdict(times, beside) for times, beside in zip(series, series, strict=True)]
 
 

@@ -6,12 +6,12 @@ import io
 import pytest
 import torch
 
-from tests.commands import ONE, SMALL, wait_until, weights
-from tests.faults.fault_tools import command, complete, kill, planted
+from tests.commands import Command, wait_until, weights
+from tests.faults.fault_tools import ONE_RUN, complete, kill, planted
 
 pytestmark = pytest.mark.fault("F12")
 
-STEPS = (*SMALL, "--lengths", "2,4,6", *ONE, "--jobs", "1")
+STEPS = (*ONE_RUN, "--lengths", "2,4,6")
 
 
 def checkpoints(folder):
@@ -21,15 +21,15 @@ def checkpoints(folder):
         content = path.read_bytes()
         assert hashlib.sha256(content[32:]).digest() == content[:32]
         found[path.name] = torch.load(io.BytesIO(content[32:]), weights_only=True)
-    return dict(_tensors(found))
+    return dict(tensors(found))
 
 
-def _tensors(value, place=()):
+def tensors(value, place=()):
     if isinstance(value, torch.Tensor):
         yield place, value
     elif isinstance(value, dict):
         for name, each in value.items():
-            yield from _tensors(each, (*place, name))
+            yield from tensors(each, (*place, name))
 
 
 def assert_same_bits(left, right):
@@ -48,7 +48,7 @@ def uninterrupted(tmp_path_factory):
 
 def resumed_after(folder, stages, **options):
     """Kill the command as soon as that many stages have their checkpoint, then let it go on."""
-    with command(folder, *STEPS) as started:
+    with Command(folder, *STEPS) as started:
         wait_until(lambda: started.is_over() or len(weights(folder)) >= stages)
         kill(started)
     assert len(weights(folder)) < 3, "killed too late to say anything"
@@ -71,7 +71,6 @@ import torch
 
 torch.optim.Adam.load_state_dict = lambda self, state: None
 """
-    weak = planted(tmp_path / "weak", code)
-    found = resumed_after(tmp_path / "results", 1, before=[weak])
+    found = resumed_after(tmp_path / "results", 1, before=planted(tmp_path, code))
     with pytest.raises(AssertionError):
         assert_same_bits(found, uninterrupted)

@@ -2,53 +2,56 @@
 
 import pytest
 
-from tests.commands import ONE, wait_until
-from tests.faults.fault_tools import MATRIX, command, harm_of, kill, log_lines, planted
+from tests.commands import Command, wait_until
+from tests.faults.fault_tools import (
+    ONE_JOB,
+    ONE_RUN,
+    THREE_RUNS,
+    TWO_RUNS,
+    harm_of,
+    kill,
+    log_texts,
+    planted,
+)
 
 pytestmark = pytest.mark.fault("F7")
 
 MOST_TWICE = 0.1
 
 
-def at_once(folder, count, *arguments, **options):
-    """Start that many commands on one folder; all of them must succeed."""
-    arguments = (*MATRIX, "--jobs", "1", *arguments)
-    started = [command(folder, *arguments, **options) for _ in range(count)]
+def share_done_twice(folder, count, *arguments, **options):
+    """Carry a matrix out by that many commands at once; return how much was done twice."""
+    started = [Command(folder, *arguments, *ONE_JOB, **options) for _ in range(count)]
     try:
         for status, _, errors in [each.end() for each in started]:
             assert status == 0, errors
     finally:
         for each in started:
             each.__exit__()
-
-
-def share_done_twice(folder):
-    """Return how much of the work was done more than once, of all of it."""
-    done = [line for line in log_lines(folder) if "), trained to " in line]
-    stages = {line.split(", tested at", 1)[0] for line in done}
+    done = [text for text in log_texts(folder) if "), trained to " in text]
+    stages = {text.split(", tested at", 1)[0] for text in done}
     return (len(done) - len(stages)) / len(stages)
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_commands_at_once_do_all_of_it_once(count, undisturbed, tmp_path, reached):
-    folder = tmp_path / "results"
-    at_once(folder, count)
-    twice = share_done_twice(folder)
+@pytest.mark.parametrize(("count", "of"), [(2, TWO_RUNS), (4, THREE_RUNS)], ids=["2", "4"])
+def test_commands_at_once_do_all_of_it_once(count, of, undisturbed, tmp_path, reached):
+    twice = share_done_twice(tmp_path / "results", count, *of)
     text = f"{count} at once: {twice:.0%} of the stages trained twice"
-    harm_of(folder, undisturbed).report(reached, injected=count, text=text)
+    harm_of(tmp_path / "results", undisturbed, of=of).report(reached, injected=count, text=text)
     assert twice <= MOST_TWICE
 
 
 def test_command_takes_over_from_one_that_was_killed(undisturbed, tmp_path, reached):
     folder = tmp_path / "results"
-    with command(folder, *MATRIX, "--jobs", "1") as first:
+    with Command(folder, *TWO_RUNS, *ONE_JOB) as first:
         wait_until(first.children)
-        with command(folder, *MATRIX, "--jobs", "1") as second:
+        with Command(folder, *TWO_RUNS, *ONE_JOB) as second:
             wait_until(lambda: second.is_over() or second.children())
             kill(first)
             status, _, errors = second.end()
     assert status == 0, errors
-    harm_of(folder, undisturbed).report(reached, text="one killed: the other takes over")
+    harm = harm_of(folder, undisturbed, of=TWO_RUNS)
+    harm.report(reached, text="one killed: the other takes over")
 
 
 @pytest.mark.fault("F7", is_twin=True)
@@ -64,6 +67,5 @@ def unlocked(*arguments, **options):
 
 files.locked = unlocked
 """
-    folder = tmp_path / "results"
-    at_once(folder, 2, *ONE, before=[planted(tmp_path / "weak", code)])
-    assert share_done_twice(folder) > MOST_TWICE
+    weak = planted(tmp_path, code)
+    assert share_done_twice(tmp_path / "results", 2, *ONE_RUN, before=weak) > MOST_TWICE

@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,17 +15,9 @@ from results.schema.rows import OK
 from results.store.folder import open_store
 
 VARIABLE = "FAKE_CHILDREN"  # JSON: what a child does, by the model of its run.
-STAMPS = "FAKE_CHILDREN_STAMPS"  # A folder for the times at which children began and ended.
 
 
-_events = sys.stdout
-
-
-def emit(event):
-    print(json.dumps(event), file=_events, flush=True)
-
-
-def done(run, order):
+def done(run, order, emit):
     """Leave every record, without scores."""
     store = open_store(Path(order["out"]), create=True)
     for row in run.planned_rows():
@@ -35,82 +26,66 @@ def done(run, order):
     return 0
 
 
-def talkative(run, order):
+def talkative(run, order, emit):
     """As an author's debugging would: print to standard output."""
     print("building a model\n\n[1, 2]")
-    return done(run, order)
+    return done(run, order, emit)
 
 
-def silent(run, order):
+def brief(run, order, emit):
+    """Take a moment, and say when."""
+    emit({"at": time.monotonic()})
+    time.sleep(0.3)
+    emit({"at": time.monotonic()})
+    return done(run, order, emit)
+
+
+def silent(run, order, emit):
     """End as if all were well, without a record."""
     return 0
 
 
-def status_3(run, order):
+def status_3(run, order, emit):
     print("this is the reason", file=sys.stderr)
     return 3
 
 
 def dying_by(number):
-    def die(run, order):
+    def die(run, order, emit):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.kill(os.getpid(), number)
 
     return die
 
 
-def stubborn(run, order):
-    """Hang, and ignore what can be ignored."""
+def hanging(run, order, emit):
+    """Start another process and hang; ignore what can be ignored."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     emit({"hangs": True})
     time.sleep(60)
-
-
-def with_a_grandchild(run, order):
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    return stubborn(run, order)
-
-
-def brief(run, order):
-    """Take a moment."""
-    time.sleep(0.3)
-    return done(run, order)
-
-
-def removing(run, order):
-    """Somebody removes the results folder meanwhile."""
-    shutil.rmtree(order["out"])
-    return done(run, order)
 
 
 BEHAVIOURS = {
     "done": done,
     "talkative": talkative,
+    "brief": brief,
     "silent": silent,
     "status 3": status_3,
-    "SIGSEGV": dying_by(signal.SIGSEGV),
     "SIGKILL": dying_by(signal.SIGKILL),
     "SIGRTMIN+1": dying_by(signal.SIGRTMIN + 1),
-    "stubborn": stubborn,
-    "with a grandchild": with_a_grandchild,
-    "brief": brief,
-    "removing": removing,
+    "hanging": hanging,
 }
 
 
 def main(events):
-    global _events
-    _events = events
     chosen = json.loads(os.environ[VARIABLE])
     if chosen == "deaf":
         os._exit(1)  # Without reading a word.
     order = json.loads(sys.stdin.readline())
     run = ModelRun.from_json(order["run"])
-    stamps, began = os.environ.get(STAMPS), time.monotonic()
-    if stamps:
-        (Path(stamps) / f"{os.getpid()}.began").touch()
-    code = BEHAVIOURS[chosen[run.model]](run, order)
-    if stamps:
-        stamp = Path(stamps) / f"{os.getpid()}.ended"
-        stamp.write_text(json.dumps([began, time.monotonic()]), encoding="utf-8")
-    return code
+
+    def emit(event):
+        print(json.dumps(event), file=events, flush=True)
+
+    return BEHAVIOURS[chosen[run.model]](run, order, emit)

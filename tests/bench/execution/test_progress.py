@@ -1,112 +1,117 @@
-"""The bar never runs backwards, ends full, and says durations as a person would."""
+"""What a command shows and leaves while it works: a bar, or a line a minute, and its log."""
 
-import math
-import warnings
+import contextlib
+import os
+import re
+import sys
+import termios
+import time
 
 import pytest
 
-from bench.cli.run_options import parse_request
-from bench.execution.progress import Progress
-from bench.plan.cost import describe_seconds, matrix_seconds, stage_seconds
-from bench.plan.runs import plan_blocks
+from bench.execution import progress
+from bench.execution.progress import progress_bar, run_log
+from results.errors import ResultsError
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\d+) (.+)")
 
 
-def stages_of(*arguments):
-    request = parse_request(arguments)
-    runs = plan_blocks(request.blocks)
-    return [(run, stage) for run in runs for stage in run.stages()]
+def show_bar(*, records=4, seconds=0.0):
+    """Move a bar to its end, with something said and a redrawing without a record in between."""
+    with progress_bar(records, "training", unit="record") as bar:
+        for number in range(records):
+            time.sleep(seconds)
+            bar.update(0)
+            time.sleep(seconds / 2)
+            bar.update(1)
+            if number == 1:
+                bar.write("said", file=sys.stderr)
 
 
-def events_of(run, stage, *, every=10, until=1.0):
-    for updates in range(every, int(until * stage.budget_updates) + 1, every):
-        yield {"stage": stage.stage_id, "updates": updates}
-    for length in stage.test_lengths:
-        yield {"record": stage.record_id(length)}
+def shown_on(reader, writer, monkeypatch, **timing):
+    """Return all that a bar writes where standard error is this file."""
+    with os.fdopen(writer, "w", encoding="utf-8") as file, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", file)
+        show_bar(**timing)
+    shown = b""
+    with contextlib.suppress(OSError):  # The end of a terminal is an error.
+        while chunk := os.read(reader, 4096):
+            shown += chunk
+    os.close(reader)
+    return shown.decode()
 
 
-@pytest.mark.filterwarnings("ignore:clamping frac")
-def test_bar_moves_with_every_stage_and_ends_full():
-    stages = stages_of("--lengths", "10..40", "--budget", "100", "--seeds", "1")
-    with Progress(stages) as progress:
-        positions = [progress._bar.n]
-        for run, stage in stages:
-            for event in events_of(run, stage, every=10, until=0.5):
-                progress.take(run, event)
-                positions.append(progress._bar.n)
-            assert progress._bar.desc.startswith(
-                f"{run.task} {run.model} seed 11 length {stage.train_length}"
-            )
-        assert positions == sorted(positions)
-        assert positions[-1] == pytest.approx(progress._bar.total)
-        for run, _ in stages:
-            progress.finish_run(run)
-        assert progress._bar.n == pytest.approx(progress._bar.total)
+def test_terminal_shows_one_bar_that_ends_full(monkeypatch):
+    reader, writer = os.openpty()
+    termios.tcsetwinsize(writer, (24, 80))
+    shown = shown_on(reader, writer, monkeypatch, seconds=0.3)
+    assert "\rtraining:   0%" in shown
+    assert "\rsaid\r\n" in shown.replace(" ", "")
+    assert shown.count("\n") == 2
+    assert re.match(r"training: 100%\|.+\| 4/4 \[", shown.splitlines()[-1])
+    assert all(float(speed) < 4.0 for speed in re.findall(r"([\d.]+)record/s", shown))
 
 
-def test_stage_that_ends_early_counts_in_full():
-    (first, *_) = stages = stages_of("--lengths", "10,20", "--tasks", "copy", "--models", "rnn")
-    run, stage = first
-    with Progress(stages) as progress:
-        progress.take(run, {"record": stage.record_id(10)})
-        assert progress._bar.n == pytest.approx(stage_seconds(run, stage))
-        progress.take(run, {"stage": stage.stage_id, "updates": 10})
-        assert progress._bar.n == pytest.approx(stage_seconds(run, stage))
+@pytest.mark.parametrize("minute", [60.0, 0.2])
+def test_pipe_shows_a_line_a_minute_at_most(monkeypatch, minute):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", minute)
+    began = time.monotonic()
+    shown = shown_on(*os.pipe(), monkeypatch, records=8, seconds=0.05)
+    assert shown.count("said\n") == 1
+    assert "\r" not in shown
+    states = [line for line in shown.splitlines() if line != "said"]
+    assert all(re.match(r"training: +\d+%.* \d/8 \[", line) for line in states)
+    assert len(states) <= (time.monotonic() - began) / minute
+    assert bool(states) == (minute < 1.0)
 
 
-def test_unknown_events_and_runs_move_nothing():
-    stages = stages_of("--lengths", "10", "--tasks", "copy", "--models", "rnn", "--seeds", "2")
-    (known, stage), (other, other_stage) = stages
-    with Progress([(known, stage)]) as progress:
-        for event in (
-            {"stage": other_stage.stage_id, "updates": 10},
-            {"record": other_stage.record_id(10)},
-            {"failure": "0123456789abcdef", "status": "failed"},
-        ):
-            progress.take(other, event)
-        progress.finish_run(other)
-        assert progress._bar.n == 0
+def lines_of(folder):
+    """Return process and text of each line of the log."""
+    text = (folder / "logs" / "run.log").read_text(encoding="utf-8")
+    return [LINE.fullmatch(line).groups() for line in text.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0, "1 seconds"),
-        (89.4, "89 seconds"),
-        (90.0, "2 minutes"),
-        (60.0 * 89, "89 minutes"),
-        (90.0 * 60, "1.5 hours"),
-        (36_000.0, "10.0 hours"),
-    ],
-)
-def test_duration_is_said_in_its_own_unit(seconds, words):
-    assert describe_seconds(seconds) == words
+def test_log_has_a_line_for_each_event_with_time_and_process(tmp_path):
+    with run_log(tmp_path) as log:
+        log.info("one")
+        log.info("of several\nlines")
+    texts = ("one", "of several lines", "ended")
+    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 3, 4, 50])
-def test_more_jobs_never_take_longer_and_no_more_help_than_there_are_runs(jobs):
-    stages = stages_of("--lengths", "10..20", "--seeds", "1", "--tasks", "copy")
-    alone, together = matrix_seconds(stages, jobs=1), matrix_seconds(stages, jobs=jobs)
-    runs = len({run.run_id for run, _ in stages})
-    assert together == pytest.approx(alone / min(jobs, runs))
+def test_what_ended_it_is_its_last_line(tmp_path):
+    def write_and_fail():
+        with run_log(tmp_path) as log:
+            log.info("one")
+            raise ResultsError("the disk is full")
+
+    with pytest.raises(ResultsError):
+        write_and_fail()
+    assert lines_of(tmp_path)[-1][1] == "ended: ResultsError: the disk is full"
 
 
-def test_rounding_draws_no_warning():
-    with warnings.catch_warnings(record=True) as drawn:
-        warnings.simplefilter("always")
-        for seeds in range(1, 5):
-            stages = stages_of("--seeds", str(seeds), "--tasks", "copy", "--lengths", "10..50")
-            with Progress(stages) as progress:
-                for run, stage in stages:
-                    for event in events_of(run, stage, every=170):
-                        progress.take(run, event)
-                progress._bar.refresh()
-    assert [str(each.message) for each in drawn] == []
+def test_full_disk_stops_no_work(tmp_path, capsys):
+    """Writing to this device always fails so; opening it does not."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "run.log").symlink_to("/dev/full")
+    with run_log(tmp_path) as log:
+        log.info("one")
+    assert capsys.readouterr().err == ""
 
 
-def test_bar_beyond_its_end_draws_a_warning():
-    """The twin: the next number after the whole is seen."""
-    with Progress(stages_of("--lengths", "10", "--seeds", "1")) as progress:
-        progress._bar.n = math.nextafter(progress._bar.total, math.inf)
-        with pytest.warns(Warning, match="clamping frac"):
-            progress._bar.refresh()
-        progress._bar.n = 0
+def test_log_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "logs").write_text("a file", encoding="utf-8")
+    with (
+        pytest.raises(ResultsError, match=r"run\.log: cannot be written"),
+        run_log(tmp_path) as log,
+    ):
+        log.info("one")
+
+
+def test_run_is_logged_from_its_start_to_its_end(finished):
+    texts = [text for _, text in lines_of(finished)]
+    assert texts[0] == "started: 2 of 2 model runs to do"
+    assert texts[-1] == "ended"
+    events = " ".join(texts)
+    assert len(re.findall(r"\): begun as \d+ \(attempt 1\)", events)) == 2
+    assert len(re.findall(r"\), trained to 4, tested at 4: budget after 20 updates", events)) == 2

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.execution.worker import child_events
+from bench.execution.engine import child_events
 from bench.timing import measure as timing
 from bench.timing.cases import Case, Measurement
 from bench.timing.measure import measure, noise_of, prepare
