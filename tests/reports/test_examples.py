@@ -9,7 +9,7 @@ from reports.examples import PLAIN, RED, answer_lines, example_lines, main
 from reports.symbols import CHARACTERS, Writing, parse_ids, wrong_items
 from results.errors import ResultsError
 from results.tables import read_samples
-from tests.reports.synthetic import accuracy_row, accuracy_rows, joined, sample_rows, write_folder
+from tests.rows import curve_row, curve_rows, sample_rows, write_folder
 
 FolderOf = Callable[..., Path]
 
@@ -105,7 +105,7 @@ def test_the_columns_that_items_take_are_known(largest: int, items: int) -> None
 
 
 def test_ids_are_read_back() -> None:
-    assert parse_ids(joined([3, 0, 12])) == (3, 0, 12)
+    assert parse_ids("3 0 12") == (3, 0, 12)
     assert wrong_items((1,), ()) == [True]
     with pytest.raises(ResultsError, match=r"samples\.csv: 'x' is not a symbol id"):
         parse_ids("3 x")
@@ -151,7 +151,7 @@ def test_what_is_not_there_is_named(
 
 
 def test_no_samples_is_said(folder_of: FolderOf, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = folder_of(accuracy_rows(tasks=("copy",), lengths=(10,)))
+    folder = folder_of(curve_rows(tasks=("copy",), lengths=(10,)))
     assert main(["--results", str(folder)]) == 1
     assert "no samples in" in capsys.readouterr().err
 
@@ -160,8 +160,8 @@ def test_mixed_configurations_are_refused(
     folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
-        accuracy_row("copy", "rnn", 0, 10),
-        accuracy_row("copy", "rnn", 0, 10, hidden=128, config_id="wide"),
+        curve_row("copy", "rnn", 0, 10),
+        curve_row("copy", "rnn", 0, 10, hidden=128, config_id="wide"),
     ]
     folder = folder_of(rows, samples=sample_rows(rows))
     assert main(["--results", str(folder)]) == 2
@@ -171,8 +171,8 @@ def test_mixed_configurations_are_refused(
 
 def test_models_are_compared_on_the_same_sequences(tmp_path: Path) -> None:
     rows = [
-        *accuracy_rows(tasks=("copy",), models=("rnn", "seq2seq"), lengths=(10,)),
-        *accuracy_rows(tasks=("copy",), models=("new",), lengths=(10,), seeds=(7,)),
+        *curve_rows(tasks=("copy",), models=("rnn", "seq2seq"), lengths=(10,)),
+        *curve_rows(tasks=("copy",), models=("new",), lengths=(10,), seeds=(7,)),
     ]
     folder = write_folder(tmp_path, rows, samples=sample_rows(rows, samples=5))
     lines = list(example_lines(read_samples(folder), length=None, is_coloured=False))

@@ -11,8 +11,8 @@ from reports import plateau as module
 from reports.plateau import RULE, main
 from results.schema.rows import AccuracyRow
 from results.tables import REFERENCE
-from tests.reports.synthetic import write_folder
 from tests.results.stats.plateau_rows import LENGTHS, control_of, rows_of, saturating
+from tests.rows import write_folder
 
 FLAT = saturating(150.0)
 

@@ -6,8 +6,7 @@ import pytest
 
 from reports.readme import BEGIN, END, main, tables, with_tables
 from results.errors import ResultsError
-from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
-from tests.reports.synthetic_scores import scores
+from tests.rows import curve_row, curve_rows, failed, frame_of, scores
 
 FolderOf = Callable[..., Path]
 ROWS = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 50, 60)}
@@ -23,7 +22,7 @@ def readme(tmp_path: Path) -> Path:
 def test_stale_then_fresh_then_stale_again(
     readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = {"readme": readme, "results": folder_of(accuracy_rows(**ROWS))}
+    places = {"readme": readme, "results": folder_of(curve_rows(**ROWS))}
     before = readme.read_text()
     assert main(["--check"], **places) == 1
     assert readme.read_text() == before
@@ -38,7 +37,7 @@ def test_stale_then_fresh_then_stale_again(
 
 
 def test_cells_hold_the_mean_and_the_range_of_the_seeds() -> None:
-    text = tables(frame_of(accuracy_rows(**ROWS)))
+    text = tables(frame_of(curve_rows(**ROWS)))
     values = [scores("copy", "seq2seq", seed, 50)["token_accuracy"] for seed in (0, 1, 2)]
     expected = f"{sum(values) / 3:.3f} ({min(values):.3f}–{max(values):.3f})"
     assert f"| {expected} |" in row_of(text, "copy", "Seq2Seq")
@@ -50,7 +49,7 @@ def test_cells_hold_the_mean_and_the_range_of_the_seeds() -> None:
 
 
 def test_models_are_averaged_over_tasks_and_seeds() -> None:
-    rows = [replace(row, normalised_accuracy=row.token_accuracy) for row in accuracy_rows(**ROWS)]
+    rows = [replace(row, normalised_accuracy=row.token_accuracy) for row in curve_rows(**ROWS)]
     frame = frame_of(rows)
     text = tables(frame)
     of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
@@ -58,7 +57,7 @@ def test_models_are_averaged_over_tasks_and_seeds() -> None:
     assert len(values) == 6
     (line,) = (line for line in text.splitlines() if line.startswith("| Seq2Seq |"))
     assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
-    rows = accuracy_rows(**(ROWS | {"tasks": ("copy",)}))
+    rows = curve_rows(**(ROWS | {"tasks": ("copy",)}))
     assert "Over all tasks" not in tables(frame_of(rows))
 
 
@@ -76,7 +75,7 @@ def scores_of(text: str) -> str:
 
 @pytest.mark.fault("F13")
 def test_partial_cells_say_so() -> None:
-    rows = accuracy_rows(**ROWS)
+    rows = curve_rows(**ROWS)
     rows = [
         failed(row)
         if (row.task, row.model, row.length) == ("copy", "rnn", 50)
@@ -93,16 +92,16 @@ def test_partial_cells_say_so() -> None:
 
 @pytest.mark.fault("F13")
 def test_one_seed_has_no_range() -> None:
-    text = tables(frame_of(accuracy_rows(**ROWS | {"seeds": (0,)})))
+    text = tables(frame_of(curve_rows(**ROWS | {"seeds": (0,)})))
     assert "1 seed: mean" in text
     assert "(0." not in scores_of(text)
 
 
 def test_extrapolation_and_mixtures_stay_out() -> None:
-    rows = accuracy_rows(**ROWS)
-    beyond = accuracy_row("copy", "rnn", 0, 100, train_length=60)
+    rows = curve_rows(**ROWS)
+    beyond = curve_row("copy", "rnn", 0, 100, train_length=60)
     assert tables(frame_of([*rows, beyond])) == tables(frame_of(rows))
-    wide = accuracy_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")
+    wide = curve_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")
     with pytest.raises(ResultsError, match="configurations are mixed"):
         tables(frame_of([*rows, wide]))
     with pytest.raises(ResultsError, match="no row"):
@@ -110,7 +109,7 @@ def test_extrapolation_and_mixtures_stay_out() -> None:
 
 
 def test_protocols_have_tables_of_their_own() -> None:
-    rows = [*accuracy_rows(**ROWS), *accuracy_rows(protocol="independent", **ROWS)]
+    rows = [*curve_rows(**ROWS), *curve_rows(protocol="independent", **ROWS)]
     text = tables(frame_of(rows))
     assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
     assert text.count("**Carried bits per sequence**") == 2
@@ -127,7 +126,7 @@ def test_markers_that_do_not_pair_are_refused(
     text: str, readme: Path, folder_of: FolderOf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readme.write_text(text)
-    places = {"readme": readme, "results": folder_of(accuracy_rows(**ROWS))}
+    places = {"readme": readme, "results": folder_of(curve_rows(**ROWS))}
     assert main([], **places) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert readme.read_text() == text
