@@ -1,5 +1,11 @@
 """Rows to test with, and results folders that have them."""
 
+import dataclasses
+import itertools
+import math
+import random
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,14 +17,18 @@ from hypothesis import strategies as st
 from results.claims.effects import Evidence
 from results.schema.columns import LARGEST_INTEGER, Column, columns_of
 from results.schema.probe_rows import (
+    ATTENTION,
     CONTEXT,
     GRADIENT,
     INITIAL,
     OCCLUSION,
     TRAINED,
+    TRUTH,
     AlignmentRow,
     ErrorRow,
     InfluenceRow,
+    MapRow,
+    PositionRow,
     ProbeRow,
 )
 from results.schema.rows import (
@@ -32,7 +42,7 @@ from results.schema.rows import (
     ThroughputRow,
     planned,
 )
-from results.store.csv_files import ERRORS, PROBE_TABLES
+from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import Record, stage_columns
@@ -485,3 +495,255 @@ def claims_folder(folder: Path, rows: Sequence[AccuracyRow], *, world: World | N
                 probes.write(ProbeRecord(row.record_id, 1, of_table))
         probes.compile(row.record_id for row in rows)
     return folder
+
+
+# Rows of whole runs, for reports, with the shapes that real ones have: a bottleneck without
+# attention and none with it. `python -m tests.rows FOLDER` writes a results folder of them.
+
+SYMBOLS = {"copy": 16, "reverse": 16, "sort": 128}
+MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
+LENGTHS = tuple(range(10, 201, 10))
+HALF_LENGTH = {"rnn": 17.0, "seq2seq": 26.0}
+PHASE_FACTORS = {"train_step": 1.0, "forward": 3.2, "decode": 0.6}
+
+
+def scores(task: str, model: str, seed: int, length: int) -> dict[str, float]:
+    draw = random.Random(f"{task} {model} {seed} {length}")
+    per_seed = random.Random(f"{task} {model} {seed}").gauss(0.0, 1.0)
+    floor = 1 / SYMBOLS[task] if task != "sort" else min(0.15, 0.004 * length)
+    bits = length * math.log2(SYMBOLS[task]) * (0.4 if task == "sort" else 1.0)
+    right, carried = 1 - 0.001 * (1 + abs(per_seed) + draw.random()), 0.99 * bits
+    if model in HALF_LENGTH:
+        half = HALF_LENGTH[model] * (1 + 0.12 * per_seed)
+        right, most = 1 / (1 + (length / half) ** 1.7), 8 * half
+        carried = most * (1 - math.exp(-bits / most))
+    accuracy = floor + (1 - floor) * right
+    return {
+        "token_accuracy": accuracy,
+        "sequence_accuracy": accuracy**length,
+        "teacher_forced_token_accuracy": floor + (1 - floor) * math.sqrt(right),
+        "carried_bits": carried,
+        "target_bits": bits,
+        "chance_accuracy": 1 / SYMBOLS[task],
+        "constant_accuracy": floor,
+        "repeat_accuracy": min(1.0, 2 * floor),
+    }
+
+
+def operations(model: str, length: int) -> int:
+    """Return the operations of one pass over a sequence: a line, with attention a square on it."""
+    return 100_000 * length + (256 * length**2 if "+" in model else 0)
+
+
+def updates(model: str, seed: int, length: int) -> int:
+    return round(3500 * (10 / length) ** 0.75 * (0.4 + 0.05 * seed if "+" in model else 1.0))
+
+
+def curve_row(task: str, model: str, seed: int, length: int, **changes: Any) -> AccuracyRow:
+    """Return the row of one point of a curve, which names its place in every identifier."""
+    protocol = changes.get("protocol", "curriculum")
+    values = {
+        "task": task,
+        "model": model,
+        "seed": seed,
+        "train_length": length,
+        "length": length,
+        "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}",
+        "symbols": SYMBOLS[task],
+        "test_sequences": 1024,
+        "device_name": "some processor",
+        "stage_updates": updates(model, seed, length),
+        "total_updates": updates(model, seed, length),
+        "forward_flops": operations(model, length),
+    }
+    values |= scores(task, model, seed, length) | changes
+    name = re.sub(r"[^A-Za-z0-9.+-]", ".", model)
+    path = f"{protocol}-{values['config_id']}-{task}-{name}-{seed}"
+    stage = f"{path}-{values['train_length']}"
+    ids = {"run_id": path, "stage_id": stage, "record_id": f"{stage}-{values['length']}"}
+    return accuracy_row(**ids | values)
+
+
+def curve_rows(
+    *,
+    tasks: Sequence[str] = tuple(SYMBOLS),
+    models: Sequence[str] = MODELS,
+    seeds: Sequence[int] = (0, 1, 2),
+    lengths: Sequence[int] = LENGTHS,
+    **changes: Any,
+) -> list[AccuracyRow]:
+    rows = []
+    is_ladder = changes.get("protocol", "curriculum") == "curriculum"
+    for task, model, seed in itertools.product(tasks, models, seeds):
+        for place, length in enumerate(lengths):
+            before = lengths[:place] if is_ladder else ()
+            total = sum(updates(model, seed, rung) for rung in (*before, length))
+            rows.append(curve_row(task, model, seed, length, **{"total_updates": total} | changes))
+    return rows
+
+
+def sample_rows(rows: Iterable[AccuracyRow], *, samples: int = 3) -> list[SampleRow]:
+    found = []
+    for row, index in itertools.product(rows, range(samples)):
+        if row.status == OK:
+            draw = random.Random(f"{row.task} {row.seed} {row.length} {index}")
+            source = [draw.randrange(row.symbols) for _ in range(row.length)]
+            target = {"copy": source, "reverse": source[::-1], "sort": sorted(source)}[row.task]
+            slips = random.Random(f"{row.model} {row.task} {row.seed} {row.length} {index}")
+            answer = [
+                item if slips.random() < (row.token_accuracy or 0.0) else (item + 1) % row.symbols
+                for item in target
+            ]
+            texts = [" ".join(map(str, ids)) for ids in (source, target, answer)]
+            names = dict(zip(("source", "target", "answer"), texts, strict=True))
+            found.append(SampleRow(**stage_columns(row), sample=index, **names))
+    return found
+
+
+def cost_row(model: str, phase: str, length: int, **changes: Any) -> ThroughputRow:
+    draw = random.Random(f"{model} {phase} {length}")
+    rate = PHASE_FACTORS[phase] * 7e4 / (1 + (6e-3 * length if "+" in model else 0))
+    spread = 0.04 + 0.08 * draw.random()
+    values = {
+        "model": model,
+        "phase": phase,
+        "length": length,
+        "median_seconds": 64 * length / rate,
+        "iqr_seconds": spread * 64 * length / rate,
+        "tokens_per_second": rate,
+        "noise": "noisy" if spread > 0.1 else "steady",
+        "peak_memory_bytes": int(2**21 + operations(model, length) * PHASE_FACTORS[phase]),
+        "device_name": "some processor",
+    }
+    return throughput_row(**values | changes)
+
+
+def cost_rows(
+    *, models: Sequence[str] = MODELS, lengths: Sequence[int] = LENGTHS, **changes: Any
+) -> list[ThroughputRow]:
+    places = itertools.product(PHASE_FACTORS, models, lengths)
+    return [cost_row(model, phase, length, **changes) for phase, model, length in places]
+
+
+def cost_failed(row: ThroughputRow) -> ThroughputRow:
+    return dataclasses.replace(row, status="timed_out", **dict.fromkeys(MEASURED_COLUMNS))
+
+
+def number(row: AccuracyRow, *parts: int) -> float:
+    """Return a number between 0.01 and 0.91 that depends on the row and on these parts."""
+    mixed = sum(map(ord, row.task + row.model)) + 37 * row.seed + 11 * row.length
+    for place, part in enumerate(parts):
+        mixed += part * (53 + 40 * place)
+    return 0.01 + (mixed * 7919 % 9001) / 10001
+
+
+def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
+    """Return what a probe finds of a row, by table; maps of seed 0, of every second output."""
+    stage, items = stage_columns(row), range(1, row.length + 1)
+    has_attention = "+" in row.model
+    wrong = row.length * number(row)
+    errors = ErrorRow(
+        **stage,
+        wrong_items=wrong,
+        edit_distance_items=wrong * number(row, 1),
+        correct_prefix_items=1.0,
+        teacher_forcing_gap=number(row, 2) - 0.2,
+        test_sequences=64,
+    )
+    alignment = AlignmentRow(
+        **stage,
+        aligned_fraction=number(row, 1),
+        near_fraction=number(row, 2),
+        best_offset_items=0.0,
+        best_offset_fraction=number(row, 3),
+        aligned_mass=0.5,
+        near_mass=0.5,
+        weight_entropy_bits=5 * number(row, 4),
+        test_sequences=64,
+    )
+    kinds = [(OCCLUSION, TRAINED), (GRADIENT, TRAINED), (CONTEXT, TRAINED), (CONTEXT, INITIAL)]
+    measures = [OCCLUSION, GRADIENT, TRUTH, *([ATTENTION] if has_attention else [])]
+    return {
+        ERRORS: [errors],
+        ALIGNMENT: [alignment] if has_attention else [],
+        POSITIONS: [
+            PositionRow(
+                **stage,
+                output_item=item,
+                token_accuracy=number(row, item),
+                teacher_forced_token_accuracy=1.0,
+                first_error_fraction=0.0,
+            )
+            for item in items
+        ],
+        INFLUENCE: [
+            InfluenceRow(
+                **stage,
+                parameters=parameters,
+                measure=measure,
+                source_item=item,
+                effect=number(row, item, kind),
+                aligned_effect=None if measure == CONTEXT else number(row, item, kind, 1),
+                test_sequences=16,
+            )
+            for kind, (measure, parameters) in enumerate(kinds)
+            for item in items
+        ],
+        MAPS: [
+            MapRow(
+                **stage,
+                measure=measure,
+                output_item=output,
+                source_item=source,
+                value=float(source == true_source(row, output))
+                if measure == TRUTH
+                else number(row, output, source, len(measure)),
+            )
+            for measure in measures
+            for output in items[::2]
+            for source in items
+            if row.seed == 0
+        ],
+    }
+
+
+def true_source(row: AccuracyRow, output: int) -> int:
+    return output if row.task == "copy" else row.length + 1 - output
+
+
+def write_folder(
+    folder: Path,
+    rows: Sequence[AccuracyRow],
+    *,
+    samples: Iterable[SampleRow] = (),
+    throughput: Sequence[ThroughputRow] = (),
+    is_probed: bool = False,
+) -> Path:
+    """Write a results folder as runs, probes and measurements leave it."""
+    store = open_store(folder, create=True)
+    by_stage: dict[tuple[Any, ...], list[SampleRow]] = {}
+    for sample in samples:
+        by_stage.setdefault(tuple(stage_columns(sample).values()), []).append(sample)
+    store.extend_plan(planned(row) for row in rows)
+    finished = [row for row in rows if row.status == OK]
+    for row in finished:
+        store.write_record(row, by_stage.get(tuple(stage_columns(row).values()), ()))
+    for row in rows:
+        if row.status not in (OK, NOT_REACHED):
+            store.write_failure(row)
+    store.compile()
+    if throughput:
+        store.write_throughput(throughput)
+    if is_probed:
+        probes = ProbeStore(folder, version=1)
+        for row in finished:
+            probes.write(ProbeRecord(row.record_id, 1, probe_tables(row)))
+        probes.compile([row.record_id for row in finished])
+    return folder
+
+
+if __name__ == "__main__":
+    everything = curve_rows()
+    write_folder(
+        Path(sys.argv[1]), everything, samples=sample_rows(everything), throughput=cost_rows()
+    )

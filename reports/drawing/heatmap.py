@@ -1,206 +1,95 @@
-"""Heat maps: panels by task and model, on the frame of the other figures."""
+"""The heat maps: panels by task and model, on the frame of the other figures."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+import seaborn as sns
 
 from reports.drawing import style
-from reports.drawing.axes import decimal_ticks, ends_of, put_ticks
-from reports.drawing.frame import Frame, empty_figure
-from reports.drawing.marks import say_empty
+from reports.drawing.frame import empty_panels, say_empty
 
 COLOURS = "viridis"
-CORNER_INCHES = 0.12
 
 
-@dataclass(frozen=True)
-class Grid:
-    """What a figure of heat maps shows.
+def draw_heatmaps(
+    table: pd.DataFrame,
+    *,
+    rows: Sequence[str],
+    columns: Mapping[str, str],
+    ylabel: str,
+    limits: tuple[float, float] | None,
+    colour_label: str = "",
+    largest_text: str = "",
+) -> sns.FacetGrid:
+    """Draw one heat map per panel.
 
-    Attributes:
+    A cell is as wide as any other, so the first, a middle and the last position are named. The
+    centre of a cell is half a step beyond its place among the positions.
+
+    Args:
         table: row, column (the panels), x, y, value.
         rows: Panels from top to bottom.
-        columns: Panels from left to right.
-        column_labels: Their titles.
-        ylabel: Label of the vertical axis.
-        value_label: What the colours stand for.
-        limits: Values at the ends of the colours; the largest value by panel where None.
-        largest_text: What stands above each panel, with the largest value in place of `{}`;
-            nothing where it is empty.
-        is_scattered: Whether cells stand alone, at any x and y on logarithmic axes, instead of
-            side by side.
+        columns: Panels from left to right, with their titles.
+        limits: Values at the ends of the colours; those of each panel where None.
+        colour_label: What the colours show, beside a bar of them.
+        largest_text: What is written above each panel, with the largest value in place of `{}`.
     """
-
-    table: pd.DataFrame
-    rows: Sequence[str]
-    columns: Sequence[str]
-    column_labels: Sequence[str]
-    ylabel: str
-    value_label: str
-    limits: tuple[float, float] | None = (0.0, 1.0)
-    largest_text: str = ""
-    is_scattered: bool = False
-
-
-def accuracy_grid(rows: pd.DataFrame, *, x: str, y: str, ylabel: str) -> Grid:
-    """Return free-running token accuracy, mean over seeds, one panel per task and model.
-
-    Args:
-        rows: Rows of one configuration.
-        x: Column of the horizontal axis.
-        y: Column of the vertical axis.
-    """
-    models = style.styles_for(rows["model"].unique())
-    means = rows.groupby(["task", "model", x, y])["token_accuracy"].mean().reset_index()
-    names = {"task": "row", "model": "column", x: "x", y: "y", "token_accuracy": "value"}
-    return Grid(
-        table=means.rename(columns=names),
-        rows=sorted(rows["task"].unique()),
-        columns=list(models),
-        column_labels=[look.label for look in models.values()],
-        ylabel=ylabel,
-        value_label="share answered right",
-    )
-
-
-def draw_grid(
-    grid: Grid,
-    *,
-    title: str,
-    xlabel: str,
-    caption: str,
-    decorate: Callable[[Axes, str, str], None] = lambda axis, row, column: None,
-) -> Figure:
-    """Draw one heat map per panel, with one scale of colours.
-
-    Args:
-        decorate: Draws more onto the panel of a row and a column.
-    """
-    frame = Frame(
-        title=title,
-        columns=grid.column_labels,
-        legends=[],
-        xlabel=xlabel,
-        caption=caption,
-        left_inches=0.75,
-        right_inches=0.62,
-        corner_inches=CORNER_INCHES if grid.largest_text else 0.0,
-    )
-    figure, axes = empty_figure(frame, rows=len(grid.rows))
-    mesh = None
-    for row, panels in zip(grid.rows, axes, strict=True):
-        for column, axis in zip(grid.columns, panels, strict=True):
-            here = (grid.table["row"] == row) & (grid.table["column"] == column)
-            known = grid.table[here].dropna(subset="value")
-            draw = _draw_squares if grid.is_scattered else _draw_panel
-            drawn = draw(axis, known, limits=grid.limits)
-            if grid.largest_text and len(known):
-                _write_above(axis, grid.largest_text.format(f"{known['value'].max():.3g}"))
-            mesh = drawn or mesh
-            if grid.is_scattered:
-                _set_logarithmic(axis, grid.table)
-            decorate(axis, row, column)
-            axis.grid(visible=False)
-        panels[0].set_ylabel(f"{row}\n{grid.ylabel}")
-    if mesh is not None and grid.limits is not None:
-        _draw_scale(figure, mesh, axes[-1][-1], label=grid.value_label)
-    return figure
+    grid = empty_panels(table, rows=rows, columns=columns, height=1.45)
+    if largest_text:
+        for axis in grid.axes[0]:
+            axis.set_title(axis.get_title(), pad=14)  # Above the largest value.
+    for axis in grid.axes.flat:
+        axis.set_axis_off()  # Else slow: sns.heatmap draws the whole figure each time.
+    places = {side: sorted(table[side].unique()) for side in ("x", "y")}
+    for (row, column), axis in grid.axes_dict.items():
+        here = (table["row"] == row) & (table["column"] == column)
+        known = table[here].dropna(subset="value")
+        axis.grid(visible=False)
+        if known.empty:
+            say_empty(axis)
+            continue
+        cells = known.pivot(index="y", columns="x", values="value")
+        low, high = limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
+        sns.heatmap(
+            cells.reindex(index=places["y"], columns=places["x"]).astype(float),
+            ax=axis,
+            cmap=COLOURS,
+            vmin=low,
+            vmax=high,
+            cbar=False,
+            xticklabels=False,
+            yticklabels=False,
+        )
+        axis.set(xlabel="", ylabel="", ylim=(0, len(places["y"])))
+        if largest_text:
+            axis.annotate(
+                largest_text.format(f"{known['value'].max():.3g}"),
+                (1.0, 1.0),
+                xycoords="axes fraction",
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                fontsize=style.SMALL_SIZE,
+                color=style.NOTE_COLOUR,
+            )
+    for axis in grid.axes.flat:
+        axis.set_axis_on()
+        axis.set_xticks(*_ends_and_middle(places["x"]))
+        axis.set_yticks(*_ends_and_middle(places["y"]), rotation=0)
+    for row, axes in zip(rows, grid.axes, strict=True):
+        axes[0].set_ylabel(f"{row}\n{ylabel}", visible=True)
+    meshes = [axis.collections[0] for axis in grid.axes.flat if axis.collections]
+    grid.figure.set_layout_engine("constrained")
+    if colour_label and meshes:
+        bar = grid.figure.colorbar(meshes[0], ax=grid.axes, aspect=40, label=colour_label)
+        bar.outline.set_visible(False)
+    return grid
 
 
-def _draw_panel(
-    axis: Axes, known: pd.DataFrame, *, limits: tuple[float, float] | None
-) -> ScalarMappable | None:
-    if known.empty:
-        say_empty(axis)
-        return None
-    table = known.pivot_table(index="y", columns="x", values="value", aggfunc="first")
-    low, high = _ends(known, limits)
-    mesh = axis.pcolormesh(
-        _edges(table.columns.to_numpy(dtype=float)),
-        _edges(table.index.to_numpy(dtype=float)),
-        np.ma.masked_invalid(table.to_numpy(dtype=float)),
-        cmap=COLOURS,
-        vmin=low,
-        vmax=high,
-        rasterized=True,
-    )
-    _set_ticks(axis)
-    return mesh
-
-
-def _draw_squares(
-    axis: Axes, known: pd.DataFrame, *, limits: tuple[float, float] | None
-) -> ScalarMappable | None:
-    if known.empty:
-        say_empty(axis)
-        return None
-    low, high = _ends(known, limits)
-    squares = axis.scatter(
-        known["x"],
-        known["y"],
-        c=known["value"],
-        cmap=COLOURS,
-        vmin=low,
-        vmax=high,
-        marker="s",
-        s=16,
-        linewidths=0,
-    )
-    return squares
-
-
-def _write_above(axis: Axes, text: str) -> None:
-    axis.annotate(
-        text,
-        (1.0, 1.0),
-        xycoords="axes fraction",
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=style.CAPTION_SIZE,
-        color=style.NOTE_COLOUR,
-    )
-
-
-def _set_logarithmic(axis: Axes, table: pd.DataFrame) -> None:
-    along, up = (decimal_ticks(table[name].to_numpy(dtype=float)) for name in ("x", "y"))
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.set_xlim(*ends_of(along))
-    axis.set_ylim(*ends_of(up))
-    put_ticks(axis.xaxis, along, text="{:g}".format)
-    put_ticks(axis.yaxis, up, text="{:g}".format)
-
-
-def _ends(known: pd.DataFrame, limits: tuple[float, float] | None) -> tuple[float, float]:
-    return limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
-
-
-def _set_ticks(axis: Axes) -> None:
-    for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
-
-
-def _edges(centres: np.ndarray) -> np.ndarray:
-    """Return the borders of cells around these centres, half way to their neighbours."""
-    if len(centres) == 1:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    between = (centres[:-1] + centres[1:]) / 2
-    first, last = 2 * centres[0] - between[0], 2 * centres[-1] - between[-1]
-    return np.concatenate([[first], between, [last]])
-
-
-def _draw_scale(figure: Figure, mesh: ScalarMappable, last: Axes, *, label: str) -> None:
-    place = last.get_position()
-    width = figure.get_figwidth()
-    axis = figure.add_axes((place.x1 + 0.09 / width, place.y0, 0.09 / width, place.height))
-    bar = figure.colorbar(mesh, cax=axis)
-    bar.set_label(label, fontsize=style.CAPTION_SIZE)
-    bar.ax.tick_params(labelsize=style.CAPTION_SIZE)
+def _ends_and_middle(positions: Sequence[int]) -> tuple[list[float], list[str]]:
+    values = np.array(positions, dtype=float)
+    middle = int(np.abs(values - values[-1] / 2).argmin())
+    places = sorted({0, middle, len(positions) - 1})
+    return [place + 0.5 for place in places], [str(positions[place]) for place in places]

@@ -1,20 +1,21 @@
 """Carried bits by size of state and alphabet: rows of accuracy.csv to tables, no drawing."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from reports.selection.captions import counted
+from reports.selection.curves import Curves, facts_of, points
 from results.schema.rows import OK
 from results.stats.over_seeds import mean_over_seeds
-from results.stats.size_scaling import SIZES, Collapse, collapse_of
-from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
+from results.stats.size_scaling import SIZES, Collapse, Spread, collapse_of
+from results.stats.threshold_length import ABOVE, AT, crossings
 
 MODEL = "seq2seq"
 NUMBERS_PER_UNIT = {"lstm": 2}  # h and c; every other cell has h alone.
 FEWEST_SIZES = 2
-BITS_PER_NUMBER = 32
 
 
 @dataclass(frozen=True)
@@ -22,51 +23,33 @@ class Capacity:
     """Everything that the figure of capacity shows.
 
     Attributes:
-        bits: hidden, symbols, length, mean, low, high, n, failed; numbers, of the state;
-            target_bits; bits_per_number; target_per_number.
-        half: hidden, symbols, length, low, high, n, above, below, not_identified: the length at
-            which half of the bits get through, for every size, without it where it is not known;
-            least_length, which it exceeds, where some seed's curve stays above one half.
+        curves: Carried bits (y) by those of the target (x); the columns hidden and symbols too.
+        half: hidden, symbols, seed, length, is_bound: the length at which half of the bits get
+            through, or the longest one where they do in some seed. Nothing is extrapolated, so a
+            size of which a seed says neither has no row.
         collapse: How far the sizes lie apart; None where nothing can be compared.
+        most_per_number: Most bits carried for each number of the state, mean over seeds.
         least_shares: Least share of the bits, mean over seeds, at any size and length of the
             other models of these sizes, by model.
-        task: Name of the task.
-        cell: Recurrent cell.
-        encoder: `bi` or `uni`.
-        seeds: Number of seeds.
         budget_updates: Updates per stage at most.
     """
 
-    bits: pd.DataFrame
+    curves: Curves
     half: pd.DataFrame
     collapse: Collapse | None
+    most_per_number: float
     least_shares: Mapping[str, float]
-    task: str
-    cell: str
-    encoder: str
-    seeds: int
     budget_updates: int
 
 
-def counting_bound_bits(numbers: int) -> int:
-    """Return the most bits that a state of 32-bit numbers can carry, however it is trained.
-
-    A state S of N such numbers takes at most 2^(32 N) values. Of the target Y the decoder knows
-    what S tells: its answers' probabilities q(y | S) are one distribution for each value. As a
-    cross-entropy is never below the entropy, carried bits = H(Y) - E[-log2 q(Y | S)] <=
-    H(Y) - H(Y | S) = I(Y; S) <= H(S) <= 32 N. In the same way greedy decoding has one answer
-    for each value: of V^L equally likely targets at most 2^(32 N) are ever answered right.
-
-    In the spirit of Jelassi et al. 2024, arXiv:2402.01032: a state of fixed size limits copying.
-    """
-    return BITS_PER_NUMBER * numbers
-
-
 def has_sizes(accuracy: pd.DataFrame) -> bool:
-    """Return whether the rows hold `seq2seq` at several sizes of state or alphabet in one task."""
+    """Tell if rows of `seq2seq` have several sizes of state or alphabet in one task."""
+    return bool((_sizes(accuracy) >= FEWEST_SIZES).any())
+
+
+def _sizes(accuracy: pd.DataFrame) -> "pd.Series[int]":
     rows = accuracy[accuracy["model"] == MODEL]
-    sizes = rows.drop_duplicates(["task", *SIZES]).groupby("task").size()
-    return bool((sizes >= FEWEST_SIZES).any())
+    return rows.drop_duplicates(["task", *SIZES]).groupby("task").size()
 
 
 def capacity_of(accuracy: pd.DataFrame) -> Capacity:
@@ -75,62 +58,55 @@ def capacity_of(accuracy: pd.DataFrame) -> Capacity:
     Args:
         accuracy: Rows of one protocol; of its tasks, the one with the most sizes is taken.
     """
-    rows = accuracy[accuracy["model"] == MODEL]
-    sizes = rows.drop_duplicates(["task", *SIZES]).groupby("task").size()
-    task, cell = str(sizes.idxmax()), str(rows["cell"].iloc[0])
-    rows = _with_scale(rows[rows["task"] == task], per_unit=NUMBERS_PER_UNIT.get(cell, 1))
-    bits = mean_over_seeds(rows, "carried_bits", [*SIZES, "length"])
-    scale = ["numbers", "target_bits", "target_per_number"]
-    bits = bits.merge(
-        rows.groupby([*SIZES, "length"])[scale].first().reset_index(), on=[*SIZES, "length"]
+    of_task = accuracy[accuracy["task"] == _sizes(accuracy).idxmax()]
+    of_task = of_task.assign(carried_share=of_task["carried_bits"] / of_task["target_bits"])
+    rows, others = of_task[of_task["model"] == MODEL], of_task[of_task["model"] != MODEL]
+    facts = facts_of(rows)
+    numbers = rows["hidden"] * NUMBERS_PER_UNIT.get(facts.cell, 1)
+    rows = rows.assign(
+        bits_per_number=rows["carried_bits"] / numbers,
+        target_per_number=rows["target_bits"] / numbers,
     )
-    bits["bits_per_number"] = bits["mean"] / bits["numbers"]
     finished = rows[(rows["status"] == OK) & rows["carried_bits"].notna()]
-    others = accuracy[(accuracy["task"] == task) & (accuracy["model"] != MODEL)]
+    lines = rows["hidden"].astype(str) + "/" + rows["symbols"].astype(str)
+    bits = {"x": rows["target_bits"], "y": rows["carried_bits"], "line": lines}
+    table = points(rows, seeds=facts.seeds, row="bits", column="bits", **bits)
+    per_number = mean_over_seeds(rows, "bits_per_number", [*SIZES, "length"])
+    shares = mean_over_seeds(others, "carried_share", ["model", *SIZES, "length"])
+    least = shares.dropna(subset="mean").groupby("model")["mean"]
     return Capacity(
-        bits=bits,
-        half=_half_lengths(finished, sizes=rows[SIZES].drop_duplicates()),
+        Curves(table.join(rows[SIZES]), facts),
+        half=_half_lengths(finished),
         collapse=collapse_of(finished, x="target_per_number", y="bits_per_number"),
-        least_shares=_least_shares(others),
-        task=task,
-        cell=cell,
-        encoder=str(rows["encoder"].iloc[0]),
-        seeds=int(rows["seed"].nunique()),
+        most_per_number=float(per_number["mean"].max()),
+        least_shares={str(model): float(means.min()) for model, means in least},
         budget_updates=int(rows["budget_updates"].iloc[0]),
     )
 
 
-def _with_scale(rows: pd.DataFrame, *, per_unit: int) -> pd.DataFrame:
-    """Add the numbers of the state, and the bits of each row for each of them."""
-    numbers = rows["hidden"] * per_unit
-    return rows.assign(
-        numbers=numbers,
-        bits_per_number=rows["carried_bits"] / numbers,
-        target_per_number=rows["target_bits"] / numbers,
-        carried_share=rows["carried_bits"] / rows["target_bits"],
-    )
-
-
-def _half_lengths(finished: pd.DataFrame, *, sizes: pd.DataFrame) -> pd.DataFrame:
-    """Return where half of the bits get through; a row for each size, finished or not."""
+def _half_lengths(finished: pd.DataFrame) -> pd.DataFrame:
     each = crossings(finished, "carried_share", SIZES)
-    half = sizes.merge(mean_crossing(each, SIZES), on=SIZES, how="left").sort_values(SIZES)
-    counts = ["n", ABOVE, BELOW, NOT_IDENTIFIED]
-    half[counts] = half[counts].fillna(0).astype(int)
-    logs = each.assign(least_length=np.log(each["length"].astype(float)))
-    least = logs.groupby(SIZES)["least_length"].mean().reset_index()
-    half = half.merge(least, on=SIZES, how="left")
-    is_bound = (half[ABOVE] > 0) & (half[[BELOW, NOT_IDENTIFIED]] == 0).all(axis=1)
-    return half.assign(least_length=np.exp(half["least_length"].where(is_bound)))
+    size = [each[name] for name in SIZES]
+    is_known = each["kind"].isin([AT, ABOVE]).groupby(size).transform("all")
+    is_bound = (each["kind"] == ABOVE).groupby(size).transform("any")
+    return each.assign(is_bound=is_bound)[is_known].reset_index(drop=True)
 
 
-def _least_shares(rows: pd.DataFrame) -> dict[str, float]:
-    shares = rows.assign(carried_share=rows["carried_bits"] / rows["target_bits"])
-    means = mean_over_seeds(shares, "carried_share", ["model", *SIZES, "length"])
-    least = means.dropna(subset="mean").groupby("model")["mean"].min()
-    return {str(model): float(share) for model, share in least.items()}
+def collapse_lines(collapse: Collapse | None) -> list[str]:
+    """Say how far the curves of several sizes lie apart; no line where none are compared."""
+    if collapse is None:
+        return []
+    return [
+        f"At {collapse.load:.2g} bits of the target per number of the state, {collapse.sizes} "
+        f"sizes differ by a factor of {_factor(collapse.all)}: states at one alphabet by "
+        f"{_factor(collapse.states)}, alphabets at one state by {_factor(collapse.alphabets)}; "
+        f"n = {counted(collapse.n, 'seed')}."
+    ]
 
 
-def in_order(values: Iterable[int]) -> list[int]:
-    """Return the different sizes, rising."""
-    return sorted({int(value) for value in values})
+def _factor(spread: Spread) -> str:
+    if math.isnan(spread.ratio):
+        return "an unknown factor"
+    if math.isnan(spread.low):
+        return f"{spread.ratio:.2f}"
+    return f"{spread.ratio:.2f} ({spread.low:.2f} to {spread.high:.2f})"

@@ -1,210 +1,212 @@
-"""Accuracy against training operations: sums in, a Matplotlib figure out; nothing changes data."""
+"""Accuracy against training operations: rows to sums and curves, curves to a figure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from scipy.optimize import isotonic_regression
 
 from reports.drawing import style
-from reports.drawing.axes import decimal_ticks, ends_of, number_texts, put_ticks
-from reports.drawing.frame import Frame, empty_figure
-from reports.drawing.marks import draw_band, draw_mean, draw_seed, points, say_empty
-from reports.drawing.placing import places_apart
-from reports.drawing.style import LineStyle
-from reports.plots.operations import Compute
-from reports.selection.captions import counted, figure_caption
-
-PREFIXES = {"k": "10³", "M": "10⁶", "G": "10⁹", "T": "10¹²", "P": "10¹⁵", "E": "10¹⁸"}
-COUNTED = (
-    "Operations: updates × sequences × 3 × those of a teacher-forced pass over one sequence (a "
-    "backward pass counts as two); without validation and optimiser."
+from reports.drawing.curves import Panel, draw_curves
+from reports.drawing.frame import framed, mark_decades
+from reports.selection.captions import curves_caption
+from reports.selection.curves import (
+    DEFAULT_PROTOCOL,
+    SEED_CURVE,
+    Curves,
+    facts_of,
+    own_length_rows,
+    points,
 )
-SPAN = {
-    "curriculum": "They add up over the stages, so further right is also longer.",
-    "independent": "Those of the model trained at this length alone.",
-}
-LINKS = "Grey lines join the models at the length written above."
-LEADS = "Grey lines lead to the point of the length written above."
+from results.schema.rows import FORWARD_PASSES_PER_UPDATE, OK
+
+# A mixed run trains on all lengths together: no sum belongs to one of them.
+COMPUTE_PROTOCOLS = {DEFAULT_PROTOCOL: "summed over the stages", "independent": "of one length"}
+BASELINES = ("chance_accuracy", "constant_accuracy", "causal_ceiling_accuracy")
+SCORE = Panel("token_accuracy", "token accuracy,\nfree-running")
 # Round lengths, far enough apart on a logarithmic axis.
 WRITTEN_LENGTHS = (10, 20, 50, 100, 200, 500, 1000)
-X = "operations"
 ROOM_ABOVE = 1.16
 # Lengths stand in a row that no curve reaches, with room between them.
 ROW_OF_LENGTHS = 1.06
-DIGIT_INCHES = 0.058
-GAP_INCHES = 0.05
-LINK_WIDTH, LINK_ALPHA, LINK_ORDER = 0.5, 0.6, 1.8
+DIGIT_INCHES, GAP_INCHES = 0.062, 0.05
+LINK: dict[str, Any] = {
+    "color": style.NOTE_COLOUR,
+    "linewidth": 0.5,
+    "alpha": 0.6,
+    "zorder": 1.8,
+}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Everything that the figure of accuracy against training operations shows.
+
+    Attributes:
+        curves: Of these, x is the mean over seeds of the operations up to this length.
+        baselines: task, baseline, lowest, highest: over the lengths.
+        uncounted: Finished rows whose operations cannot be summed; in no curve.
+    """
+
+    curves: Curves
+    baselines: pd.DataFrame
+    uncounted: int
+
+
+def training_operations(rows: pd.DataFrame) -> "pd.Series[float]":
+    """Sum the operations spent on a model up to the end of each row's stage.
+
+    A stage takes stage_updates x batch_size x 3 x forward_flops: a backward pass counts as two
+    forward passes. In a curriculum the stages before it are added; a model of its own has none.
+
+    Args:
+        rows: Rows of one protocol, tested at the length of their stage.
+
+    Returns:
+        The sum by row; NaN where a stage before it is missing or has no forward_flops.
+    """
+    ordered = rows.sort_values([*SEED_CURVE, "length"])
+    updates = ordered["stage_updates"].astype("float64")
+    passes = FORWARD_PASSES_PER_UPDATE * ordered["forward_flops"].astype("float64")
+    stages = pd.DataFrame(
+        {"operations": updates * ordered["batch_size"] * passes, "updates": updates}
+    )
+    is_ladder = (ordered["protocol"] == DEFAULT_PROTOCOL).all()
+    run = [ordered[name] for name in (SEED_CURVE if is_ladder else [*SEED_CURVE, "length"])]
+    # Unlike pandas' own, numpy's sum stays unknown after the first unknown stage.
+    sums = stages.groupby(run).transform(lambda column: np.cumsum(column.to_numpy()))
+    is_whole = sums["updates"] == ordered["total_updates"].astype("float64")
+    return sums["operations"].where(is_whole).reindex(rows.index)
+
+
+def compute_of(frame: pd.DataFrame) -> Compute:
+    """Turn the rows of one of COMPUTE_PROTOCOLS into accuracy against operations."""
+    rows = own_length_rows(frame)
+    facts = facts_of(rows)
+    is_ok = rows["status"] == OK
+    operations = training_operations(rows).where(is_ok)
+    is_known = operations.notna() & rows["token_accuracy"].notna()
+    point = [rows[name] for name in ("task", "model", "length")]
+    table = points(
+        rows,
+        seeds=facts.seeds,
+        row=SCORE.name,
+        column=rows["task"],
+        x=operations.where(is_known).groupby(point).transform("mean"),
+        y=rows["token_accuracy"].where(is_known),
+    )
+    levels = rows.melt(id_vars="task", value_vars=list(BASELINES), var_name="baseline")
+    by_task = levels.dropna(subset="value").groupby(["task", "baseline"])["value"]
+    return Compute(
+        Curves(table, facts),
+        baselines=by_task.agg(lowest="min", highest="max").reset_index(),
+        uncounted=int((is_ok & operations.isna()).sum()),
+    )
 
 
 def compute_figure(compute: Compute) -> Figure:
     """Draw free-running token accuracy against the operations of training, a column per task."""
-    tasks = sorted(compute.seeds["task"].unique())
-    models = style.styles_for(compute.seeds["model"].unique())
-    drawn = set(compute.baselines["baseline"])
-    ticks = decimal_ticks(compute.seeds[X].dropna().to_numpy(dtype=float))
-    tick_text = number_texts(ticks)
-    frame = Frame(
-        title="Share of items answered right, by operations of training",
-        columns=tasks,
-        legends=[
-            list(models.values()),
-            [look for name, look in style.BASELINE_STYLES.items() if name in drawn],
-        ],
-        xlabel=_xlabel([tick_text(tick) for tick in ticks]),
-        caption=compute_caption(compute),
-    )
-    figure, axes = empty_figure(frame, rows=1)
-    written = written_lengths(sorted(compute.seeds["length"].unique()))
-    first = axes[0][0]
+    table = compute.curves.table
+    models = style.styles_for(table["line"].unique())
+    written = written_lengths(sorted(int(length) for length in table["length"].unique()))
+    tasks = {task: task for task in sorted(table["column"].unique())}
+    grid = draw_curves(table, [SCORE], columns=tasks, looks=models, marked=written, height=1.9)
+    first = grid.axes[0, 0]
     first.set_xscale("log")
-    first.set_xlim(*ends_of(ticks))
     first.set_ylim(0, ROOM_ABOVE)
-    for task, axis in zip(tasks, axes[0], strict=True):
-        _draw_baselines(axis, compute.baselines, task=task)
-        _draw_links(axis, compute.means, task=task, lengths=written)
-        for order, (model, look) in enumerate(models.items()):
-            _draw_model(axis, compute, look, curve=(task, model), order=order, marked=written)
-        if compute.means.loc[compute.means["task"] == task, "mean"].isna().all():
-            say_empty(axis)
-        put_ticks(axis.xaxis, ticks, text=tick_text)
-    first.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
-    first.set_ylabel("token accuracy,\nfree-running")
-    return figure
-
-
-def compute_caption(compute: Compute) -> str:
-    """Return the caption of the figure."""
-    known = compute.means.dropna(subset="mean")
-    joins = known.groupby(["task", "length"]).size().gt(1).any()
-    explanation = " ".join([COUNTED, SPAN[compute.facts.protocol], LINKS if joins else LEADS])
-    parts = [figure_caption(compute.means, compute.facts, explanation=explanation)]
-    if (compute.baselines["highest"] > compute.baselines["lowest"]).any():
-        parts.append("A baseline that depends on the length has a line at its lowest and highest.")
-    if compute.uncounted:
-        parts.append(
-            f"Not shown: {counted(compute.uncounted, 'row')} whose operations are unknown, at "
-            "this length or at one before."
-        )
-    return " ".join(parts)
+    mark_decades(first.xaxis, table["x"], texts=EngFormatter(sep=""))
+    grid.figure.set_layout_engine("constrained")
+    grid.figure.draw_without_rendering()  # Panels have their widths only now.
+    for task in tasks:
+        axis = grid.axes_dict[SCORE.name, task]
+        _draw_baselines(axis, compute.baselines[compute.baselines["task"] == task])
+        _draw_links(axis, table[table["column"] == task].dropna(subset="y"), lengths=written)
+    span = COMPUTE_PROTOCOLS[compute.curves.facts.protocol]
+    return framed(
+        grid.figure,
+        title="Share of items answered right, by operations of training",
+        looks=models | style.styles_of_lines(compute.baselines["baseline"]),
+        xlabel="training operations (G = 10⁹, T = 10¹²)",
+        caption=f"Operations {span}; grey lines: models at one length. "
+        f"{curves_caption(compute.curves)}",
+    )
 
 
 def written_lengths(lengths: Sequence[int]) -> list[int]:
-    """Return the lengths that are written into the figure: round ones, else the first and last."""
+    """Choose the lengths to write into a figure: round ones, else the first and the last."""
     return [length for length in lengths if length in WRITTEN_LENGTHS] or [lengths[0], lengths[-1]]
 
 
-def _xlabel(texts: Sequence[str]) -> str:
-    meanings = [f"{sign} = {power}" for sign, power in PREFIXES.items() if sign in "".join(texts)]
-    return " ".join(["training operations", *([f"({', '.join(meanings)})"] if meanings else [])])
-
-
-def _draw_baselines(axis: Axes, table: pd.DataFrame, *, task: str) -> None:
-    for row in table[table["task"] == task].to_dict("records"):
+def _draw_baselines(axis: Axes, table: pd.DataFrame) -> None:
+    """Draw lines across the panel; two where a baseline depends on the length."""
+    for row in table.to_dict("records"):
         look = style.BASELINE_STYLES[row["baseline"]]
         for height in sorted({row["lowest"], row["highest"]}):
             axis.axhline(
-                height,
-                color=look.colour,
-                linestyle=look.dash,
-                linewidth=look.width,
-                zorder=1.5,
-                gid=f"baseline/compute/{task}/{row['baseline']}",
+                height, color=look.colour, linestyle=look.dash, linewidth=look.width, zorder=1.5
             )
 
 
-def _draw_links(axis: Axes, means: pd.DataFrame, *, task: str, lengths: Sequence[int]) -> None:
+def _draw_links(axis: Axes, known: pd.DataFrame, *, lengths: Collection[int]) -> None:
     """Join the models at each of these lengths, and write it above, led to the best model."""
-    known = means[(means["task"] == task) & means["mean"].notna()]
+    means = known.groupby(["length", "line"])[["x", "y"]].mean().reset_index()
     # Of one model at all lengths, so that they stand in their order.
-    known = known.assign(whole=known.groupby("model")["mean"].transform("mean"))
+    means = means.assign(whole=means.groupby("line")["y"].transform("mean"))
     led_to = {}
-    for length in lengths:
-        joined = known[known["length"] == length].sort_values("mean")
-        if joined.empty:
-            continue
-        axis.plot(
-            joined[X].to_numpy(dtype=float),
-            joined["mean"].to_numpy(dtype=float),
-            color=style.NOTE_COLOUR,
-            linewidth=LINK_WIDTH,
-            alpha=LINK_ALPHA,
-            zorder=LINK_ORDER,
-            gid=f"length/compute/{task}/{length}",
-        )
-        best = joined.sort_values("whole").iloc[-1]
-        led_to[length] = (float(best[X]), float(best["mean"]))
+    for length, at_length in means[means["length"].isin(lengths)].groupby("length"):
+        by_height = at_length.sort_values("y")
+        axis.plot(by_height["x"], by_height["y"], **LINK)
+        best = at_length.sort_values("whole").iloc[-1]
+        led_to[str(length)] = (float(best["x"]), float(best["y"]))
     _write_lengths(axis, led_to)
 
 
-def _write_lengths(axis: Axes, led_to: Mapping[int, tuple[float, float]]) -> None:
+def _write_lengths(axis: Axes, led_to: Mapping[str, tuple[float, float]]) -> None:
     """Write lengths in a row above the curves, each as near to its point as the others let it."""
     left, right = (math.log(end) for end in axis.get_xlim())
     width = axis.bbox.width / axis.figure.dpi
     places = places_apart(
         [width * (math.log(along) - left) / (right - left) for along, _ in led_to.values()],
-        [DIGIT_INCHES * len(str(length)) for length in led_to],
+        [DIGIT_INCHES * len(length) for length in led_to],
         gap=GAP_INCHES,
         end=width,
     )
     for (length, point), place in zip(led_to.items(), places, strict=True):
         axis.annotate(
-            str(length),
+            length,
             point,
             xytext=(place / width, ROW_OF_LENGTHS / ROOM_ABOVE),
             textcoords="axes fraction",
             ha="center",
             va="bottom",
-            fontsize=style.CAPTION_SIZE,
+            fontsize=style.SMALL_SIZE,
             color=style.NOTE_COLOUR,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": style.NOTE_COLOUR,
-                "linewidth": LINK_WIDTH,
-                "alpha": LINK_ALPHA,
-                "zorder": LINK_ORDER,
-                "relpos": (0.5, 0.0),
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
+            arrowprops={"arrowstyle": "-", "relpos": (0.5, 0.0), "shrinkA": 0, "shrinkB": 0} | LINK,
         )
 
 
-def _draw_model(
-    axis: Axes,
-    compute: Compute,
-    look: LineStyle,
-    *,
-    curve: tuple[str, str],
-    order: int,
-    marked: Sequence[int],
-) -> None:
-    place = f"compute/{'/'.join(curve)}"
-    seeds, mean = (
-        table[(table["task"] == curve[0]) & (table["model"] == curve[1])].sort_values("length")
-        for table in (compute.seeds, compute.means)
-    )
-    for seed, line in seeds.groupby("seed"):
-        draw_seed(axis, *points(line, "token_accuracy", x=X), look, place=f"{place}/{seed}")
-    draw_band(axis, mean, look, place=place, x=X)
-    draw_mean(
-        axis,
-        *points(mean, "mean", x=X),
-        look,
-        place=place,
-        order=order,
-        is_complete=(mean["n"] >= compute.facts.seeds).to_numpy(),
-        is_marked=mean["length"].isin(marked).to_numpy(),
-    )
-    axis.plot(
-        *points(mean, "mean", x=X),
-        linestyle="None",
-        marker="o",
-        markersize=2.2,
-        color=look.colour,
-        markeredgewidth=0,
-        zorder=3 + 0.1 * order,
-        clip_on=False,
-        gid=f"stages/{place}",
-    )
+def places_apart(
+    wanted: Sequence[float], widths: Sequence[float], *, gap: float, end: float
+) -> list[float]:
+    """Find the centres nearest to those wanted at which texts keep their order and a gap.
+
+    Neither Matplotlib nor seaborn moves texts apart. Texts that are too close become a group around
+    the middle of what its texts want: isotonic regression of the wanted centres less the room that
+    the texts before them take. All stay between 0 and `end`, as far as they fit.
+    """
+    if not wanted:
+        return []
+    taken = [0.0]
+    for left, right in pairwise(widths):
+        taken.append(taken[-1] + (left + right) / 2 + gap)
+    free = [centre - room for centre, room in zip(wanted, taken, strict=False)]
+    rising = isotonic_regression(free).x.tolist()
+    low, high = widths[0] / 2, end - widths[-1] / 2 - taken[-1]
+    return [max(low, min(high, each)) + room for each, room in zip(rising, taken, strict=True)]

@@ -3,51 +3,48 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.drawing import style
-from reports.drawing.heatmap import Grid, accuracy_grid, draw_grid
+from reports.drawing.frame import framed
+from reports.drawing.heatmap import draw_heatmaps
 from reports.selection.captions import counted
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION, TRUTH
 
-MAP_TITLES = {
-    ATTENTION: "Where attention looks",
-    OCCLUSION: "What each output loses when one input is replaced",
-    GRADIENT: "How steeply each output rises with each input",
-}
-MAP_MEANINGS = {
-    ATTENTION: "Mean weight, teacher-forced.",
-    OCCLUSION: "Mean loss of log-probability of the true item (nats) when one source item is "
-    "another symbol; colours from 0, or the least if that is below, to the largest of each panel, "
-    "written above it. Teacher-forced: before each output a model that reads output items has read "
-    "the true ones. They contradict the other symbol once its own output is past, so outputs after "
-    "it may lose too.",
-    GRADIENT: "Mean norm of the gradient of the margin (nats: logit of the true item less the "
-    "largest of the others), per unit of the embedding; colours from 0 to the largest of each "
-    "panel, written above it. "
-    "Teacher-forced: the true items before each output stay as they are.",
-}
-LARGEST_TEXTS = {
-    ATTENTION: "largest {}",
-    OCCLUSION: "largest {} nats",
-    GRADIENT: "largest {} nats per unit",
+RING_COLOUR = "#FF5A36"
+# Of each measure: the title, its meaning, and what is written above each panel.
+MAPS = {
+    ATTENTION: ("Where attention looks", "Mean weight", "largest {}"),
+    OCCLUSION: (
+        "What each output loses when one input is replaced",
+        "Mean loss of log-probability of the true item when one source item is another symbol",
+        "largest {} nats",
+    ),
+    GRADIENT: (
+        "How steeply each output rises with each input",
+        "Mean gradient of the margin (true logit less the largest other) to the embedding",
+        "largest {} nats/unit",
+    ),
 }
 
 
 def positions_figure(positions: pd.DataFrame) -> Figure:
-    """Draw accuracy by position in the answer and length, one panel per task and model.
-
-    Args:
-        positions: Rows of positions.csv of one configuration, at the lengths trained for.
-    """
-    grid = accuracy_grid(positions, x="output_item", y="length", ylabel="length")
-    return draw_grid(
-        grid,
+    """Draw accuracy by position and length, of rows of positions.csv of one configuration."""
+    places = ["task", "model", "output_item", "length"]
+    means = positions.groupby(places)["token_accuracy"].mean().reset_index()
+    grid = draw_heatmaps(
+        means.set_axis(["row", "column", "x", "y", "value"], axis=1),
+        rows=sorted(means["task"].unique()),
+        columns=_titles(means),
+        ylabel="length",
+        limits=(0.0, 1.0),
+        colour_label="share answered right",
+    )
+    return framed(
+        grid.figure,
         title="Which items are answered right, by position and length",
         xlabel="position in the answer (items)",
-        caption="Free-running token accuracy at each position of the answer, mean of "
-        f"{counted(positions['seed'].nunique(), 'seed')}.",
+        caption=f"Free-running; mean of {counted(positions['seed'].nunique(), 'seed')}.",
     )
 
 
@@ -59,63 +56,56 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
         measure: attention, occlusion or gradient.
         length: Source length.
     """
+    title, meaning, largest_text = MAPS[measure]
+    is_weight = measure == ATTENTION
     here = maps[maps["length"] == length]
     drawn = here[here["measure"] == measure]
-    models = style.styles_for(drawn["model"].unique())
-    grid = Grid(
-        table=drawn.rename(
-            columns={"task": "row", "model": "column", "source_item": "x", "output_item": "y"}
-        ),
+    names = {"task": "row", "model": "column", "source_item": "x", "output_item": "y"}
+    grid = draw_heatmaps(
+        drawn.rename(columns=names),
         rows=sorted(drawn["task"].unique()),
-        columns=list(models),
-        column_labels=[look.label for look in models.values()],
+        columns=_titles(drawn),
         ylabel="output item",
-        value_label="weight",
-        limits=(0.0, 1.0) if measure == ATTENTION else None,
-        largest_text=LARGEST_TEXTS[measure],
+        limits=(0.0, 1.0) if is_weight else None,
+        colour_label="weight" if is_weight else "",
+        largest_text=largest_text,
     )
     truth = here[(here["measure"] == TRUTH) & (here["value"] > 0.5)]
+    sources, outputs = (
+        pd.Index(sorted(drawn[name].unique())) for name in ("source_item", "output_item")
+    )
+    for place, path in truth.groupby(["task", "model"]):
+        if place in grid.axes_dict:
+            grid.axes_dict[place].scatter(
+                sources.get_indexer(path["source_item"]) + 0.5,
+                outputs.get_indexer(path["output_item"]) + 0.5,
+                s=5,
+                facecolors="none",
+                edgecolors=RING_COLOUR,
+                linewidths=0.6,
+            )
     moving = sorted(set(here.loc[here["measure"] == TRUTH, "task"]) - set(truth["task"]))
-
-    def draw_true_path(axis: Axes, task: str, model: str) -> None:
-        path = truth[(truth["task"] == task) & (truth["model"] == model)]
-        axis.scatter(
-            path["source_item"],
-            path["output_item"],
-            s=5,
-            facecolors="none",
-            edgecolors="#FF5A36",
-            linewidths=0.6,
-            gid=f"truth/{task}/{model}",
-        )
-
-    return draw_grid(
-        grid,
-        title=f"{MAP_TITLES[measure]}, length {length}",
+    sentences = [
+        f"{meaning}, teacher-forced, seed {drawn['seed'].min()}.",
+        "" if is_weight else "Colours: from 0 to the largest of each panel.",
+        "" if len(sources) == length else f"{len(sources)} of {length} positions are drawn.",
+        "Rings: where the output item comes from." if len(truth) else "",
+        f"It differs between the sequences of {', '.join(moving)}." if moving else "",
+    ]
+    return framed(
+        grid.figure,
+        title=f"{title}, length {length}",
         xlabel="source item",
-        caption=_map_caption(drawn, measure=measure, length=length, moving=moving),
-        decorate=draw_true_path,
+        caption=" ".join(filter(None, sentences)),
     )
 
 
-def _map_caption(drawn: pd.DataFrame, *, measure: str, length: int, moving: Sequence[str]) -> str:
-    outputs, sources = (drawn[name].nunique() for name in ("output_item", "source_item"))
-    parts = [MAP_MEANINGS[measure]]
-    if sources < length:
-        parts.append(
-            f"Drawn: {outputs} output items by {sources} of the {length} source items, about one "
-            f"in {round(length / sources)}; those between are left out."
-        )
-    parts.append(
-        "Rings: where the output item comes from, for tasks in which that does not depend on the "
-        "symbols."
-    )
-    if moving:
-        parts.append(f"{', '.join(moving)}: mean over sequences, whose true positions differ.")
-    return " ".join([*parts, f"Seed {drawn['seed'].min()}."])
+def _titles(table: pd.DataFrame) -> dict[str, str]:
+    models = style.styles_for(table["model"].unique())
+    return {model: look.label for model, look in models.items()}
 
 
 def map_lengths(maps: pd.DataFrame) -> Sequence[int]:
-    """Return the lengths to draw maps of: the second shortest and the longest."""
+    """Choose the lengths to draw maps of: the second shortest and the longest."""
     lengths = sorted(int(length) for length in maps["length"].unique())
     return tuple(dict.fromkeys((*lengths[:2][-1:], *lengths[-1:])))

@@ -1,88 +1,131 @@
-"""The figures of what probes found by length: how answers go wrong, where attention looks."""
+"""The curves of what probes found: how answers go wrong, where attention looks, influence."""
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.drawing import style
-from reports.plots.accuracy import Panel, draw_curves
-from reports.plots.unrelated import UNRELATED
-from reports.selection.curves import Curves, curves_of
+from reports.drawing.curves import Panel, draw_curves
+from reports.drawing.frame import framed
+from reports.plots.accuracy import ByLength, length_curves
+from reports.selection.captions import seeds_sentence
+from reports.selection.curves import Curves, points
+from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
+from results.stats.edit_distance import edit_distances
 from results.store.records import SHARED_COLUMNS
 
-APART = (
-    "Dotted: the same between the targets of two sources, as where an answer is unrelated to its "
-    "target."
+GAP = Panel("teacher_forcing_gap", "gap in token\naccuracy", is_fraction=False)
+EDIT_SHARE = Panel("edit_share", "edits per\nwrong item")
+UNRELATED = "unrelated_edits"
+ERRORS_FIGURE = ByLength(
+    title="How answers go wrong, by sequence length",
+    panels={GAP: (), EDIT_SHARE: ()},
+    explanation="Gap: teacher-forced less free-running. One slip is few edits, many wrong items.",
 )
-GAP = Panel("teacher_forcing_gap", "gap in token accuracy", (), False)
-EDIT_SHARE = Panel("edit_share", "edits per\nwrong item", (UNRELATED,))
-ALIGNED = Panel("aligned_fraction", "largest weight at\nthe true position", ())
-NEAR = Panel("near_fraction", "... or next to it", ())
-BEST_OFFSET = Panel("best_offset_fraction", "largest weight at\nthe best offset", ())
-OFFSET = "best_offset_items"
-ENTROPY = Panel("weight_entropy_bits", "weight entropy (bits)", (), False)
+ALIGNMENT_FIGURE = ByLength(
+    title="Where attention looks, by sequence length",
+    panels={
+        Panel("aligned_fraction", "largest weight at\nthe true position"): (),
+        Panel("weight_entropy_bits", "weight entropy (bits)", is_fraction=False): (),
+    },
+    explanation="Share of output items, teacher-forced.",
+)
+STATE = Panel("state", "|d final state / d x|,\ntrained", False, is_logarithmic=True)
+# Of each row of panels: the measure, of which parameters, and the column of influence.csv.
+EFFECTS = {
+    Panel("own", "occlusion, on the\nown output (nats)", False): (
+        OCCLUSION,
+        TRAINED,
+        "aligned_effect",
+    ),
+    Panel("all", "occlusion, mean of\nall outputs (nats)", False): (OCCLUSION, TRAINED, "effect"),
+    Panel("margin", "gradient of\nthe margin", False, True): (GRADIENT, TRAINED, "effect"),
+    STATE: (CONTEXT, TRAINED, "effect"),
+    Panel("initial", "|d final state / d x|,\nuntrained", False, True): (
+        CONTEXT,
+        INITIAL,
+        "effect",
+    ),
+}
 
 
-def joined(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a probe found beside the settings of their rows of accuracy.csv."""
+def with_settings(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Add the settings of their rows of accuracy.csv to the rows that a probe found."""
     names = [name for name in accuracy.columns if name not in found.columns]
     both = found.merge(accuracy[[*SHARED_COLUMNS, *names]], on=list(SHARED_COLUMNS), how="inner")
     return both.astype({name: accuracy[name].dtype for name in SHARED_COLUMNS})
 
 
-def error_curves(errors: pd.DataFrame, *, unrelated: pd.DataFrame | None = None) -> Curves:
-    """Turn errors.csv, joined with its settings, into curves.
-
-    Args:
-        unrelated: Edits per wrong item where answers have nothing to do with their targets.
-    """
+def error_curves(errors: pd.DataFrame, samples: pd.DataFrame | None) -> Curves:
+    """Turn errors.csv into curves, and samples.csv into their baseline; both with settings."""
     share = errors["edit_distance_items"] / errors["wrong_items"].where(errors["wrong_items"] > 0)
-    curves = curves_of(errors.assign(edit_share=share), scores=(GAP.score, EDIT_SHARE.score))
-    if unrelated is None or unrelated.empty:
+    curves = length_curves(errors.assign(edit_share=share), ERRORS_FIGURE)
+    if samples is None:
         return curves
-    return replace(curves, baselines=pd.concat([curves.baselines, unrelated], ignore_index=True))
-
-
-def errors_figure(curves: Curves) -> Figure:
-    """Draw what derailing costs, and how many edits there are for each wrong item."""
-    has_unrelated = (curves.baselines["baseline"] == UNRELATED).any()
-    return draw_curves(
-        curves,
-        (GAP, EDIT_SHARE),
-        title="How answers go wrong, by sequence length",
-        explanation="Above: what a model loses when it reads its own answers instead of the true "
-        "items. Below: edit distance of answer and target, by the number of items that differ; "
-        "an answer that slips by one place and goes on rightly has few edits and many wrong items."
-        + (f" {APART}" if has_unrelated else ""),
+    unrelated = unrelated_edits(samples).assign(
+        row=EDIT_SHARE.name, line=UNRELATED, is_complete=True
     )
+    return replace(curves, table=pd.concat([curves.table, unrelated], ignore_index=True))
 
 
-def alignment_curves(alignment: pd.DataFrame) -> Curves:
-    """Turn alignment.csv, joined with its settings, into curves."""
-    panels = (ALIGNED, NEAR, BEST_OFFSET, ENTROPY)
-    return curves_of(alignment, scores=[*(panel.score for panel in panels), OFFSET])
+def unrelated_edits(samples: pd.DataFrame) -> pd.DataFrame:
+    """Count edits per wrong item between the targets of different sources of one seed.
+
+    It is where an answer has nothing to do with its target, for every task: of long sorted
+    sequences even unrelated ones are alike.
+
+    Returns:
+        column (the task), length, x, y: over all pairs; no row where no two targets differ.
+    """
+    # Every model of a seed answers the same sources.
+    targets = samples.drop_duplicates(["task", "seed", "length", "sample"])
+    rows = []
+    for (task, length), alike in targets.groupby(["task", "length"]):
+        edits, wrong = 0, 0
+        for _, same_seed in alike.groupby("seed"):
+            items = np.array([text.split() for text in same_seed["target"]])
+            left, right = (items[places] for places in np.triu_indices(len(items), 1))
+            edits += int(edit_distances(left, right).sum())
+            wrong += int((left != right).sum())
+        if wrong:
+            rows.append((task, length, edits / wrong))
+    table = pd.DataFrame(rows, columns=["column", "length", "y"])
+    return table.assign(x=table["length"].astype(float))
 
 
-def alignment_figure(curves: Curves) -> Figure:
-    """Draw where attention looks, held against where the target items come from."""
-    return draw_curves(
-        curves,
-        (ALIGNED, NEAR, BEST_OFFSET, ENTROPY),
-        title="Where attention looks, by sequence length",
-        explanation="Share of output items whose largest weight is at a source position that holds "
-        "the item; or at most one position off; or at the one offset that fits best. A memory "
-        f"knows its neighbours, so the best offset need not be 0.{_always_zero(curves)} "
-        "Teacher-forced.",
+def influence_of(influence: pd.DataFrame) -> pd.DataFrame:
+    """Turn rows of influence.csv of one configuration and length into the table of a figure."""
+    seeds = int(influence["seed"].nunique())
+    parts = []
+    for panel, (measure, parameters, column) in EFFECTS.items():
+        is_here = influence["measure"] == measure
+        here = influence[is_here & (influence["parameters"] == parameters)]
+        # An effect of 0 has no place on a logarithmic axis.
+        known = here[column].where(here[column] > 0) if panel.is_logarithmic else here[column]
+        place = {"row": panel.name, "column": here["task"], "length": here["source_item"]}
+        parts.append(points(here, seeds=seeds, x=here["source_item"], y=known, **place))
+    return pd.concat(parts, ignore_index=True)
+
+
+def influence_figure(table: pd.DataFrame, *, length: int) -> Figure:
+    """Draw what `influence_of` made of one source length, one column per task."""
+    looks = style.styles_for(table["line"].unique())
+    tasks = {task: task for task in sorted(table["column"].unique())}
+    grid = draw_curves(table, list(EFFECTS), columns=tasks, looks=looks)
+    has_state = set(table.loc[table["row"] == STATE.name, "line"])
+    without = [look.label for model, look in looks.items() if model not in has_state]
+    sentences = [
+        "Occlusion: what is lost when the item is replaced. Margin: true logit less the largest "
+        "other. Teacher-forced.",
+        seeds_sentence(table, int(table["seed"].nunique()), mean="mean (geometric on log axes)"),
+        f"No final state: {', '.join(without)}." if without else "",
+    ]
+    return framed(
+        grid.figure,
+        title=f"How much each source position moves the answer, length {length}",
+        looks=looks,
+        xlabel="source item",
+        caption=" ".join(filter(None, sentences)),
     )
-
-
-def _always_zero(curves: Curves) -> str:
-    """Name the models whose best offset is 0 in every row, in which two panels show one curve."""
-    offsets = curves.seeds[curves.seeds["score"] == OFFSET].dropna(subset="value")
-    is_zero = (offsets["value"] == 0).groupby(offsets["model"]).all()
-    if not is_zero.any():
-        return ""
-    named = style.styles_for(is_zero[is_zero].index).values()
-    models = "" if is_zero.all() else f" of {', '.join(look.label for look in named)}"
-    return f" Here that{models} is 0 everywhere, so the first and the third row coincide."

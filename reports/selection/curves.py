@@ -1,48 +1,23 @@
-"""From rows of accuracy.csv to the curves of a figure: selection, statistics, facts; no drawing."""
+"""From rows of accuracy.csv to the table of a figure: selection, names, facts; no drawing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from results.errors import ResultsError
 from results.schema.rows import OK, SETTING_COLUMNS
-from results.stats.over_seeds import mean_over_seeds, one_configuration
+from results.stats.over_seeds import one_configuration
 
-SCORES = (
-    "token_accuracy",
-    "teacher_forced_token_accuracy",
-    "sequence_accuracy",
-    "carried_bits",
-)
-BASELINES = (
-    "chance_accuracy",
-    "constant_accuracy",
-    "repeat_accuracy",
-    "causal_ceiling_accuracy",
-    "target_bits",
-)
 DEFAULT_PROTOCOL = "curriculum"
 MIXED_PROTOCOL = "mixed"
-SERIES = ["task", "model", "seed"]
+SEED_CURVE = ["task", "model", "seed"]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the caption of a figure states.
-
-    Attributes:
-        protocol: Training protocol.
-        seeds: Number of seeds that have a row, finished or not.
-        symbols: Alphabet size by task.
-        cell: Recurrent cell.
-        hidden: State size.
-        encoder: `bi` or `uni`.
-        test_sequences: Sizes of the test sets, rising.
-        rows: Number of rows behind the curves.
-        unfinished: How many of them did not finish.
-        left_out: Rows tested at another length than they were trained for; in no curve.
-    """
+    """What a caption states: of `rows`, `unfinished` have no score; `seeds` counts both."""
 
     protocol: str
     seeds: int
@@ -50,26 +25,22 @@ class Facts:
     cell: str
     hidden: int
     encoder: str
-    test_sequences: tuple[int, ...]
     rows: int
     unfinished: int
-    left_out: int
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Everything that the accuracy figures of one protocol show.
+    """Everything that a figure of curves shows.
 
     Attributes:
-        seeds: task, model, seed, length, score, value; NaN where a row did not finish.
-        means: task, model, length, score, mean, low, high, n, failed.
-        baselines: task, length, baseline, value.
+        table: row, column (the panel), line (a model or a baseline), seed (none of a baseline),
+            length, x, y (missing where a row did not finish); is_complete: whether all seeds of
+            the line have a value at this length.
         facts: For the caption.
     """
 
-    seeds: pd.DataFrame
-    means: pd.DataFrame
-    baselines: pd.DataFrame
+    table: pd.DataFrame
     facts: Facts
 
 
@@ -81,28 +52,27 @@ def require_one_configuration(frame: pd.DataFrame) -> None:
     """
     one_configuration(frame)
     for protocol, rows in frame.groupby("protocol"):
-        _require_same_settings(rows, protocol=str(protocol))
+        for name in SETTING_COLUMNS:
+            # Tasks have alphabets of their own; all else has to be the same in the whole figure.
+            groups = rows.groupby("task") if name == "symbols" else [("all tasks", rows)]
+            for label, group in groups:
+                _require_same(group, name, where=f"{label}, {protocol}")
 
 
-def _require_same_settings(rows: pd.DataFrame, *, protocol: str) -> None:
-    for name in SETTING_COLUMNS:
-        # Tasks have alphabets of their own; all else has to be the same in the whole figure.
-        groups = rows.groupby("task") if name == "symbols" else [("all tasks", rows)]
-        for label, group in groups:
-            found = group.drop_duplicates(name)
-            if len(found) > 1:
-                choices = "; ".join(
-                    f"{row.config_id} ({row.task}, {row.model}: {name}={getattr(row, name)})"
-                    for row in found.itertuples()
-                )
-                raise ResultsError(
-                    f"{label}, {protocol}: {name} differs between curves; "
-                    f"choose one with --config ID: {choices}"
-                )
+def _require_same(rows: pd.DataFrame, name: str, *, where: str) -> None:
+    found = rows.drop_duplicates(name)
+    if len(found) > 1:
+        choices = "; ".join(
+            f"{row.config_id} ({row.task}, {row.model}: {name}={getattr(row, name)})"
+            for row in found.itertuples()
+        )
+        raise ResultsError(
+            f"{where}: {name} differs between curves; choose one with --config ID: {choices}"
+        )
 
 
 def protocols_of(frame: pd.DataFrame) -> list[str]:
-    """Return the protocols in the table, the default one first."""
+    """List the protocols in the table, the default one first."""
     return sorted(frame["protocol"].unique(), key=lambda name: (name != DEFAULT_PROTOCOL, name))
 
 
@@ -119,11 +89,11 @@ def own_length_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[is_own | (is_mixed & is_within)]
 
 
-def curves_of(frame: pd.DataFrame, *, scores: Sequence[str] = SCORES) -> Curves:
-    """Turn the rows of one protocol and configuration into curves.
+def curves_of(frame: pd.DataFrame, scores: Mapping[str, Sequence[str]]) -> Curves:
+    """Turn the rows of one protocol and configuration into curves over the length.
 
     Args:
-        scores: The columns that become curves.
+        scores: The columns that become rows of panels, each with its baselines.
 
     Raises:
         ResultsError: The table is empty, holds several protocols, or two rows of one seed for one
@@ -133,27 +103,38 @@ def curves_of(frame: pd.DataFrame, *, scores: Sequence[str] = SCORES) -> Curves:
     if len(protocols) != 1:
         raise ResultsError(f"protocol: one is needed, not {', '.join(protocols) or 'none'}")
     rows = own_length_rows(frame)
+    facts = facts_of(rows)
     _require_one_row_per_point(rows)
-    values = rows[[*SERIES, "length", *scores]].melt(
-        id_vars=[*SERIES, "length"], value_vars=list(scores), var_name="score"
-    )
-    means = pd.concat(
-        [
-            mean_over_seeds(rows, score, ["task", "model", "length"]).assign(score=score)
-            for score in scores
-        ],
-        ignore_index=True,
-    )
-    return Curves(
-        seeds=values.sort_values([*SERIES, "length"], kind="stable", ignore_index=True),
-        means=means,
-        baselines=_baselines(rows),
-        facts=facts_of(rows, left_out=len(frame) - len(rows)),
-    )
+    parts = []
+    for score, baselines in scores.items():
+        place = {"row": score, "column": rows["task"], "x": rows["length"]}
+        parts.append(points(rows, seeds=facts.seeds, y=rows[score], **place))
+        parts += [baseline_points(rows, name, **place) for name in baselines]
+    return Curves(pd.concat(parts, ignore_index=True), facts)
+
+
+def points(frame: pd.DataFrame, *, seeds: int, **columns: Any) -> pd.DataFrame:
+    """Name columns as a figure of curves needs them, a point for each row of accuracy.csv.
+
+    Args:
+        seeds: How many a complete point has.
+        columns: row, column, x and y; and line or length, where another column has its place.
+    """
+    names = {"line": frame["model"], "seed": frame["seed"], "length": frame["length"]}
+    table = pd.DataFrame(names | columns, index=frame.index)
+    table = table.astype({"x": float, "y": float})
+    finished = table.groupby(["row", "column", "line", "length"])["y"].transform("count")
+    return table.assign(is_complete=finished >= seeds)
+
+
+def baseline_points(frame: pd.DataFrame, name: str, **columns: Any) -> pd.DataFrame:
+    """Name columns in the same way, with one point of a baseline for each place."""
+    table = points(frame, seeds=0, y=frame[name], **columns).drop(columns="seed")
+    return table.assign(line=name).dropna(subset="y").drop_duplicates(["row", "column", "length"])
 
 
 def _require_one_row_per_point(rows: pd.DataFrame) -> None:
-    repeated = rows[rows.duplicated([*SERIES, "length"])]
+    repeated = rows[rows.duplicated([*SEED_CURVE, "length"])]
     if len(repeated):
         row = repeated.iloc[0]
         raise ResultsError(
@@ -162,18 +143,8 @@ def _require_one_row_per_point(rows: pd.DataFrame) -> None:
         )
 
 
-def _baselines(rows: pd.DataFrame) -> pd.DataFrame:
-    table = rows.melt(
-        id_vars=["task", "length"], value_vars=list(BASELINES), var_name="baseline"
-    ).dropna(subset="value")
-    return table.groupby(["task", "length", "baseline"])["value"].first().reset_index()
-
-
-def facts_of(rows: pd.DataFrame, *, left_out: int) -> Facts:
-    """Return what the rows of a figure have in common.
-
-    Args:
-        left_out: Number of rows that are not among them.
+def facts_of(rows: pd.DataFrame) -> Facts:
+    """Collect what the rows of a figure have in common.
 
     Raises:
         ResultsError: There is no row.
@@ -182,7 +153,6 @@ def facts_of(rows: pd.DataFrame, *, left_out: int) -> Facts:
         raise ResultsError("no row was tested at a length that it was trained for")
     first = rows.iloc[0]
     symbols = rows.groupby("task")["symbols"].first()
-    sizes = rows["test_sequences"].dropna().unique()
     return Facts(
         protocol=str(first["protocol"]),
         seeds=int(rows["seed"].nunique()),
@@ -190,8 +160,6 @@ def facts_of(rows: pd.DataFrame, *, left_out: int) -> Facts:
         cell=str(first["cell"]),
         hidden=int(first["hidden"]),
         encoder=str(first["encoder"]),
-        test_sequences=tuple(sorted(int(size) for size in sizes)),
         rows=len(rows),
         unfinished=int((rows["status"] != OK).sum()),
-        left_out=left_out,
     )

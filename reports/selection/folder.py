@@ -1,24 +1,25 @@
-"""Which folder and which settings are reported: the two options that all reports share."""
+"""Which folder and which settings are reported: two options, and rows of each setting apart."""
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from results.command_line import NothingToReport
 from results.errors import ResultsError
+from results.schema.rows import SETTING_COLUMNS
 from results.tables import locate_results
+
+_SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
 
 
 def named_folder(text: str) -> Path:
-    """Return the folder that an option names; it need not exist.
-
-    Raises:
-        argparse.ArgumentTypeError: Nothing is named; a path would take that for the folder here.
-    """
-    if not text:
+    """Read the name of a folder, which need not exist."""
+    if not text:  # A path would take that for the folder here.
         raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
     return Path(text)
 
@@ -60,13 +61,10 @@ def rows_of_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd
 
 
 def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
-    """Return the folder to read.
-
-    Args:
-        option: What named the folder at the command line.
+    """Choose the folder to read; `option` named it at the command line.
 
     Raises:
-        ResultsError: The folder given is none.
+        ResultsError: What was named is not a folder.
         NothingToReport: No results are there.
     """
     # Unlike Path.is_dir, this is false, not an error, where the name is too long.
@@ -79,8 +77,48 @@ def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return a path as short as it can be from here."""
+    """Write a path as short as it can be from here."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def split(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Separate the rows of each setting of these columns, by a suffix that names what differs.
+
+    Rows of different settings never stand in one figure. A single setting has no suffix.
+    """
+    differing = [name for name in names if frame[name].nunique(dropna=False) > 1]
+    if not differing:
+        return {"": frame}
+    parts: dict[str, pd.DataFrame] = {}
+    for values, rows in frame.groupby(differing, dropna=False):
+        suffix = "".join(_slug(name, each) for name, each in zip(differing, values, strict=True))
+        # Names may differ in signs that no file name has.
+        alike = sum(known.startswith(suffix) for known in parts)
+        parts[f"{suffix}-{alike + 1}" if suffix in parts else suffix] = rows
+    return parts
+
+
+def split_by_training(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Separate the rows of accuracy.csv of each setting of model and training.
+
+    Tasks have alphabets of their own: they count only where one task has several.
+    """
+    alphabets = frame.groupby("task")["symbols"].nunique()
+    has_one_alphabet = bool((alphabets <= 1).all())
+    names = [name for name in SETTING_COLUMNS if name != "symbols" or not has_one_alphabet]
+    return split(frame, names)
+
+
+def split_by_all_but_size(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Separate the rows of accuracy.csv of each setting but the sizes of state and alphabet."""
+    sizes = ("hidden", "embedding", "symbols")
+    return split(frame, [name for name in SETTING_COLUMNS if name not in sizes])
+
+
+def _slug(name: str, value: Any) -> str:
+    text = "unnamed" if pd.isna(value) else str(value)
+    words = text if name in _SELF_EXPLAINING else f"{name} {text}"
+    return "-" + re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reports.drawing import style
-from tests.reports.synthetic import accuracy_rows, sample_rows, throughput_rows, write_folder
+from tests.rows import cost_rows, curve_rows, sample_rows, write_folder
 
 SHORT = (10, 20, 50, 100)
 MODELS_USED = ("rnn", "seq2seq+dot")
@@ -17,14 +17,14 @@ MODELS_USED = ("rnn", "seq2seq+dot")
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(style, "DOTS_PER_INCH", 40)
+    monkeypatch.setattr(style, "DOTS_PER_INCH", 60)
 
 
 @pytest.fixture(scope="session")
 def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rows = accuracy_rows(models=MODELS_USED, lengths=SHORT)
+    rows = curve_rows(models=MODELS_USED, lengths=SHORT)
     folder = tmp_path_factory.mktemp("full") / "results"
-    timings = throughput_rows(models=MODELS_USED, lengths=SHORT)
+    timings = cost_rows(models=MODELS_USED, lengths=SHORT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         write_folder(folder, rows, samples=sample_rows(rows), throughput=timings)

@@ -13,7 +13,7 @@ from reports.examples import (
 )
 from results.errors import ResultsError
 from results.tables import read_samples
-from tests.reports.synthetic import accuracy_row, accuracy_rows, sample_rows, write_folder
+from tests.rows import curve_row, curve_rows, sample_rows, write_folder
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_what_is_not_there_is_named(full_folder, arguments, message, capsys):
 
 
 def test_no_samples_is_said(folder_of, capsys):
-    folder = folder_of(accuracy_rows(tasks=("copy",), lengths=(10,)))
+    folder = folder_of(curve_rows(tasks=("copy",), lengths=(10,)))
     assert main(["--results", str(folder)]) == 1
     assert "no samples in" in capsys.readouterr().err
 
 
 def test_mixed_configurations_are_refused(folder_of, capsys):
     rows = [
-        accuracy_row("copy", "rnn", 0, 10),
-        accuracy_row("copy", "rnn", 0, 10, config_id="wide"),
+        curve_row("copy", "rnn", 0, 10),
+        curve_row("copy", "rnn", 0, 10, config_id="wide"),
     ]
     folder = folder_of(rows, samples=sample_rows(rows))
     assert main(["--results", str(folder)]) == 2
@@ -103,8 +103,8 @@ def test_mixed_configurations_are_refused(folder_of, capsys):
 
 def test_models_are_compared_on_the_same_sequences(tmp_path):
     rows = [
-        *accuracy_rows(tasks=("copy",), models=("rnn", "seq2seq"), lengths=(10,)),
-        *accuracy_rows(tasks=("copy",), models=("new",), lengths=(10,), seeds=(7,)),
+        *curve_rows(tasks=("copy",), models=("rnn", "seq2seq"), lengths=(10,)),
+        *curve_rows(tasks=("copy",), models=("new",), lengths=(10,), seeds=(7,)),
     ]
     folder = write_folder(tmp_path, rows, samples=sample_rows(rows, samples=5))
     lines = list(example_lines(read_samples(folder), length=None, is_coloured=False))

@@ -1,115 +1,172 @@
 import dataclasses
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from reports import figures
 from reports.drawing import style
-from reports.figures import main, rendered
-from reports.selection.curves import curves_of
-from reports.selection.missing import PROBE_FIGURES
-from results.tables import read_accuracy
+from reports.drawing.frame import WIDTH_INCHES, rendered
+from reports.figures import main
+from reports.plots import accuracy
+from results.schema.rows import AccuracyRow
 from tests import ROOT
-from tests.reports.synthetic import (
-    accuracy_row,
-    accuracy_rows,
+from tests.rows import (
+    cost_failed,
+    cost_row,
+    cost_rows,
+    curve_row,
+    curve_rows,
     failed,
     sample_rows,
-    throughput_row,
-    throughput_rows,
     write_folder,
 )
-from tests.reports.synthetic_probes import write_probed_folder
 
-NAMES = {
-    f"{name}.{kind}"
-    for name in (
-        "accuracy",
-        "sequence_accuracy",
-        "carried_bits",
-        "compute",
-        "throughput",
-        "memory",
-    )
-    for kind in ("svg", "png")
-}
 ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
+LONG_NAME = f"package.{'long' * 10}:build_model"
+HOSTILE = ("$x$", "한글:Model", LONG_NAME, "_private:Model")
+LENGTHS = (4, 6, 12)
+LEAST_PIXELS, SHOWN_PIXELS = 11, 830
 FolderOf = Callable[..., Path]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw one figure where a test is about what the command does beside drawing."""
-    monkeypatch.setattr(figures, "FIGURES", {"carried_bits": figures.FIGURES["carried_bits"]})
+    monkeypatch.setattr(accuracy, "FIGURES", {"carried_bits": accuracy.FIGURES["carried_bits"]})
 
 
 QUICK = pytest.mark.usefixtures("one_figure")
 
 
-def lines(text: str) -> list[str]:
-    return text.strip().splitlines()
+def drawn(folder: Path, out: Path) -> set[str]:
+    assert main(["--results", str(folder), "--out", str(out)]) == 0
+    assert {path.suffix for path in out.iterdir()} <= {".png"}
+    return {path.stem for path in out.iterdir()}
 
 
-def test_every_figure_is_drawn_as_svg_and_png(
-    full_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    kept: list[Figure] = []
+
+    def keep(figure: Figure) -> bytes:
+        kept.append(figure)
+        return rendered(figure)
+
+    monkeypatch.setattr(figures, "rendered", keep)
+    return kept
+
+
+def test_every_figure_is_drawn_legibly_whatever_models_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["--results", str(full_folder), "--out", str(tmp_path / "new" / "out")]) == 0
-    out = tmp_path / "new" / "out"
-    assert {path.name for path in out.iterdir()} == NAMES
-    with Image.open(out / "accuracy.png") as image:
-        assert image.info["dpi"] == pytest.approx((style.DOTS_PER_INCH,) * 2, abs=0.1)
-    said = lines(capsys.readouterr().out)
-    assert said[0] == f"read {full_folder}: 72 accuracy rows, 24 throughput rows"
-    assert said[1] == "curriculum: 3 tasks, 2 models, 3 seeds, 4 lengths"
-    assert said[2].startswith("no errors, positions, alignment, influence, map_attention, ")
-    assert said[3:5] == [
-        "growth of time: too few lengths from 25 on",
-        "growth of memory: too few lengths from 25 on",
+    monkeypatch.setattr(style, "DOTS_PER_INCH", 100)
+    kept = kept_figures(monkeypatch)
+    models = ("rnn", "seq2seq+dot", *HOSTILE)
+    rows = curve_rows(tasks=("copy", "sort"), models=models, seeds=(0, 1), lengths=LENGTHS)
+    rows[2] = failed(rows[2])
+    beyond = [
+        curve_row("copy", "rnn", 0, 2 * length, train_length=length, record_id=f"beyond{length}")
+        for length in LENGTHS
     ]
-    assert [line.split()[0] for line in said[5:]] == ["drew"] * (len(NAMES) // 2)
-    assert "date" not in (out / "accuracy.svg").read_text().lower()
+    timings = cost_rows(models=models, lengths=(4, 20, 40))
+    folder = write_folder(
+        tmp_path / "results",
+        [*rows, *beyond],
+        samples=sample_rows(rows),
+        throughput=[cost_failed(timings[0]), *timings[1:]],
+        is_probed=True,
+    )
+    names = drawn(folder, tmp_path / "out")
+    maps = {
+        f"map_{measure}_{length}" for measure in ("occlusion", "gradient") for length in (6, 12)
+    }
+    assert names == maps | {"map_attention_6", "map_attention_12", "extrapolation_curves"} | {
+        *("accuracy", "sequence_accuracy", "carried_bits", "compute", "throughput", "memory"),
+        *("errors", "positions", "alignment", "influence"),
+    }
+    shown = " ".join(text.get_text() for figure in kept for text in figure.findobj(Text))
+    assert set(HOSTILE) <= set(shown.split())
+    for figure in kept:
+        check_legible(figure)
+    for path in (tmp_path / "out").iterdir():
+        with Image.open(path) as image:
+            assert image.width <= 100 * (WIDTH_INCHES + 0.2), path
+
+
+def check_legible(figure: Figure) -> None:
+    """Raise AssertionError if a text is small or covers another."""
+    least_points = 72 * (WIDTH_INCHES + 0.2) * LEAST_PIXELS / SHOWN_PIXELS
+    with style.themed():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        renderer = canvas.get_renderer()
+        hidden = {
+            label
+            for axes in figure.axes
+            for axis in (axes.xaxis, axes.yaxis)
+            for tick in axis.get_major_ticks()
+            if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+            for label in (tick.label1, tick.label2)
+        }
+        texts = [
+            text
+            for text in figure.findobj(Text)
+            if text.get_text().strip() and text.get_visible() and text not in hidden
+        ]
+        # Of the text alone: the line that leads an annotation to its point may pass others.
+        boxes = [(text, Text.get_window_extent(text, renderer)) for text in texts]
+    for (one, box), (other, beside) in combinations(boxes, 2):
+        assert not box.overlaps(beside), (one.get_text(), other.get_text())
+    assert min(text.get_fontsize() for text in texts) >= least_points - 0.05
+
+
+def test_captions_of_the_project_have_two_lines(
+    full_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_figures(monkeypatch)
+    drawn(full_folder, tmp_path / "out")
+    for figure in kept:
+        (caption,) = figure.findobj(lambda artist: artist.get_gid() == "caption")
+        assert caption.get_window_extent().height < 2.8 * style.SMALL_SIZE / 72 * figure.dpi
 
 
 def test_another_process_draws_the_same_bytes_without_torch(
     folder_of: FolderOf, tmp_path: Path
 ) -> None:
-    folder = folder_of(accuracy_rows(**ONE_TASK))
-    curves = curves_of(read_accuracy(folder))
+    folder = folder_of(curve_rows(**ONE_TASK), throughput=cost_rows(lengths=(10, 20)))
+    drawn(folder, tmp_path / "here")
     code = (
         "import sys, reports, reports.readme, reports.examples\n"
-        "from reports import figures, style\n"
-        "style.DOTS_PER_INCH = 40\n"
-        "figures.FIGURES = {'sequence_accuracy': figures.FIGURES['sequence_accuracy']}\n"
+        "from reports.drawing import style\n"
+        "from reports import figures\n"
+        "style.DOTS_PER_INCH = 60\n"
         "status = figures.main(sys.argv[1:])\n"
         "sys.exit(status or ('torch' in sys.modules and 9) or ('tasks' in sys.modules and 8))"
     )
-    arguments = ["--results", str(folder), "--out", str(tmp_path / "out")]
-    environment = os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)}
+    arguments = ["--results", str(folder), "--out", str(tmp_path / "there")]
     found = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env=environment,
+        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)},
         check=False,
         capture_output=True,
         text=True,
         cwd=tmp_path,
     )
     assert (found.returncode, found.stderr) == (0, "")
-    with style.themed():
-        figure = figures.FIGURES["sequence_accuracy"](curves)
-        for kind in ("svg", "png"):
-            there = (tmp_path / "out" / f"sequence_accuracy.{kind}").read_bytes()
-            assert rendered(figure, kind=kind) == there
-        other = accuracy_rows(**ONE_TASK | {"seeds": (0, 1)})
-        write_folder(tmp_path / "two", other)
-        two = figures.FIGURES["sequence_accuracy"](curves_of(read_accuracy(tmp_path / "two")))
-        assert rendered(two, kind="svg") != rendered(figure, kind="svg")
+    for path in (tmp_path / "here").iterdir():
+        assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes(), path.name
+        with Image.open(path) as image:
+            assert set(image.info) == {"dpi"}
 
 
 def test_the_package_itself_loads_nothing() -> None:
@@ -122,58 +179,55 @@ def test_the_package_itself_loads_nothing() -> None:
 @pytest.mark.fault("F13")
 @QUICK
 def test_a_partial_run_is_drawn_and_says_what_is_missing(
-    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
     rows = [
-        row
-        for row in accuracy_rows(**ONE_TASK)
-        if (row.model, row.seed, row.length) != ("rnn", 2, 20)
+        row for row in curve_rows(**ONE_TASK) if (row.model, row.seed, row.length) != ("rnn", 2, 20)
     ]
     rows[0] = failed(rows[0], "timed_out")
-    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
-    said = lines(capsys.readouterr().out)
-    assert "1 of 11 rows did not finish: 1 timed_out" in said
-    assert "  copy, rnn, seed 0: timed_out at 10" in said
-    assert "missing: 1 point of 12" in said
-    assert "  copy, rnn, seed 2: 20" in said
+    folder = folder_of(rows)
+    assert "carried_bits" in drawn(folder, tmp_path / "out")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:6] == [
+        f"read {folder}: 11 accuracy rows, 0 throughput rows",
+        "curriculum: 1 task, 2 models, 3 seeds, 2 lengths",
+        "1 of 11 rows did not finish: 1 timed_out",
+        "  copy, rnn, seed 0: timed_out at 10",
+        "missing: 1 point of 12",
+        "  copy, rnn, seed 2: 20",
+    ]
     assert "no throughput figure: throughput.csv is absent or empty" in said
-    assert not (tmp_path / "out" / "throughput.svg").exists()
+    assert said[-1] == f"drew {tmp_path / 'out' / 'compute'}.png"
 
 
 @pytest.mark.fault("F13")
-@QUICK
-def test_all_failed_is_drawn(folder_of: FolderOf, tmp_path: Path) -> None:
-    rows = [failed(row) for row in accuracy_rows(**ONE_TASK)]
-    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / "carried_bits.png").stat().st_size > 0
-
-
-def test_throughput_alone_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = write_folder(tmp_path / "results", [], throughput=throughput_rows(lengths=(10, 20)))
-    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
-    assert "no accuracy figures: accuracy.csv is absent or empty" in capsys.readouterr().out
-
-
-def test_growth_is_told_where_it_is_known_and_memory_drawn_where_it_was_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_all_failed_is_drawn_and_panels_say_so(
+    folder_of: FolderOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept = kept_figures(monkeypatch)
+    rows = [failed(row) for row in curve_rows(**ONE_TASK)]
+    timings = [cost_failed(row) for row in cost_rows(lengths=(10, 20))]
+    drawn(folder_of(rows, throughput=timings), tmp_path / "out")
+    for figure in kept:
+        for axes in figure.axes:
+            assert [text.get_text() for text in axes.texts] == ["no finished row"]
+
+
+def test_throughput_alone_is_drawn_and_growth_said(tmp_path: Path, capsys: Capture) -> None:
     timings = [
-        throughput_row(
-            "rnn", phase, length, median_seconds=length**power / 1e6, peak_memory_bytes=None
-        )
+        cost_row("rnn", phase, length, median_seconds=length**power / 1e6, peak_memory_bytes=None)
         for phase, power in (("decode", 2), ("train_step", 1))
         for length in (10, 50, 100, 200)
     ]
     folder = write_folder(tmp_path / "results", [], throughput=timings)
-    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
-    said = lines(capsys.readouterr().out)
-    assert said[2:6] == [
+    assert drawn(folder, tmp_path / "out") == {"throughput"}
+    assert capsys.readouterr().out.splitlines()[1:6] == [
+        "no accuracy figures: accuracy.csv is absent or empty",
         "time grows as length**p, fitted from length 50 on (95 % t-interval):",
         "  training step: rnn p = 1.00 (1.00 to 1.00)",
         "  greedy decoding: rnn p = 2.00 (2.00 to 2.00)",
         "no memory figure: peak_memory_bytes is empty",
     ]
-    assert {path.stem for path in (tmp_path / "out").iterdir()} == {"throughput"}
 
 
 @QUICK
@@ -185,201 +239,107 @@ def test_growth_is_told_where_it_is_known_and_memory_drawn_where_it_was_measured
     ],
 )
 def test_the_compute_figure_says_why_it_is_not_drawn(
-    changes: dict[str, Any],
-    sentence: str,
-    folder_of: FolderOf,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any], sentence: str, folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = folder_of(accuracy_rows(**ONE_TASK, **changes))
-    assert main(["--results", str(folder), "--out", str(tmp_path / "out")]) == 0
-    said = lines(capsys.readouterr().out)
-    (line,) = [line for line in said if line.startswith("no compute figure for ")]
+    folder = folder_of(curve_rows(**ONE_TASK, **changes))
+    assert "compute" not in drawn(folder, tmp_path / "out")
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if "no compute" in each]
     assert line.endswith(sentence)
-    assert not (tmp_path / "out" / "compute.svg").exists()
 
 
 @QUICK
 def test_rows_without_operations_are_told(
-    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
-    rows = accuracy_rows(**ONE_TASK)
+    rows = curve_rows(**ONE_TASK)
     rows[1] = dataclasses.replace(rows[1], forward_flops=None)
-    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
+    assert "compute" in drawn(folder_of(rows), tmp_path / "out")
     said = capsys.readouterr().out
     assert "not in the compute figure: 1 row whose training operations are unknown" in said
-    assert (tmp_path / "out" / "compute.svg").exists()
 
 
 @QUICK
 def test_every_protocol_has_figures_of_its_own(
-    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
     rows = [
-        *accuracy_rows(**ONE_TASK),
-        *accuracy_rows(protocol="independent", **ONE_TASK),
-        accuracy_row("copy", "rnn", 0, 50, train_length=20),
+        *curve_rows(**ONE_TASK),
+        *curve_rows(protocol="independent", **ONE_TASK),
+        curve_row("copy", "rnn", 0, 50, train_length=20),
     ]
-    assert main(["--results", str(folder_of(rows)), "--out", str(tmp_path / "out")]) == 0
-    names = {path.stem for path in (tmp_path / "out").iterdir()}
-    assert names == {
-        "extrapolation",
+    assert drawn(folder_of(rows), tmp_path / "out") == {
+        "carried_bits",
+        "carried_bits-independent",
+        "compute",
+        "compute-independent",
         "extrapolation_curves",
-        *(
-            f"{name}{suffix}"
-            for name in ("carried_bits", "compute")
-            for suffix in ("", "-independent")
-        ),
     }
-    said = lines(capsys.readouterr().out)
-    assert (
-        "left out: 1 row tested at a length that the model was not trained for at that stage"
-        in said
-    )
-
-
-def two_settings() -> list[Any]:
-    wide = {"hidden": 128, "config_id": "wide"}
-    return [*accuracy_rows(**ONE_TASK), *accuracy_rows(**ONE_TASK, **wide)]
+    assert "left out: 1 row tested at a length" in capsys.readouterr().out
 
 
 @QUICK
 def test_two_settings_have_figures_of_their_own_and_one_can_be_chosen(
-    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = folder_of(two_settings())
-    out = tmp_path / "out"
-    assert main(["--results", str(folder), "--out", str(out)]) == 0
-    names = {path.stem for path in out.glob("carried_bits*")}
-    assert names == {"carried_bits-hidden-64", "carried_bits-hidden-128"}
+    wide = {"hidden": 128, "config_id": "wide"}
+    folder = folder_of([*curve_rows(**ONE_TASK), *curve_rows(**ONE_TASK, **wide)])
+    names = drawn(folder, tmp_path / "out")
+    assert names >= {"carried_bits-hidden-64", "carried_bits-hidden-128"}
     chosen = tmp_path / "chosen"
     assert main(["--results", str(folder), "--out", str(chosen), "--config", "wide"]) == 0
-    assert {path.stem for path in chosen.glob("carried_bits*")} == {"carried_bits"}
-    capsys.readouterr()
-    assert main(["--results", str(folder), "--out", str(out), "--config", "other"]) == 2
-    assert "no row has 'other'; there are: cur016, wide" in capsys.readouterr().err
-
-
-def drawn(folder: Path, out: Path) -> set[str]:
-    assert main(["--results", str(folder), "--out", str(out)]) == 0
-    return {path.stem for path in out.glob("*.svg")}
+    assert {path.stem for path in chosen.iterdir()} == {"carried_bits", "compute"}
 
 
 @QUICK
-def test_what_was_probed_is_drawn(tmp_path: Path) -> None:
-    rows = accuracy_rows(
-        tasks=("copy",), models=("seq2seq", "seq2seq+dot"), seeds=(0, 1), lengths=(10, 20)
+def test_figures_of_probes_that_are_left_out_are_named(tmp_path: Path, capsys: Capture) -> None:
+    rows = curve_rows(tasks=("copy",), models=("seq2seq",), seeds=(0,), lengths=(4, 6))
+    plain = drawn(write_folder(tmp_path / "plain", rows), tmp_path / "plain_out")
+    assert "not drawn: errors, positions, alignment, influence, map_attention, map_occlusion, " in (
+        capsys.readouterr().out
     )
-    probed = {"errors", "positions", "alignment", "influence"}
-    plain = drawn(write_folder(tmp_path / "plain", rows), tmp_path / "plain_figures")
-    assert not plain & probed
-    names = drawn(write_probed_folder(tmp_path / "probed", rows), tmp_path / "figures")
-    assert probed <= names
-    reference = 'id="baseline/edit_share/copy/unrelated_edits"'
-    assert reference not in (tmp_path / "figures" / "errors.svg").read_text()
-    assert {name.split("_")[1] for name in names if name.startswith("map_")} == {
-        "attention",
-        "occlusion",
-        "gradient",
-    }
+    probed = drawn(write_folder(tmp_path / "probed", rows, is_probed=True), tmp_path / "out")
+    assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
+    maps = {f"map_{measure}_6" for measure in ("occlusion", "gradient")}
+    assert probed - plain == {"errors", "positions", "influence"} | maps
 
 
-def check_accounted(names: set[str], said: str) -> None:
-    """Raise AssertionError unless every figure of probes is either drawn or said to be left out."""
-    for name in PROBE_FIGURES:
-        is_drawn = any(drawn == name or drawn.startswith(f"{name}_") for drawn in names)
-        told = [line for line in lines(said) if re.match(rf"no .*\b{name}\b.* figures?: ", line)]
-        assert len(told) == (0 if is_drawn else 1), name
-
-
-@QUICK
-@pytest.mark.parametrize(
-    ("models", "write"),
-    [
-        (("seq2seq",), write_folder),
-        (("seq2seq",), write_probed_folder),
-        (("seq2seq+dot",), write_probed_folder),
-    ],
-)
-@pytest.mark.parametrize("is_told", [True, False])
-def test_every_figure_of_probes_is_drawn_or_said_to_be_left_out(
-    models: tuple[str, ...],
-    write: FolderOf,
-    is_told: bool,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows = accuracy_rows(tasks=("copy",), models=models, seeds=(0, 1), lengths=(10, 20))
-    folder = write(tmp_path / "results", rows)
-    if not is_told:
-        monkeypatch.setattr(figures, "unprobed_lines", lambda *_, **__: [])
-    names = drawn(folder, tmp_path / "figures")
-    said = capsys.readouterr().out
-    if is_told or models == ("seq2seq+dot",):
-        check_accounted(names, said)
-    else:
-        with pytest.raises(AssertionError):
-            check_accounted(names, said)
-
-
-@QUICK
-def test_samples_give_the_edits_of_unrelated_answers(tmp_path: Path) -> None:
-    rows = accuracy_rows(tasks=("copy",), models=("seq2seq",), seeds=(0, 1), lengths=(10, 20))
-    folder = write_probed_folder(tmp_path / "probed", rows, samples=sample_rows(rows))
-    assert "errors" in drawn(folder, tmp_path / "figures")
-    reference = 'id="baseline/edit_share/copy/unrelated_edits"'
-    assert reference in (tmp_path / "figures" / "errors.svg").read_text()
+def of_size(hidden: int, symbols: int, **changes: Any) -> list[AccuracyRow]:
+    encoder = changes.get("encoder", "bi")
+    names = {"config_id": f"{encoder}{hidden}-{symbols}", "hidden": hidden, "symbols": symbols}
+    sizes = {"tasks": ("copy",), "models": ("seq2seq",), "seeds": (1,), "lengths": (10, 20)}
+    return curve_rows(**sizes, **names | changes)
 
 
 @QUICK
 def test_many_sizes_have_the_figure_of_capacity_and_no_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept = kept_figures(monkeypatch)
     sizes = [(hidden, symbols) for hidden in (32, 64) for symbols in (4, 16)]
-    rows = [
-        row
-        for hidden, symbols in sizes
-        for row in accuracy_rows(
-            tasks=("copy",),
-            models=("seq2seq",),
-            seeds=(1,),
-            lengths=(10, 20),
-            hidden=hidden,
-            symbols=symbols,
-            config_id=f"h{hidden}v{symbols}",
-        )
-    ]
+    rows = [row for size in sizes for row in of_size(*size)]
     folder = write_folder(tmp_path / "results", rows)
-    assert drawn(folder, tmp_path / "figures") == {"capacity"}
-    said = lines(capsys.readouterr().out)
+    assert drawn(folder, tmp_path / "out") == {"capacity"}
+    check_legible(kept[0])
+    said = capsys.readouterr().out
     assert "no figures by length: 4 settings; choose some with --config ID" in said
-    (capacity,) = (line for line in said if line.startswith("capacity: "))
-    assert "bits of the target per number" in capacity
-    uni = [
-        dataclasses.replace(
-            row, encoder="uni", config_id=f"u{row.config_id}", record_id=f"u{index}"
-        )
-        for index, row in enumerate(rows)
-    ]
+    assert "capacity: At " in said
+    uni = [row for size in sizes for row in of_size(*size, encoder="uni")]
     both = write_folder(tmp_path / "both", [*rows, *uni])
-    assert drawn(both, tmp_path / "both_figures") == {"capacity-bi", "capacity-uni"}
+    assert drawn(both, tmp_path / "both_out") == {"capacity-bi", "capacity-uni"}
 
 
 @QUICK
 def test_what_differs_in_no_recorded_setting_is_refused(
-    folder_of: FolderOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder_of: FolderOf, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = folder_of(
-        [*accuracy_rows(**ONE_TASK), *accuracy_rows(**ONE_TASK, config_id="same", recipe_version=9)]
-    )
-    out = tmp_path / "out"
+    other = curve_rows(**ONE_TASK, config_id="same", recipe_version=9)
+    folder, out = folder_of([*curve_rows(**ONE_TASK), *other]), tmp_path / "out"
     assert main(["--results", str(folder), "--out", str(out)]) == 2
     error = capsys.readouterr().err
     assert "--config ID" in error
     assert "recipe_version" in error
-    assert len(lines(error)) == 1
-    assert not out.exists()
+    assert len(error.splitlines()) == 1
+    assert not list(out.iterdir())
 
 
 def test_the_default_folder_is_the_one_beside_the_package() -> None:

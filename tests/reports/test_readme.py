@@ -1,9 +1,9 @@
 import pytest
 
 from reports.readme import BEGIN, END, main, with_tables
-from tests.reports.synthetic import accuracy_rows
+from tests.rows import curve_rows
 
-ROWS = accuracy_rows(tasks=("copy",), models=("rnn",), lengths=(10, 50))
+ROWS = curve_rows(tasks=("copy",), models=("rnn",), lengths=(10, 50))
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
-from collections.abc import Mapping
 from itertools import combinations
 
 import matplotlib
 import numpy as np
-import pytest
 
 from reports.drawing.style import (
     BASELINE_STYLES,
     MODEL_STYLES,
-    SOLID,
-    LineStyle,
     styles_for,
     themed,
 )
@@ -56,31 +52,14 @@ def lab_of(colour: str, vision: str) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-def check_distinct(styles: Mapping[str, LineStyle]) -> None:
-    for one, other in combinations(styles.values(), 2):
+def test_models_stay_apart_in_grey_and_for_colour_blind_readers() -> None:
+    for one, other in combinations(MODEL_STYLES.values(), 2):
         for vision in COLOUR_VISION:
             apart = np.linalg.norm(lab_of(one.colour, vision) - lab_of(other.colour, vision))
             assert apart >= LEAST_COLOUR_STEP, (one.label, other.label, vision)
         lightness = abs(lab_of(one.colour, "normal")[0] - lab_of(other.colour, "normal")[0])
         assert lightness >= LEAST_LIGHTNESS_STEP, (one.label, other.label)
         assert one.marker != other.marker
-        assert one.label != other.label
-
-
-def test_models_stay_apart_in_grey_and_for_colour_blind_readers() -> None:
-    check_distinct(MODEL_STYLES)
-
-
-@pytest.mark.parametrize(
-    "colours", [("#D62728", "#2CA02C"), ("#FF0000", "#008200"), ("#0000FF", "#0000F0")]
-)
-def test_a_palette_that_merges_is_rejected(colours: tuple[str, str]) -> None:
-    palette = {
-        marker: LineStyle(marker, colour, SOLID, marker)
-        for marker, colour in zip("os", colours, strict=True)
-    }
-    with pytest.raises(AssertionError):
-        check_distinct(palette)
 
 
 def test_every_model_of_the_project_has_a_style() -> None:
@@ -113,8 +92,8 @@ def test_baselines_are_grey() -> None:
 
 
 def test_the_theme_ends_with_its_block_and_overrides_local_settings() -> None:
-    with matplotlib.rc_context({"savefig.bbox": "tight", "font.size": 30}):
+    with matplotlib.rc_context({"axes.prop_cycle": "cycler('color', ['red'])", "font.size": 30}):
         with themed():
-            assert matplotlib.rcParams["savefig.bbox"] is None
+            assert "red" not in matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
             assert matplotlib.rcParams["font.size"] == 7.5
         assert matplotlib.rcParams["font.size"] == 30

@@ -1,116 +1,83 @@
-import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from reports.selection import curves
+from reports.selection.captions import curves_caption
 from reports.selection.curves import (
+    Curves,
     curves_of,
     own_length_rows,
     protocols_of,
     require_one_configuration,
 )
 from results.errors import ResultsError
-from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
-from tests.reports.synthetic_scores import SYMBOLS
+from results.schema.rows import AccuracyRow
+from tests.rows import curve_row, curve_rows, failed, frame_of
 
-LENGTHS = (10, 20, 50)
-FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": LENGTHS}
-
-
-def test_means_and_intervals_are_those_of_scipy() -> None:
-    rows = accuracy_rows(**FEW)
-    means = curves_of(frame_of(rows)).means.set_index(["task", "model", "length", "score"])
-    values = [
-        row.carried_bits
-        for row in rows
-        if (row.task, row.model, row.length) == ("sort", "seq2seq", 50)
-    ]
-    interval = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
-    found = means.loc[("sort", "seq2seq", 50, "carried_bits")]
-    np.testing.assert_allclose(found["mean"], np.mean(values))
-    np.testing.assert_allclose((found["low"], found["high"]), interval)
-    assert found["n"] == 3
+FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 50)}
+SCORES = {"token_accuracy": ("chance_accuracy", "causal_ceiling_accuracy"), "carried_bits": ()}
 
 
-def test_every_seed_and_every_failure_is_in_the_curves() -> None:
-    rows = accuracy_rows(**FEW)
-    rows[4] = failed(rows[4])
-    found = curves_of(frame_of(rows))
-    scores = found.seeds[found.seeds["score"] == "token_accuracy"]
-    assert len(scores) == len(rows)
-    assert scores["value"].isna().sum() == 1
-    assert (found.facts.seeds, found.facts.rows, found.facts.unfinished) == (3, len(rows), 1)
-    assert found.means["failed"].sum() == len(curves.SCORES)
+def curves(rows: list[AccuracyRow]) -> Curves:
+    return curves_of(frame_of(rows), SCORES)
 
 
-def test_one_seed_has_no_interval() -> None:
-    means = curves_of(frame_of(accuracy_rows(seeds=(7,), **FEW))).means
-    assert means["low"].isna().all()
-    assert (means["n"] == 1).all()
-
-
-def test_baselines_are_those_of_the_rows() -> None:
-    table = curves_of(frame_of(accuracy_rows(**FEW))).baselines
-    chance = table[table["baseline"] == "chance_accuracy"].set_index("task")["value"]
-    assert chance.groupby("task").unique().to_dict() == {
-        "copy": 1 / SYMBOLS["copy"],
-        "sort": 1 / SYMBOLS["sort"],
+def test_every_row_is_a_point_and_every_baseline_a_line() -> None:
+    rows = curve_rows(**FEW)
+    table = curves(rows).table
+    for score in SCORES:
+        here = table[table["row"] == score].dropna(subset="seed")
+        found = here.set_index(["column", "line", "seed", "length"])["y"].to_dict()
+        assert found == {
+            (row.task, row.model, row.seed, row.length): getattr(row, score) for row in rows
+        }
+    assert (table["x"] == table["length"]).all()
+    baselines = table[table["seed"].isna()]
+    assert set(baselines["line"]) == {"chance_accuracy"}
+    levels = baselines.set_index(["column", "length"])["y"].to_dict()
+    assert levels == {
+        (task, length): 1 / symbols
+        for task, symbols in (("copy", 16), ("sort", 128))
+        for length in FEW["lengths"]
     }
-    assert "causal_ceiling_accuracy" not in set(table["baseline"])
 
 
-EXTRAPOLATED = [
-    accuracy_row("copy", "rnn", 0, 400, train_length=50),
-    accuracy_row("copy", "rnn", 0, 30, train_length=20),
-    accuracy_row("copy", "rnn", 0, 10, train_length=50),
-]
-
-
-def check_no_extrapolation(frame: pd.DataFrame) -> None:
-    clean = curves_of(frame_of(accuracy_rows(**FEW)))
-    found = curves_of(frame)
-    pd.testing.assert_frame_equal(found.means, clean.means)
-    pd.testing.assert_frame_equal(found.seeds, clean.seeds)
-    assert found.facts.left_out == len(EXTRAPOLATED)
+def test_a_failure_is_a_point_without_a_value_and_leaves_others_incomplete() -> None:
+    rows = curve_rows(**FEW)
+    rows[4] = failed(rows[4])
+    found = curves(rows)
+    here = found.table.query("row == 'token_accuracy' and column == 'copy' and line == 'rnn'")
+    assert here["y"].isna().sum() == 1
+    assert set(here[~here["is_complete"]]["length"]) == {20}
+    assert (found.facts.seeds, found.facts.rows, found.facts.unfinished) == (3, len(rows), 1)
 
 
 def test_rows_tested_beyond_their_training_are_in_no_curve() -> None:
-    check_no_extrapolation(frame_of([*accuracy_rows(**FEW), *EXTRAPOLATED]))
-
-
-def test_a_selection_that_keeps_extrapolation_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves, "own_length_rows", lambda frame: frame)
-    with pytest.raises((AssertionError, ResultsError)):
-        check_no_extrapolation(frame_of([*accuracy_rows(**FEW), *EXTRAPOLATED]))
+    beyond = [
+        curve_row("copy", "rnn", 0, 400, train_length=50),
+        curve_row("copy", "rnn", 0, 10, train_length=50),
+    ]
+    clean = curves(curve_rows(**FEW)).table
+    pd.testing.assert_frame_equal(curves([*curve_rows(**FEW), *beyond]).table, clean)
+    with pytest.raises(ResultsError, match="no row was tested at a length that it was trained for"):
+        curves(beyond)
 
 
 def test_a_mixed_model_is_tested_at_every_length_up_to_its_largest() -> None:
-    rows = accuracy_rows(protocol="mixed", train_length=50, tasks=("copy",), lengths=(10, 50, 100))
+    rows = curve_rows(protocol="mixed", train_length=50, tasks=("copy",), lengths=(10, 50, 100))
     assert set(own_length_rows(frame_of(rows))["length"]) == {10, 50}
 
 
 def test_protocols_are_never_mixed() -> None:
-    frame = frame_of([*accuracy_rows(**FEW), *accuracy_rows(protocol="independent", **FEW)])
-    assert protocols_of(frame) == ["curriculum", "independent"]
+    rows = [*curve_rows(protocol="independent", **FEW), *curve_rows(**FEW)]
+    assert protocols_of(frame_of(rows)) == ["curriculum", "independent"]
     with pytest.raises(ResultsError, match="one is needed, not curriculum, independent"):
-        curves_of(frame)
+        curves(rows)
 
 
 def test_a_point_reached_over_two_ladders_is_refused() -> None:
-    rows = accuracy_rows(**FEW)
-    other = accuracy_row("copy", "rnn", 0, 50, record_id="another-path", stage_id="another-path")
+    other = curve_row("copy", "rnn", 0, 50, record_id="another-path", stage_id="another-path")
     with pytest.raises(ResultsError, match="copy, rnn, seed 0, length 50: two rows, reached over"):
-        curves_of(frame_of([*rows, other]))
-
-
-def test_no_row_at_its_own_length_is_refused() -> None:
-    with pytest.raises(ResultsError, match="no row was tested at a length that it was trained for"):
-        curves_of(frame_of(EXTRAPOLATED))
-
-
-def test_one_configuration_per_task_is_accepted() -> None:
-    require_one_configuration(frame_of(accuracy_rows(**FEW)))
+        curves([*curve_rows(**FEW), other])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +98,22 @@ def test_one_configuration_per_task_is_accepted() -> None:
     ],
 )
 def test_mixed_settings_are_refused(changes: dict[str, object], message: str) -> None:
+    require_one_configuration(frame_of(curve_rows(**FEW)))
     model = str(changes.pop("model"))
-    rows = [*accuracy_rows(**FEW), accuracy_row("copy", model, 0, 100, **changes)]
+    rows = [*curve_rows(**FEW), curve_row("copy", model, 0, 100, **changes)]
     with pytest.raises(ResultsError, match=message):
         require_one_configuration(frame_of(rows))
+
+
+def test_the_caption_states_what_a_reader_must_know() -> None:
+    rows = curve_rows(**FEW)
+    assert curves_caption(curves(rows), explanation="What it is.") == (
+        "What it is. Bold: mean of 3 seeds; thin: each seed; band: 95 % t-interval. Curriculum; "
+        "LSTM of 64 units, two-way encoder; symbols: 16 (copy), 128 (sort)."
+    )
+    partial = curves_caption(curves([failed(rows[0]), *rows[1:]]))
+    assert "Hollow: not all seeds finished." in partial
+    assert partial.endswith("1 of 36 rows did not finish.")
+    assert "n = 1 seed, so no interval." in curves_caption(curves(curve_rows(**FEW, seeds=(7,))))
+    lost = curves_caption(curves([failed(row) for row in rows]))
+    assert "n = 0 of 3 seeds: no row finished." in lost

@@ -4,11 +4,10 @@ import pytest
 
 from reports.tables.accuracy import accuracy_tables
 from results.errors import ResultsError
-from tests.reports.synthetic import accuracy_row, accuracy_rows, failed, frame_of
-from tests.reports.synthetic_scores import scores
+from tests.rows import curve_row, curve_rows, failed, frame_of, scores
 
 LAID_OUT = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 50, 60)}
-ROWS = accuracy_rows(**LAID_OUT)
+ROWS = curve_rows(**LAID_OUT)
 
 
 def tables(rows):
@@ -69,15 +68,15 @@ def test_one_seed_has_no_range():
 
 
 def test_extrapolation_and_mixtures_stay_out():
-    beyond = accuracy_row("copy", "rnn", 0, 100, train_length=60)
+    beyond = curve_row("copy", "rnn", 0, 100, train_length=60)
     assert tables([*ROWS, beyond]) == tables(ROWS)
     with pytest.raises(ResultsError, match="configurations are mixed"):
-        tables([*ROWS, accuracy_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")])
+        tables([*ROWS, curve_row("copy", "rnn", 0, 50, hidden=128, config_id="wide")])
     with pytest.raises(ResultsError, match="no row"):
         accuracy_tables(frame_of(ROWS)[:0])
 
 
 def test_protocols_have_tables_of_their_own():
-    text = tables([*ROWS, *accuracy_rows(protocol="independent", **LAID_OUT)])
+    text = tables([*ROWS, *curve_rows(protocol="independent", **LAID_OUT)])
     assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
     assert text.count("**Carried bits per sequence**") == 2

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.tables.lengths import length_table
 from results.schema.rows import AccuracyRow
-from tests.reports.synthetic import accuracy_row, failed, frame_of
+from tests.rows import curve_row, failed, frame_of
 
 LENGTHS = (10, 20, 40, 80)
 
@@ -15,7 +15,7 @@ def rows_of(model: str, *curves: Sequence[float]) -> list[AccuracyRow]:
     """Return rows whose every score is the share given, a curve for each seed."""
     return [
         dataclasses.replace(
-            accuracy_row("copy", model, seed, length),
+            curve_row("copy", model, seed, length),
             normalised_accuracy=share,
             sequence_accuracy=share,
             carried_bits=4.0 * length * share,
