@@ -111,15 +111,6 @@ def with_control(tmp_path: Path, **changes: object) -> list[str]:
     return [*reference(tmp_path), "--control", str(control)]
 
 
-def control_without_files(tmp_path: Path) -> list[str]:
-    (tmp_path / "b").mkdir()
-    return [*reference(tmp_path), "--control", str(tmp_path / "b")]
-
-
-def control_without_rows(tmp_path: Path) -> list[str]:
-    return [*reference(tmp_path), "--control", str(write_folder(tmp_path / "b", []))]
-
-
 def control_of_throughput(tmp_path: Path) -> list[str]:
     folder = write_folder(tmp_path / "b", [], throughput=cost_rows(lengths=(10, 20)))
     (folder / "accuracy.csv").unlink()
@@ -134,20 +125,7 @@ COMPARED = "--results {0}/a, --control {0}/b: "
     ("case", "status", "message"),
     [
         (reference, 2, "required: --control"),
-        (lambda path: [*reference(path), "--control", ""], 2, "--control: must name a folder"),
-        (
-            lambda path: [*reference(path), "--control", str(path / "nowhere")],
-            2,
-            "--control: {0}/nowhere is not a folder",
-        ),
-        (control_without_files, 1, f"--control: no rows in {LARGER}"),
-        (control_without_rows, 1, f"--control: no rows in {LARGER}"),
         (control_of_throughput, 1, f"--control: no rows in {LARGER}"),
-        (
-            lambda path: [*empty(path), *with_control(path)[2:]],
-            1,
-            "--results: no rows in {0}/empty: run ",
-        ),
         (
             lambda path: with_control(path, hidden=32),
             2,
