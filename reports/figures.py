@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
-from reports.plots import accuracy, capacity, capacity_data, compute, maps, probes, throughput
+from reports.plots import accuracy, capacity, compute, maps, probes, throughput
 from reports.selection.captions import counted
 from reports.selection.curves import (
     DEFAULT_PROTOCOL,
@@ -124,9 +124,9 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
 def _of_capacity(chosen: pd.DataFrame) -> Drawings:
     own = own_length_rows(chosen[chosen["protocol"] == DEFAULT_PROTOCOL])
     for suffix, rows in split_by_all_but_size(own).items():
-        if capacity_data.has_sizes(rows):
-            found = capacity_data.capacity_of(rows)
-            for line in capacity_data.collapse_lines(found.collapse):
+        if capacity.has_sizes(rows):
+            found = capacity.capacity_of(rows)
+            for line in capacity.collapse_lines(found.collapse):
                 print(f"capacity{suffix}: {line}")
             yield f"capacity{suffix}", partial(capacity.capacity_figure, found)
 

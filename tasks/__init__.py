@@ -1,12 +1,9 @@
 """Copy, reverse and sort: what a source is turned into, and what is known about it beforehand.
 
 Read `transforms.py` first: a task is one pure function from tokens to tokens. `sampling.py` draws
-the sources, `baselines.py` gives the scores that need no model, and `task.py` lists what a task
-has to name. Functions are named as text, so importing this package imports neither torch nor
-pandas. A third party adds a task by an entry point that names a `Task`:
-
-    [project.entry-points."bottleneck_bench.tasks"]
-    duplicate = "their_package:DUPLICATE"
+sources, `baselines.py` has the scores that need no model, `task.py` lists what a task names.
+Functions are named as text, so importing this package imports neither torch nor pandas. A package
+of your own adds a `Task` by an entry point of the group `bottleneck_bench.tasks`.
 """
 
 from importlib.metadata import entry_points

@@ -194,8 +194,8 @@ def cost_figure(costs: Costs, cost: str) -> Figure:
             ],
             title=f"{COST_NAMES[cost]} grows as lengthᵖ",
             alignment="left",
-            loc="upper left",
-            bbox_to_anchor=(0, 0),
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
             borderaxespad=4.2,  # Below the numbers of the axis and its label.
             frameon=False,
             borderpad=0,

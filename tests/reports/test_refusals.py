@@ -98,3 +98,59 @@ def test_figures_are_refused_in_one_line_before_any_is_drawn(
     message = message.format(tmp_path)
     check_refused(figures.main, arguments, capsys, status=status, message=message)
     assert sorted(tmp_path.rglob("*")) == before
+<<<<<<< HEAD
+=======
+
+
+def reference(tmp_path: Path) -> list[str]:
+    return ["--results", str(write_folder(tmp_path / "a", rows_of(FLAT)))]
+
+
+def with_control(tmp_path: Path, **changes: object) -> list[str]:
+    control = write_folder(tmp_path / "b", control_of(FLAT, **changes))
+    return [*reference(tmp_path), "--control", str(control)]
+
+
+def control_of_throughput(tmp_path: Path) -> list[str]:
+    folder = write_folder(tmp_path / "b", [], throughput=cost_rows(lengths=(10, 20)))
+    (folder / "accuracy.csv").unlink()
+    return [*reference(tmp_path), "--control", str(folder)]
+
+
+LARGER = "{0}/b: run python -m bench.run --budget 6000 --out {0}/b with the other options of {0}/a"
+COMPARED = "--results {0}/a, --control {0}/b: "
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "message"),
+    [
+        (reference, 2, "required: --control"),
+        (control_of_throughput, 1, f"--control: no rows in {LARGER}"),
+        (
+            lambda path: with_control(path, hidden=32),
+            2,
+            "hidden 64 in the reference, 32 in the control",
+        ),
+        (
+            lambda path: with_control(path, lengths=(30, 70)),
+            2,
+            "length 10, 20, 40, 50, 60, 80, 100 in the reference, 30, 70 in",
+        ),
+        (
+            lambda path: with_control(path, batch_size=16),
+            2,
+            COMPARED + "batch_size: must be the same",
+        ),
+        (
+            lambda path: [*reference(path), "--control", str(path / "a")],
+            2,
+            "the control needs at least 4 times",
+        ),
+    ],
+)
+def test_a_plateau_is_refused_in_one_line(
+    case: Case, status: int, message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    message = message.format(tmp_path)
+    check_refused(plateau.main, case(tmp_path), capsys, status=status, message=message)
+>>>>>>> drawing

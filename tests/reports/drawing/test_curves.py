@@ -66,9 +66,6 @@ CHANCE = style.BASELINE_STYLES["chance_accuracy"]
 
 
 def means_of(axis: Axes) -> list[list[list[float]]]:
-    lines = [line for line in axis.lines if line.get_linestyle() != "None"]
-    widths = [line.get_linewidth() for line in lines]
-    assert SEQ2SEQ.width in widths
     return lines_of(axis, width=SEQ2SEQ.width, colour=SEQ2SEQ.colour)
 
 

@@ -2,8 +2,13 @@ import math
 
 import pytest
 
-from reports.plots.capacity import capacity_caption
-from reports.plots.capacity_data import Capacity, capacity_of, collapse_lines, has_sizes
+from reports.plots.capacity import (
+    Capacity,
+    capacity_caption,
+    capacity_of,
+    collapse_lines,
+    has_sizes,
+)
 from results.schema.rows import AccuracyRow
 from tests.rows import curve_row, failed, frame_of
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports.drawing import style
 from reports.plots.accuracy import length_curves
-from reports.plots.maps import RING_COLOUR, map_figure, map_lengths, positions_figure
+from reports.plots.maps import map_figure, map_lengths, positions_figure
 from reports.plots.probes import (
     ALIGNMENT_FIGURE,
     EFFECTS,
@@ -107,16 +107,11 @@ def test_maps_have_rings_on_the_true_path() -> None:
     row = next(each for each in rows() if each.length == 8)
     mesh, rings = figure.axes[0].collections
     assert mesh.get_array()[1, 4] == number(row, 3, 5, len("occlusion"))
-    assert rings.get_edgecolor() == pytest.approx(np.array([style_rgba(RING_COLOUR)]))
     # Every second output is drawn: place 1 of the map is output 3.
     expected = [
         [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate((1, 3, 5, 7))
     ]
     assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == expected
-
-
-def style_rgba(colour: str) -> tuple[float, ...]:
-    return (*(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)), 1.0)
 
 
 def test_maps_are_of_the_second_shortest_and_the_longest_length() -> None:

@@ -99,15 +99,6 @@ def test_the_exponent_of_a_known_power_is_written_and_of_too_few_lengths_none() 
 
 
 @pytest.mark.parametrize(
-    ("device", "sentence"),
-    [("cpu", "beyond that of the process before."), ("cuda", "allocates on the device.")],
-)
-def test_the_caption_says_which_memory(device: str, sentence: str) -> None:
-    costs = costs_of(frame_of(cost_rows(lengths=LENGTHS, device=device)))
-    assert sentence in costs.captions[MEMORY]
-
-
-@pytest.mark.parametrize(
     ("changes", "suffixes"),
     [
         ({}, {""}),
@@ -138,8 +129,3 @@ def test_phases_may_have_batches_of_their_own_size() -> None:
     costs = costs_of(frame)
     assert "256 (greedy decoding), 64 (teacher-forced forward pass)" in costs.captions[TIME]
     assert phases_of(costs) == ["train_step", "forward", "decode"]
-
-
-def test_no_row_is_refused() -> None:
-    with pytest.raises(ResultsError, match="there is no row"):
-        costs_of(frame_of(cost_rows(lengths=LENGTHS))[:0])
