@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.cli.lengths import parse_lengths
 from bench.cli.options import one_of
-from results.command_line import DONE, Parser, UsageError, run_command
+from results.command_line import DONE, Parser, UsageError, parse_folder, run_command
 from results.errors import ResultsError
 from results.schema.rows import OK, SCORE_COLUMNS
 from results.stats.comparison import (
@@ -75,9 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _results_folder(text: str) -> Path:
-    if not any(Path(text, name).is_file() for name in (ACCURACY, THROUGHPUT)):
+    folder = parse_folder(text)
+    if not any((folder / name).is_file() for name in (ACCURACY, THROUGHPUT)):
         raise argparse.ArgumentTypeError(f"{text!r} has neither {ACCURACY} nor {THROUGHPUT}")
-    return Path(text)
+    return folder
 
 
 def _fraction(text: str) -> float:

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli.options import parse_folder
 from bench.plan.recipe import PROBE_VERSION
-from results.command_line import DONE, FAILED, Parser, UsageError, run_command
+from results.command_line import DONE, FAILED, Parser, UsageError, parse_folder, run_command
 from results.store.folder import PLAN
 from results.store.merging import merge_folders
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import MOST_JOBS, parse_folder, physical_cores, registered, whole_number
+from bench.cli.options import MOST_JOBS, physical_cores, registered, whole_number
 from bench.execution.engine import ChildOrder, LocalEngine
 from bench.execution.progress import progress_bar
 from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
 from models import entry_from_reference, load_models
-from results.command_line import DONE, FAILED, Parser, UsageError, run_command
+from results.command_line import DONE, FAILED, Parser, UsageError, parse_folder, run_command
 from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import AccuracyRow

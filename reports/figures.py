@@ -21,7 +21,6 @@ from reports.selection.curves import (
 from reports.selection.folder import (
     add_config_option,
     add_results_option,
-    named_folder,
     results_folder,
     rows_of_configurations,
     shown,
@@ -30,7 +29,7 @@ from reports.selection.folder import (
 )
 from reports.selection.missing import missing_lines, unfinished_lines
 from results import tables
-from results.command_line import NothingToReport, Parser, run_command
+from results.command_line import NothingToReport, Parser, parse_folder, run_command
 from results.errors import ResultsError
 from results.store import csv_files
 from results.store.files import replace_file
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_results_option(parser)
     parser.add_argument(
         "--out",
-        type=named_folder,
+        type=parse_folder,
         default=OUT,
         metavar="DIR",
         help="folder for the figures (default: reports/figures)",

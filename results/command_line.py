@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from results.errors import ResultsError
@@ -32,6 +33,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found."""
         raise UsageError(one_line(message.removeprefix("argument ")))
+
+
+def parse_folder(text: str) -> Path:
+    """Read a folder, which need not exist."""
+    if not text:  # Path would take that for the folder here.
+        raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
+    return Path(text)
 
 
 def run_command(

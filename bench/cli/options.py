@@ -16,7 +16,7 @@ from typing import TypeVar
 from models import MODELS, entry_from_reference, load_models
 from models.config import CELLS, ENCODERS
 from models.entry import ModelEntry
-from results.command_line import UsageError
+from results.command_line import UsageError, parse_folder
 
 DEVICES = ("cpu", "cuda")
 MOST_JOBS = 1024
@@ -81,13 +81,6 @@ def parse_names(text: str) -> list[str]:
     if not all(names):
         raise ArgumentTypeError(f"must be names joined by commas, got {text!r}")
     return list(dict.fromkeys(names))
-
-
-def parse_folder(text: str) -> Path:
-    """Read a folder, which need not exist."""
-    if not text:  # Path would take that for the folder here.
-        raise ArgumentTypeError(f"must name a folder, got {text!r}")
-    return Path(text)
 
 
 def parse_hidden(text: str) -> int:

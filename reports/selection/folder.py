@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.command_line import NothingToReport
+from results.command_line import NothingToReport, parse_folder
 from results.errors import ResultsError
 from results.schema.rows import SETTING_COLUMNS
 from results.tables import locate_results
@@ -17,18 +17,11 @@ from results.tables import locate_results
 _SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
 
 
-def named_folder(text: str) -> Path:
-    """Read the name of a folder, which need not exist."""
-    if not text:  # A path would take that for the folder here.
-        raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
-    return Path(text)
-
-
 def add_results_option(parser: argparse.ArgumentParser) -> None:
     """Add `--results`."""
     parser.add_argument(
         "--results",
-        type=named_folder,
+        type=parse_folder,
         metavar="DIR",
         help="folder with the CSVs (default: ./results, else the committed results/reference)",
     )
