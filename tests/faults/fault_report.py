@@ -12,7 +12,8 @@ from textwrap import wrap
 import hypothesis
 import pytest
 
-SHORT_EXAMPLES, FULL_EXAMPLES = 100, 1000
+# Of each property: while developing, where faults are counted, and as the promise says.
+FEW_EXAMPLES, SHORT_EXAMPLES, FULL_EXAMPLES = 25, 100, 1000
 INDENT = {"initial_indent": " " * 5, "subsequent_indent": " " * 5}
 SUMS = {
     "lost": "finished stages lost",
@@ -74,7 +75,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    examples = FULL_EXAMPLES if config.getoption("--full-faults") else SHORT_EXAMPLES
+    examples = SHORT_EXAMPLES if "fault" in config.option.markexpr else FEW_EXAMPLES
+    if config.getoption("--full-faults"):
+        examples = FULL_EXAMPLES
     # A test may take long on a busy machine; that is no failure.
     hypothesis.settings.register_profile("project", max_examples=examples, deadline=None)
     hypothesis.settings.load_profile("project")
