@@ -103,7 +103,7 @@ def draw_lines(
         look, mine = looks[name], table[table["line"] == name].sort_values("length")
         if is_by_seed:
             plot(
-                mine.assign(unit=_stretches_by_seed(mine)),
+                mine.assign(unit=_stretches_by_seed(mine)).dropna(subset=["x", "y"]),
                 units="unit",
                 estimator=None,
                 color=look.colour,
@@ -124,6 +124,8 @@ def draw_lines(
         )
         for _, piece in mine.groupby(_stretches(mine)):
             lengths = piece.dropna(subset=["x", "y"])["length"].unique().tolist()
+            if not lengths:
+                continue  # A line without points has a place all the same, outside of the panel.
             turn = 1 if len(lengths) <= MARK_EVERY_POINT_UP_TO else 2
             is_alone = len(lengths) == 1
             plot_mean(
