@@ -1,6 +1,7 @@
 """What all faults are compared with."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -23,3 +24,15 @@ def undisturbed(tmp_path_factory):
             complete(folder, *THREE_RUNS, *TWO_JOBS)
             seconds.write_text(str(time.monotonic() - began))
     return Undisturbed(folder, float(seconds.read_text()))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the results of a test go; not there yet."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def whole(undisturbed, tmp_path):
+    """A results folder of three finished runs, to damage."""
+    return shutil.copytree(undisturbed.folder, tmp_path / "whole")

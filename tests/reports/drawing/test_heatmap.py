@@ -9,7 +9,7 @@ from reports.drawing.heatmap import draw_heatmaps
 X, Y = (1, 2, 3, 5, 9), (10, 20, 40)
 
 
-def table() -> pd.DataFrame:
+def table():
     """Return cells whose values differ; of sort and b there is none, of copy and a one is NaN."""
     cells = [
         (row, column, x, y, (10 * (row == "sort") + 5 * (column == "b") + x + y / 10) / 30)
@@ -22,7 +22,7 @@ def table() -> pd.DataFrame:
     return frame
 
 
-def test_every_cell_is_where_the_table_says() -> None:
+def test_every_cell_is_where_the_table_says():
     cells = table()
     with style.themed():
         grid = draw_heatmaps(
@@ -50,11 +50,3 @@ def test_every_cell_is_where_the_table_says() -> None:
     last = grid.axes[1, 0]
     assert [label.get_text() for label in last.get_xticklabels()] == ["1", "5", "9"]
     assert [label.get_text() for label in last.get_yticklabels()] == ["10", "20", "40"]
-
-
-def test_one_scale_of_colours_is_shared_and_named() -> None:
-    options = {"rows": ("copy", "sort"), "columns": {"a": "first"}, "ylabel": "length"}
-    with style.themed():
-        grid = draw_heatmaps(table(), **options, limits=(0.0, 1.0), colour_label="share")
-    assert {axis.collections[0].get_clim() for axis in grid.axes.flat} == {(0.0, 1.0)}
-    assert grid.figure.axes[-1].get_ylabel() == "share"
