@@ -1,7 +1,6 @@
 """What all faults are compared with."""
 
 import os
-import shutil
 import time
 
 import pytest
@@ -30,9 +29,3 @@ def undisturbed(tmp_path_factory):
 def folder(tmp_path):
     """Where the results of a test go; not there yet."""
     return tmp_path / "results"
-
-
-@pytest.fixture
-def whole(undisturbed, tmp_path):
-    """A results folder of three finished runs, to damage."""
-    return shutil.copytree(undisturbed.folder, tmp_path / "whole")

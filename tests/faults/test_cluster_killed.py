@@ -55,9 +55,7 @@ class Cluster:
             [sys.executable, "-m", f"distributed.cli.{kind}", *place, *arguments],
             cwd=self._scratch,
             env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL),
         )
 
     def __enter__(self):

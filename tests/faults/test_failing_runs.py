@@ -86,10 +86,8 @@ def test_run_killed_from_outside_ends_with_the_same_numbers(undisturbed, folder,
 
 # F3: memory.
 
-HUNGRY = [
-    f"{FAULTY}Hungry{place}"
-    for place in ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
-]
+PLACES = ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
+HUNGRY = [f"{FAULTY}Hungry{place}" for place in PLACES]
 
 
 @pytest.mark.fault("F3")

@@ -74,12 +74,12 @@ def test_what_is_not_there_is_named_and_mixtures_are_refused(folder_of, tmp_path
     ]
     folder = folder_of(rows, samples=sample_rows(rows))
     for arguments, message in (
-        (["--task", "add"], "--task: no sample has 'add'; there are: copy"),
-        (["--length", "11"], "--length: no sample has 11; there are: 10"),
-        (["--config", "x"], "--config: no row has 'x'; there are: cur016, wide"),
-        ([], "copy, rnn: configurations are mixed"),
+        ("--config wide --task add", "--task: no sample has 'add'; there are: copy"),
+        ("--config wide --length 11", "--length: no sample has 11; there are: 10"),
+        ("--config x", "--config: no row has 'x'; there are: cur016, wide"),
+        ("", "copy, rnn: configurations are mixed"),
     ):
-        assert main(["--results", str(folder), *arguments]) == 2
+        assert main(["--results", str(folder), *arguments.split()]) == 2
         assert message in capsys.readouterr().err
     assert main(["--results", str(folder), "--config", "wide"]) == 0
     bare = write_folder(tmp_path / "bare", rows[:1])

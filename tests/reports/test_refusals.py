@@ -1,4 +1,4 @@
-from collections.abc import shutil
+import shutil
 
 import pytest
 

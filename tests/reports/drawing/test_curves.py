@@ -18,7 +18,7 @@ LENGTHS = (10, 20, 30, 40)
 VALUES = {0: [0.9, 0.7, 0.4, 0.2], 1: [0.8, 0.5, 0.3, 0.1], 2: [1.0, 0.6, 0.35, 0.15]}
 
 
-def table_of(values, **changes):
+def table_of(values):
     table = pd.DataFrame(
         [
             ("score", "copy", "seq2seq", seed, length, float(length), value)
@@ -30,21 +30,16 @@ def table_of(values, **changes):
     baseline = table[table["seed"] == 0].assign(line="chance_accuracy", seed=np.nan, y=0.06)
     counts = table.groupby("length")["y"].transform("count")
     table["is_complete"] = counts == len(values)
-    return pd.concat([table, baseline.assign(is_complete=True)], ignore_index=True).assign(
-        **changes
-    )
+    return pd.concat([table, baseline.assign(is_complete=True)], ignore_index=True)
 
 
-def drawn(table, panel=None, **options):
-    before = table.copy()
+SHARE = Panel("score", "share")
+
+
+def drawn(table, panel=SHARE):
+    before, looks = table.copy(), styles_of_lines(table["line"].unique())
     with style.themed():
-        grid = draw_curves(
-            table,
-            [panel or Panel("score", "share")],
-            columns={"copy": "copy"},
-            looks=styles_of_lines(table["line"].unique()),
-            **options,
-        )
+        grid = draw_curves(table, [panel], columns={"copy": "copy"}, looks=looks)
         plt.close(grid.figure)
     pd.testing.assert_frame_equal(table, before)
     return grid.axes[0, 0]
@@ -52,12 +47,12 @@ def drawn(table, panel=None, **options):
 
 def lines_of(axis, *, width, colour):
     """Return the points of the lines of a width and colour, those without points left out."""
-    lines = [
-        line
+    return [
+        np.array(line.get_xydata()).tolist()
         for line in axis.lines
-        if line.get_linewidth() == width and to_hex(line.get_color()) == colour.lower()
+        if (line.get_linewidth(), to_hex(line.get_color())) == (width, colour.lower())
+        and len(line.get_xydata())
     ]
-    return [np.array(line.get_xydata()).tolist() for line in lines if len(line.get_xydata())]
 
 
 SEQ2SEQ = style.MODEL_STYLES["seq2seq"]

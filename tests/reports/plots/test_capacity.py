@@ -7,7 +7,6 @@ from reports.plots.capacity import (
     capacity_caption,
     capacity_of,
     collapse_lines,
-    has_sizes,
 )
 from tests.rows import curve_row, failed, frame_of
 
@@ -70,23 +69,15 @@ def test_nothing_is_extrapolated_to_find_the_half_length():
     """A size of which a seed stays above one half has a bound; one always below has nothing."""
     short = rows_of((32, 4), longest=20)
     half = capacity(*short, *rows_of((64, 16))).half.set_index(["hidden", "seed"])
-    assert half["is_bound"].to_dict() == {
-        (32, 0): True,
-        (32, 1): True,
-        (64, 0): False,
-        (64, 1): False,
-    }
+    bounds = {(hidden, seed): hidden == 32 for hidden in (32, 64) for seed in (0, 1)}
+    assert half["is_bound"].to_dict() == bounds
     assert half.loc[32, "length"].tolist() == [20, 20]
-    below = [row for row in rows_of((32, 4)) if row.length > 20]
-    assert set(capacity(*below, *rows_of((64, 16))).half["hidden"]) == {64}
-
-
-def test_failed_rows_are_in_no_half_length_and_counted():
     lost = [failed(row) for row in rows_of((32, 4))]
     found = capacity(*lost, *rows_of((64, 16)))
     assert set(found.half["hidden"]) == {64}
     assert found.curves.facts.unfinished == len(lost)
-    assert "8 of 16 rows did not finish." in capacity_caption(found)
+    below = [row for row in rows_of((32, 4)) if row.length > 20]
+    assert set(capacity(*below, *rows_of((64, 16))).half["hidden"]) == {64}
 
 
 def test_the_task_with_most_sizes_is_taken_and_other_models_are_told():
@@ -104,12 +95,3 @@ def test_the_task_with_most_sizes_is_taken_and_other_models_are_told():
     assert line.endswith("n = 2 seeds.")
     assert collapse_lines(None) == []
     assert "dot attention carries at least 0.900 of the bits." in capacity_caption(found)
-
-
-def test_one_size_or_sizes_of_different_tasks_are_no_sizes():
-    assert has_sizes(frame_of(rows_of((32, 4), (32, 16))))
-    assert not has_sizes(frame_of(rows_of((32, 4))))
-    tasks = [curve_row(task, "seq2seq", 0, 10) for task in ("copy", "sort")]
-    assert not has_sizes(frame_of(tasks))
-    others = [curve_row("copy", "rnn", 0, 10, hidden=hidden) for hidden in (32, 64)]
-    assert not has_sizes(frame_of(others))

@@ -1,11 +1,8 @@
 import dataclasses
-from itertools import pairwise, product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from reports.plots.compute import compute_of, places_apart, training_operations, written_lengths
+from reports.plots.compute import compute_of, training_operations
 from results.schema.rows import AccuracyRow
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
@@ -61,32 +58,3 @@ def test_baselines_have_their_span_over_the_lengths():
     levels = [curve_row("sort", "rnn", 0, length).constant_accuracy for length in (10, 50)]
     assert baselines.loc[("sort", "constant_accuracy")].tolist() == levels
     assert baselines.loc[("copy", "constant_accuracy")].tolist() == [1 / 16, 1 / 16]
-
-
-def test_a_few_lengths_are_written():
-    assert written_lengths(list(range(10, 201, 10))) == [10, 20, 50, 100, 200]
-    assert written_lengths([7, 13, 31]) == [7, 31]
-    assert written_lengths([7]) == [7, 7]
-
-
-@given(st.lists(st.floats(0.0, 10.0), min_size=1, max_size=6))
-def test_texts_stand_apart_in_their_order(wanted):
-    widths = [1.0 + 0.1 * place for place in range(len(wanted))]
-    places = places_apart(wanted, widths, gap=0.1, end=10.0)
-    ends = [(place - w / 2, place + w / 2) for place, w in zip(places, widths, strict=True)]
-    assert ends[0][0] >= -1e-9
-    assert ends[-1][1] <= 10 + 1e-9
-    for (_, right), (left, _) in pairwise(ends):
-        assert left - right >= 0.1 - 1e-9
-
-
-@given(st.lists(st.integers(0, 10), min_size=3, max_size=3))
-def test_no_other_places_are_nearer(wanted):
-    """Of all places on a grid, none has a smaller sum of squared ways."""
-
-    def way(places):
-        return sum((place - want) ** 2 for place, want in zip(places, wanted, strict=True))
-
-    tried = product([0.5 + 0.5 * step for step in range(19)], repeat=3)
-    least = min(way(places) for places in tried if all(b - a >= 1 for a, b in pairwise(places)))
-    assert way(places_apart(wanted, [1.0] * 3, gap=0.0, end=10.0)) <= least + 1e-9

@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.drawing import style
-from reports.plots.accuracy import length_curves
-from reports.plots.maps import map_figure, map_lengths, positions_figure
+from reports.plots.maps import map_figure, map_lengths
 from reports.plots.probes import (
-    ALIGNMENT_FIGURE,
     EFFECTS,
     edit_distances,
     error_curves,
@@ -19,7 +17,7 @@ from reports.plots.probes import (
     with_settings,
 )
 from results.schema.rows import SampleRow
-from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
+from results.store.csv_files import ERRORS, INFLUENCE, MAPS
 from tests.rows import curve_rows, frame_of, number, probe_tables, sample_rows, true_source
 
 MODELS = ("seq2seq", "seq2seq+dot")
@@ -36,19 +34,10 @@ def found(name):
     return with_settings(frame_of(tables), frame_of(rows()))
 
 
-def test_findings_have_the_settings_of_their_rows_and_no_others():
-    errors = found(ERRORS)
-    assert len(errors) == len(rows())
-    assert set(errors["hidden"]) == {64}
-    first, *others = rows()
-    assert with_settings(frame_of(probe_tables(first)[ERRORS]), frame_of(others)).empty
-
-
 def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets():
     samples = with_settings(frame_of(sample_rows(rows())), frame_of(rows()))
-    table = error_curves(found(ERRORS), samples).table.set_index(
-        ["row", "column", "line", "length"]
-    )
+    keys = ["row", "column", "line", "length"]
+    table = error_curves(found(ERRORS), samples).table.set_index(keys)
     row = rows()[0]
     place = (row.task, row.model, row.length)
     gaps = table.loc[("teacher_forcing_gap", *place)].set_index("seed")["y"]
@@ -60,11 +49,6 @@ def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets():
         at = ("edit_share", task, "unrelated_edits", length)
         assert table.loc[at, "y"] == unrelated[task, length]
     assert set(error_curves(found(ERRORS), None).table["line"]) == set(MODELS)
-
-
-def test_alignment_is_of_attention_alone():
-    table = length_curves(found(ALIGNMENT), ALIGNMENT_FIGURE).table
-    assert set(table["line"]) == {"seq2seq+dot"}
 
 
 def test_influence_has_every_effect_of_every_position_and_seed():
@@ -83,18 +67,6 @@ def test_influence_has_every_effect_of_every_position_and_seed():
     nothing = influence_of(longest.assign(effect=0.0))
     assert nothing[nothing["row"] == "margin"]["y"].isna().all()
     assert (nothing[nothing["row"] == "all"]["y"] == 0).all()
-
-
-def test_positions_are_means_over_seeds():
-    with style.themed():
-        figure = positions_figure(found(POSITIONS))
-    same = [
-        each for each in rows() if (each.task, each.model, each.length) == ("copy", "seq2seq", 4)
-    ]
-    cells = figure.axes[0].collections[0].get_array()
-    assert cells.shape == (3, 8)
-    assert cells[0, 1] == pytest.approx(np.mean([number(row, 2) for row in same]))
-    assert np.ma.getmaskarray(cells)[0, 4:].all()
 
 
 def test_maps_have_rings_on_the_true_path():
