@@ -39,8 +39,3 @@ def test_line_ends_are_kept():
 def test_markers_that_do_not_pair_are_refused(text):
     with pytest.raises(ResultsError, match="are needed"):
         with_tables(text, "table", name="README.md")
-
-
-def test_no_results_is_one_line(readme, tmp_path, capsys):
-    assert main(["--check"], readme=readme, results=tmp_path / "none") == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1

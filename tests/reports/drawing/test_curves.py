@@ -3,15 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FuncFormatter
 from scipy import stats
 
 from reports.drawing import style
 from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import mark_decades
 from reports.drawing.style import styles_of_lines
 
 LENGTHS = (10, 20, 30, 40)
@@ -102,29 +99,3 @@ def test_means_on_a_logarithmic_axis_are_geometric():
     (mean,) = means_of(axis)
     geometric = np.exp(np.log(list(VALUES.values())).mean(axis=0))
     np.testing.assert_allclose([y for _, y in mean], geometric)
-
-
-@pytest.mark.parametrize(
-    ("values", "limits", "texts"),
-    [
-        ([10, 200], (10, 200), ["10", "20", "50", "100", "200"]),
-        ([10], (10, 20), ["10", "20"]),
-        ([5e-6, 2], (5e-6, 2), ["1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]),
-        ([], (1, 10), ["1", "2", "5", "10"]),
-    ],
-)
-def test_a_logarithmic_axis_ends_at_ticks_around_its_values(values, limits, texts):
-    with style.themed():
-        figure, axis = plt.subplots()
-        axis.set_yscale("log")
-        mark_decades(axis.yaxis, values, texts=FuncFormatter("{:g}".format))
-        low, high = axis.get_ylim()
-        figure.canvas.draw()
-        written = [
-            tick.label1.get_text()
-            for tick in axis.yaxis.get_major_ticks()
-            if low <= tick.get_loc() <= high
-        ]
-        plt.close(figure)
-    assert (low, high) == pytest.approx((limits[0] / 1.08, limits[1] * 1.08))
-    assert written == texts

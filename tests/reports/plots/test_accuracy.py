@@ -1,25 +1,7 @@
-import pytest
-
-from reports.plots.accuracy import FIGURES, beyond_of, extrapolated, length_curves
+from reports.plots.accuracy import beyond_of, extrapolated
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq+dot"), "lengths": (10, 20)}
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_score_and_baseline_of_a_figure_is_in_its_table(name):
-    rows = curve_rows(**FEW)
-    table = length_curves(frame_of(rows), FIGURES[name]).table
-    for panel, baselines in FIGURES[name].panels.items():
-        here = table[table["row"] == panel.name]
-        present = {each for each in baselines if getattr(rows[0], each) is not None}
-        assert set(here["line"]) == {"rnn", "seq2seq+dot"} | present
-        row = curve_row("sort", "rnn", 2, 20)
-        of_row = here.query("column == 'sort' and length == 20")
-        (found,) = of_row.query("line == 'rnn' and seed == 2")["y"]
-        assert found == getattr(row, panel.name)
-        for each in present:
-            assert of_row.query("line == @each")["y"].tolist() == [getattr(row, each)]
 
 
 def rows_beyond():

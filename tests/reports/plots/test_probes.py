@@ -74,12 +74,14 @@ def test_maps_have_rings_on_the_true_path():
         figure = map_figure(found(MAPS), measure="occlusion", length=8)
     row = next(each for each in rows() if each.length == 8)
     mesh, rings = figure.axes[0].collections
-    assert mesh.get_array()[1, 4] == number(row, 3, 5, len("occlusion"))
     # Every second output is drawn: place 1 of the map is output 3.
-    expected = [
-        [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate((1, 3, 5, 7))
+    outputs, items = (1, 3, 5, 7), range(1, row.length + 1)
+    assert mesh.get_array().tolist() == [
+        [number(row, output, source, len("occlusion")) for source in items] for output in outputs
     ]
-    assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == expected
+    assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == [
+        [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate(outputs)
+    ]
 
 
 def test_maps_are_of_the_second_shortest_and_the_longest_length():
