@@ -98,7 +98,7 @@ def assert_refused(folder, words, **options):
     assert_one_line(errors, words)
 
 
-def test_disk_that_is_full_is_refused_before_training(tmp_path, reached):
+def test_full_disk_is_refused_before_training(tmp_path, reached):
     with small_disk(tmp_path) as disk:
         fill(disk)
         assert_refused(disk / "results", "No space left on device")

@@ -1,18 +1,14 @@
 """The checks that every model of the matrix has to pass. Each raises AssertionError."""
 
 import copy
-from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from bench.training.seeding import seeded_initialisation, stream
 from bench.training.train import item_loss
 from models.config import ModelConfig
 from tasks import TASKS
 from tasks.sampling import sample_batch
-
-Builder = Callable[[ModelConfig], nn.Module]
 
 SYMBOLS = 5
 CONFIG = ModelConfig(symbols=SYMBOLS, hidden=16)
@@ -24,14 +20,8 @@ def build(builder, *, seed=3):
 
 
 def batch_of(*, length=7, batch_size=6):
-    return sample_batch(
-        TASKS["reverse"],
-        stream(3, "conformance", length),
-        batch_size=batch_size,
-        length=length,
-        symbols=SYMBOLS,
-        split="train",
-    )
+    generator, size = stream(3, "conformance", length), {"batch_size": batch_size, "length": length}
+    return sample_batch(TASKS["reverse"], generator, symbols=SYMBOLS, split="train", **size)
 
 
 def other_symbols(tokens):
@@ -47,10 +37,8 @@ def check_shapes(builder):
     model, batch = build(builder), batch_of()
     assert model(batch.source, batch.target_in).shape == (6, 7, SYMBOLS)
     answer = model.generate(batch.source, 7)
-    assert answer.shape == (6, 7)
-    assert answer.dtype == torch.int64
-    assert answer.min() >= 0
-    assert answer.max() < SYMBOLS
+    assert (answer.shape, answer.dtype) == ((6, 7), torch.int64)
+    assert 0 <= answer.min() <= answer.max() < SYMBOLS
 
 
 def check_every_parameter_learns(builder):

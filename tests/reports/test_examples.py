@@ -68,10 +68,7 @@ def test_a_short_length_and_the_longest_that_fits_or_what_is_asked_for(folder_of
 
 
 def test_what_is_not_there_is_named_and_mixtures_are_refused(folder_of, tmp_path, capsys):
-    rows = [
-        curve_row("copy", "rnn", 0, 10),
-        curve_row("copy", "rnn", 0, 10, config_id="wide"),
-    ]
+    rows = [curve_row("copy", "rnn", 0, 10, config_id=each) for each in ("cur016", "wide")]
     folder = folder_of(rows, samples=sample_rows(rows))
     for arguments, message in (
         ("--config wide --task add", "--task: no sample has 'add'; there are: copy"),
