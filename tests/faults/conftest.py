@@ -23,3 +23,9 @@ def undisturbed(tmp_path_factory):
             complete(folder, *THREE_RUNS, *TWO_JOBS)
             seconds.write_text(str(time.monotonic() - began))
     return Undisturbed(folder, float(seconds.read_text()))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the results of a test go; not there yet."""
+    return tmp_path / "results"

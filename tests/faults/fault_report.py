@@ -163,11 +163,9 @@ def table_of(lines: dict[str, _Line]) -> list[str]:
         table += wrap(line.figure(), width=95, **INDENT)
     total = sum((line.counts for line in lines.values()), Counter())
     harm = sum(line.counts["injected"] for name, line in lines.items() if name not in HARMLESS)
-    sums = [
-        f"{harm:,} faults injected",
-        *(f"{total[name]} {words}" for name, words in SUMS.items()),
-    ]
-    return [*table, "", ", ".join([*sums, f"{total['twins']} planted weaknesses rejected"])]
+    sums = [f"{total[name]} {words}" for name, words in SUMS.items()]
+    ends = f"{harm:,} faults injected", f"{total['twins']} planted weaknesses rejected"
+    return [*table, "", ", ".join([ends[0], *sums, ends[1]])]
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

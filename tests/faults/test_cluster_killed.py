@@ -55,9 +55,7 @@ class Cluster:
             [sys.executable, "-m", f"distributed.cli.{kind}", *place, *arguments],
             cwd=self._scratch,
             env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL),
         )
 
     def __enter__(self):
@@ -131,8 +129,7 @@ def assert_told(status, errors, seconds):
     assert seconds < SECONDS_TO_NOTICE
 
 
-def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, tmp_path, reached):
-    folder = tmp_path / "results"
+def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, folder, reached):
     ended = scheduler_killed(folder, *THREE_RUNS)
     assert_told(*ended)
     kept = records(folder)
@@ -142,18 +139,16 @@ def test_scheduler_killed_is_one_line_and_the_local_engine_goes_on(undisturbed, 
 
 
 @pytest.mark.fault("F11", is_twin=True)
-def test_engine_that_does_not_expect_to_lose_its_scheduler_is_found(tmp_path):
-    code = "from bench.execution import dask_engine; dask_engine._LOST = ()"
-    weak = planted(tmp_path, code)
-    ended = scheduler_killed(tmp_path / "results", *ONE_RUN, after_record=False, before=weak)
+def test_engine_that_does_not_expect_to_lose_its_scheduler_is_found(folder, tmp_path):
+    weak = planted(tmp_path, "from bench.execution import dask_engine; dask_engine._LOST = ()")
+    ended = scheduler_killed(folder, *ONE_RUN, after_record=False, before=weak)
     with pytest.raises(AssertionError):
         assert_told(*ended)
 
 
-def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, reached):
+def test_command_killed_leaves_its_folder_to_the_next(undisturbed, folder, reached):
     """The workers live on; what they still do of it is no hindrance."""
-    folder = tmp_path / "results"
-    with Cluster(tmp_path) as cluster:
+    with Cluster(folder.parent) as cluster:
         with Command(folder, *THREE_RUNS, *cluster.engine) as started:
             wait_until(lambda: started.is_over() or records(folder))
             kill(started)
@@ -163,8 +158,7 @@ def test_command_killed_leaves_its_folder_to_the_next(undisturbed, tmp_path, rea
     harm_of(folder, undisturbed, kept=kept).report(reached, text=text)
 
 
-def test_no_scheduler_is_one_line_and_nothing_written(tmp_path, reached):
-    folder = tmp_path / "results"
+def test_no_scheduler_is_one_line_and_nothing_written(folder, reached):
     began = time.monotonic()
     status, output, errors = run(folder, *ONE_RUN, "--engine", "dask=tcp://127.0.0.1:1")
     seconds = time.monotonic() - began
@@ -173,4 +167,4 @@ def test_no_scheduler_is_one_line_and_nothing_written(tmp_path, reached):
     assert errors.startswith("bench.run: --engine: no scheduler answers")
     assert len(errors.splitlines()) == 1
     assert seconds < SECONDS_TO_REFUSE
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.parent.iterdir()) == []

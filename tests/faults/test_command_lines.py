@@ -15,19 +15,18 @@ from results.tables import REFERENCE
 
 # Values that break the rule of an option, by what it takes.
 NAME = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12).map("?{}".format)
-NUMBER = NAME | st.sampled_from(
-    ["", "0", "-1", "1.5", "1e3", "nan", "٣", "9" * 30, "0x10", "1 000"]
+NUMBERS = ["", "0", "-1", "1.5", "1e3", "nan", "٣", "9" * 30, "0x10", "1 000"]
+NUMBER = NAME | st.sampled_from(NUMBERS)
+RANGES = (
+    "0 -5 0..10 20..10 10.. ..10 10..20:0 10..20:-1 1..99999999 1,,2 ten 1e3 10...20 1..5..9 ٣ 3:1"
 )
-RANGE = NAME | st.sampled_from(
-    [
-        *("", "0", "-5", "0..10", "20..10", "10..", "..10", "10..20:0", "10..20:-1", "1..99999999"),
-        *("1,,2", "ten", "1e3", "9" * 5000, "10...20", "1..5..9", "٣", "3:1"),
-    ]
-)
+RANGE = NAME | st.sampled_from(["", *RANGES.split(), "9" * 5000])
 FOLDER = st.sampled_from(["", "file", "file/below", "x" * 300, "/proc/no where"])
 MODEL = {"--models": NAME, "--cell": NAME, "--encoder": NAME, "--hidden": NUMBER, "--device": NAME}
 # Read whole, and quickly; with these, a report refuses nothing but what comes after.
-SMALL = str(REFERENCE / "budget-x4")
+SMALL = ("--results", str(REFERENCE / "budget-x4"))
+TWO_FOLDERS = ("finished", "also finished")
+FINISHED = ("--results", "finished")
 # Of each command: a beginning that alone would do little, and what may be wrong after it.
 COMMANDS = {
     "bench.run": (
@@ -43,26 +42,14 @@ COMMANDS = {
         },
     ),
     "bench.merge": (("finished", "--out", "merged"), {"--out": FOLDER}),
-    "bench.probe": (
-        ("--results", "finished"),
-        {"--lengths": RANGE, "--jobs": NUMBER, "--results": FOLDER},
-    ),
+    "bench.probe": (FINISHED, {"--lengths": RANGE, "--jobs": NUMBER, "--results": FOLDER}),
     "bench.throughput": (
         ("--lengths", "2", "--models", "rnn"),
         {"--lengths": RANGE, "--batch-size": NUMBER, "--threads": NUMBER, **MODEL, "--out": FOLDER},
     ),
-    "bench.compare": (
-        ("finished", "also finished"),
-        {"--lengths": RANGE, "--score": NAME, "--tolerance": NAME},
-    ),
-    "reports.claims": (
-        ("--results", "finished"),
-        {"--config": NAME, "--format": NAME, "--results": FOLDER},
-    ),
-    "reports.figures": (
-        ("--results", SMALL),
-        {"--config": NAME, "--results": FOLDER, "--out": FOLDER},
-    ),
+    "bench.compare": (TWO_FOLDERS, {"--lengths": RANGE, "--score": NAME, "--tolerance": NAME}),
+    "reports.claims": (FINISHED, {"--config": NAME, "--format": NAME, "--results": FOLDER}),
+    "reports.figures": (SMALL, {"--config": NAME, "--results": FOLDER, "--out": FOLDER}),
 }
 
 
@@ -85,7 +72,7 @@ def some_folder():
         os.chdir(folder)
         try:
             Path("file").write_text("precious", encoding="utf-8")
-            for name in ("finished", "also finished"):
+            for name in TWO_FOLDERS:
                 Path(name).mkdir()
                 Path(name, "accuracy.csv").touch()
             yield

@@ -88,9 +88,7 @@ def test_damaged_records_and_checkpoints_are_done_again(folder, undisturbed, rea
 def test_store_that_accepts_a_damaged_record_is_found(folder, undisturbed, tmp_path):
     code = """
 import json
-
 from results.store import records
-
 records.unseal = lambda content: json.loads(content)["body"]
 """
     row = accuracy_rows(folder)[0]

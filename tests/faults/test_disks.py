@@ -69,9 +69,7 @@ def assert_one_line(errors, words):
 
 
 @pytest.mark.parametrize("spare", SPARE_BYTES)
-def test_disk_that_fills_up_keeps_the_last_csv_and_goes_on(
-    spare, undisturbed, tmp_path, is_full, reached
-):
+def test_disk_that_fills_up_keeps_its_csv(spare, undisturbed, tmp_path, is_full, reached):
     if spare != SPARE_BYTES[0] and not is_full:
         pytest.skip("only in full")
     with small_disk(tmp_path) as disk:
@@ -100,7 +98,7 @@ def assert_refused(folder, words, **options):
     assert_one_line(errors, words)
 
 
-def test_disk_that_is_full_is_refused_before_training(tmp_path, reached):
+def test_full_disk_is_refused_before_training(tmp_path, reached):
     with small_disk(tmp_path) as disk:
         fill(disk)
         assert_refused(disk / "results", "No space left on device")
@@ -120,7 +118,6 @@ def test_store_that_trusts_its_disk_is_found(tmp_path):
     """It finds out only when it is too late."""
     code = """
 from results.store import folder as store
-
 store._check_writable = lambda root: root.mkdir(exist_ok=True)
 """
     with small_disk(tmp_path) as disk:

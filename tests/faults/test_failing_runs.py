@@ -56,8 +56,7 @@ DEATHS = {
 
 
 @pytest.mark.fault("F2")
-def test_model_that_dies_leaves_one_row_and_stops_no_other(tmp_path, reached):
-    folder = tmp_path / "results"
+def test_model_that_dies_leaves_one_row_and_stops_no_other(folder, reached):
     fail(folder, (*DEATHS, "rnn"))
     deaths = sum(attempts for _, attempts, _ in DEATHS.values())
     reached(injected=deaths, text="one row each, at most retries + 1 attempts, the others done")
@@ -67,26 +66,10 @@ def test_model_that_dies_leaves_one_row_and_stops_no_other(tmp_path, reached):
     assert starts(folder) == deaths + 1
 
 
-@pytest.mark.fault("F2", is_twin=True)
-def test_runner_that_leaves_no_row_is_found(tmp_path):
-    code = """
-from bench.execution.runner import Runner
-
-Runner._record_child_end = lambda *arguments: None
-"""
-    folder, model = tmp_path / "results", f"{FAULTY}Vanishing"
-    fail(folder, [model], before=planted(tmp_path, code))
-    with pytest.raises(AssertionError):
-        assert_fails_at_length_4(folder, model, "failed")
-
-
 @pytest.mark.fault("F2")
-def test_run_killed_from_outside_ends_with_the_same_numbers(
-    undisturbed, tmp_path, is_full, reached
-):
+def test_run_killed_from_outside_ends_with_the_same_numbers(undisturbed, folder, is_full, reached):
     """The system takes whom it likes; the run is tried again, and goes on where it was."""
-    wanted, moment, folder = 20 if is_full else 2, random.Random(3), tmp_path / "results"
-    killed = []
+    wanted, moment, killed = 20 if is_full else 2, random.Random(3), []
     with Command(folder, *ONE_RUN, "--retries", "100") as started:
         while len(killed) < wanted and not started.is_over():
             for child in set(started.children()) - set(killed):
@@ -103,33 +86,17 @@ def test_run_killed_from_outside_ends_with_the_same_numbers(
 
 # F3: memory.
 
-HUNGRY = [
-    f"{FAULTY}Hungry{place}"
-    for place in ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
-]
+PLACES = ("InTorch", "InNumpy", "InPython", "InRecurrence", "InSaving", "ForLittle")
+HUNGRY = [f"{FAULTY}Hungry{place}" for place in PLACES]
 
 
 @pytest.mark.fault("F3")
-def test_out_of_memory_is_a_row_and_no_second_attempt(tmp_path, reached):
-    folder = tmp_path / "results"
+def test_out_of_memory_is_a_row_and_no_second_attempt(folder, reached):
     fail(folder, HUNGRY)
     reached(injected=len(HUNGRY), text="RLIMIT_AS: each out_of_memory, once")
     for model in HUNGRY:
         assert_fails_at_length_4(folder, model, "out_of_memory")
     assert starts(folder) == len(HUNGRY)
-
-
-@pytest.mark.fault("F3", is_twin=True)
-def test_failure_that_is_not_known_for_memory_is_found(tmp_path):
-    code = """
-from bench.training import train
-
-train.status_of = lambda error: "failed"
-"""
-    folder = tmp_path / "results"
-    fail(folder, HUNGRY[:1], before=planted(tmp_path, code))
-    with pytest.raises(AssertionError, match="alloc"):
-        assert_fails_at_length_4(folder, HUNGRY[0], "out_of_memory")
 
 
 # F4: hangs.
@@ -159,21 +126,20 @@ def assert_all_gone_in_time(folder, models, undisturbed, **options):
 
 
 @pytest.mark.fault("F4")
-def test_hanging_runs_are_gone_soon_after_their_limit(undisturbed, tmp_path, reached):
-    late = assert_all_gone_in_time(tmp_path / "results", HANGING, undisturbed)
+def test_hanging_runs_are_gone_soon_after_their_limit(undisturbed, folder, reached):
+    late = assert_all_gone_in_time(folder, HANGING, undisturbed)
     places = "no process left of child, session, orphan"
     reached(injected=len(HANGING), text=f"all gone within the limit + {late:.1f} s, {places}")
 
 
 @pytest.mark.fault("F4", is_twin=True)
-def test_end_that_forgets_descendants_is_found(undisturbed, tmp_path, monkeypatch):
-    code = """
-from bench.execution import engine
-
-engine.end_with_descendants = lambda child: child.kill()
-"""
+def test_end_that_forgets_descendants_is_found(undisturbed, folder, tmp_path, monkeypatch):
+    weak = planted(
+        tmp_path,
+        "from bench.execution import engine\n"
+        "engine.end_with_descendants = lambda child: child.kill()",
+    )
     monkeypatch.setitem(globals(), "SECONDS_TO_DIE", 2.0)
-    folder, weak = tmp_path / "results", planted(tmp_path, code)
     with pytest.raises(AssertionError, match="not so after"):
         assert_all_gone_in_time(folder, HANGING[:1], undisturbed, before=weak)
 
@@ -184,8 +150,8 @@ DIVERGING = (f"{BROKEN}NotANumber", f"{FAULTY}Infinite")
 
 
 @pytest.mark.fault("F5")
-def test_infinite_loss_is_a_row_and_figures_are_drawn(tmp_path, reached, capsys):
-    folder, figures = tmp_path / "results", tmp_path / "figures"
+def test_infinite_loss_is_a_row_and_figures_are_drawn(folder, tmp_path, reached, capsys):
+    figures = tmp_path / "figures"
     fail(folder, DIVERGING)
     for model in DIVERGING:
         assert_fails_at_length_4(folder, model, "diverged")
@@ -196,17 +162,36 @@ def test_infinite_loss_is_a_row_and_figures_are_drawn(tmp_path, reached, capsys)
     assert drawn > 0
 
 
-@pytest.mark.fault("F5", is_twin=True)
-def test_training_that_goes_on_with_any_loss_is_found(tmp_path):
-    code = """
-import math
+# Weaknesses: a runner that writes no row, a failure that is not known for memory, and training
+# that goes on with any loss.
 
-import torch
 
-torch.isfinite = lambda tensor: torch.tensor(True)
-math.isfinite = lambda number: True
-"""
-    folder = tmp_path / "results"
-    run(folder, *SMALL, "--models", DIVERGING[0], before=planted(tmp_path, code))
-    with pytest.raises(AssertionError):
-        assert_fails_at_length_4(folder, DIVERGING[0], "diverged")
+def twin(fault, *values):
+    return pytest.param(*values, marks=pytest.mark.fault(fault, is_twin=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "code"),
+    [
+        twin(
+            *("F2", f"{FAULTY}Vanishing", "failed"),
+            "from bench.execution.runner import Runner\n"
+            "Runner._record_child_end = lambda *arguments: None",
+        ),
+        twin(
+            *("F3", HUNGRY[0], "out_of_memory"),
+            "from bench.training import train\ntrain.status_of = lambda error: 'failed'",
+        ),
+        twin(
+            *("F5", DIVERGING[0], "diverged"),
+            "import math, torch\n"
+            "torch.isfinite = lambda tensor: torch.tensor(True)\n"
+            "math.isfinite = lambda number: True",
+        ),
+    ],
+    ids=["no row", "memory", "loss"],
+)
+def test_weakness_is_found(model, status, code, folder, tmp_path):
+    run(folder, *SMALL, "--models", model, before=planted(tmp_path, code))
+    with pytest.raises(AssertionError, match="alloc" if status == "out_of_memory" else None):
+        assert_fails_at_length_4(folder, model, status)

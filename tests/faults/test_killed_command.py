@@ -10,8 +10,7 @@ import pytest
 from results.store import csv_files
 from results.store.csv_files import ACCURACY
 from results.store.files import replace_file
-from results.store.folder import open_store
-from tests.commands import Command, wait_until
+from tests.commands import Command, accuracy_rows, wait_until
 from tests.faults.fault_tools import (
     ODD_NAME,
     THREE_RUNS,
@@ -74,46 +73,45 @@ def test_killed_at_random_moments_nothing_is_lost(undisturbed, tmp_path, is_full
 # Twins: each plants one weakness into a copy of what was not disturbed.
 
 
-def write_rows(folder, change):
-    store = open_store(folder, create=False)
-    rows = [store.read_record(row.record_id).row for row in store.plan()]
-    csv_files.replace_csvs(folder, {ACCURACY: change(rows)})
-
-
-def appended_csv(folder):
+def append_csv(folder):
     """The CSV is appended to, as is usual, and not replaced."""
-    with (folder / ACCURACY).open("ab") as file:
-        file.write((folder / ACCURACY).read_bytes())
+    content = (folder / ACCURACY).read_bytes()
+    (folder / ACCURACY).write_bytes(content + content)
 
 
-def torn_csv(folder):
+def tear_csv(folder):
     (folder / ACCURACY).write_bytes((folder / ACCURACY).read_bytes()[:-9])
 
 
-def row_twice(folder):
-    write_rows(folder, lambda rows: [*rows, rows[0]])
+def write_row_twice(folder):
+    rows = accuracy_rows(folder)
+    csv_files.replace_csvs(folder, {ACCURACY: [*rows, rows[0]]})
 
 
-def other_number(folder):
-    write_rows(folder, lambda rows: [replace(rows[0], token_accuracy=0.123), *rows[1:]])
+def write_another_number(folder):
+    first, *rows = accuracy_rows(folder)
+    csv_files.replace_csvs(folder, {ACCURACY: [replace(first, token_accuracy=0.123), *rows]})
 
 
-def record_lost(folder):
+def lose_record(folder):
     next((folder / "records").glob("*.json")).unlink()
 
 
-def record_rewritten(folder):
+def rewrite_record(folder):
     path = next((folder / "records").glob("*.json"))
     replace_file(path, path.read_bytes().replace(b'"train_seconds":', b'"train_seconds":1'))
 
 
-WEAKNESSES = [appended_csv, torn_csv, row_twice, other_number, record_lost, record_rewritten]
+WEAKNESSES = [
+    *(append_csv, tear_csv, write_row_twice, write_another_number),
+    *(lose_record, rewrite_record),
+]
 
 
 @pytest.mark.fault("F1", is_twin=True)
 @pytest.mark.parametrize("weakness", WEAKNESSES)
-def test_weakness_is_found(weakness, undisturbed, tmp_path):
-    folder = shutil.copytree(undisturbed.folder, tmp_path / "results")
+def test_weakness_is_found(weakness, undisturbed, folder):
+    shutil.copytree(undisturbed.folder, folder)
     kept = records(folder)
     assert harm_of(folder, undisturbed, kept=kept) == Harm()
     weakness(folder)

@@ -57,20 +57,16 @@ def resumed_after(folder, stages, **options):
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_resumed_weights_are_the_same_bits(stages, uninterrupted, tmp_path, reached):
-    found = resumed_after(tmp_path / "results", stages)
+def test_resumed_weights_are_the_same_bits(stages, uninterrupted, folder, reached):
+    found = resumed_after(folder, stages)
     bits = sum(8 * tensor.numel() * tensor.element_size() for tensor in found.values())
     reached(text=f"after stage {stages} of 3: {bits:,} bits equal")
     assert_same_bits(found, uninterrupted)
 
 
 @pytest.mark.fault("F12", is_twin=True)
-def test_resume_without_the_optimiser_is_found(uninterrupted, tmp_path):
-    code = """
-import torch
-
-torch.optim.Adam.load_state_dict = lambda self, state: None
-"""
-    found = resumed_after(tmp_path / "results", 1, before=planted(tmp_path, code))
+def test_resume_without_the_optimiser_is_found(uninterrupted, folder, tmp_path):
+    code = "import torch; torch.optim.Adam.load_state_dict = lambda self, state: None"
+    found = resumed_after(folder, 1, before=planted(tmp_path, code))
     with pytest.raises(AssertionError):
         assert_same_bits(found, uninterrupted)

@@ -34,15 +34,14 @@ def share_done_twice(folder, count, *arguments, **options):
 
 
 @pytest.mark.parametrize(("count", "of"), [(2, TWO_RUNS), (4, THREE_RUNS)], ids=["2", "4"])
-def test_commands_at_once_do_all_of_it_once(count, of, undisturbed, tmp_path, reached):
-    twice = share_done_twice(tmp_path / "results", count, *of)
+def test_commands_at_once_do_all_of_it_once(count, of, undisturbed, folder, reached):
+    twice = share_done_twice(folder, count, *of)
     text = f"{count} at once: {twice:.0%} of the stages trained twice"
-    harm_of(tmp_path / "results", undisturbed, of=of).report(reached, injected=count, text=text)
+    harm_of(folder, undisturbed, of=of).report(reached, injected=count, text=text)
     assert twice <= MOST_TWICE
 
 
-def test_command_takes_over_from_one_that_was_killed(undisturbed, tmp_path, reached):
-    folder = tmp_path / "results"
+def test_command_takes_over_from_one_that_was_killed(undisturbed, folder, reached):
     with Command(folder, *TWO_RUNS, *ONE_JOB) as first:
         wait_until(first.children)
         with Command(folder, *TWO_RUNS, *ONE_JOB) as second:
@@ -55,17 +54,11 @@ def test_command_takes_over_from_one_that_was_killed(undisturbed, tmp_path, reac
 
 
 @pytest.mark.fault("F7", is_twin=True)
-def test_lock_that_never_locks_is_found(tmp_path):
+def test_lock_that_never_locks_is_found(folder, tmp_path):
     code = """
-from contextlib import contextmanager
-
+from contextlib import nullcontext
 from results.store import files
-
-@contextmanager
-def unlocked(*arguments, **options):
-    yield True
-
-files.locked = unlocked
+files.locked = lambda *arguments, **options: nullcontext(True)
 """
-    weak = planted(tmp_path, code)
-    assert share_done_twice(tmp_path / "results", 2, *ONE_RUN, before=weak) > MOST_TWICE
+    twice = share_done_twice(folder, 2, *ONE_RUN, before=planted(tmp_path, code))
+    assert twice > MOST_TWICE

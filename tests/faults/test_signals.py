@@ -54,8 +54,8 @@ def assert_ends_well(folder, numbers, status, *arguments, after=ACCURACY, **opti
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_signal_ends_it_soon_and_well(name, undisturbed, tmp_path, is_full, reached):
-    folder, (numbers, status) = tmp_path / "results", SIGNALS[name]
+def test_signal_ends_it_soon_and_well(name, undisturbed, folder, is_full, reached):
+    numbers, status = SIGNALS[name]
     seconds = assert_ends_well(folder, numbers, status)
     text = f"{name}: exit {status} after {seconds:.1f} s"
     if is_full or len(numbers) > 1:
@@ -67,23 +67,21 @@ def test_signal_ends_it_soon_and_well(name, undisturbed, tmp_path, is_full, reac
         reached(injected=len(numbers), text=text)
 
 
-def test_interrupt_from_a_terminal_ends_dask_too(tmp_path, reached):
+def test_interrupt_from_a_terminal_ends_dask_too(folder, reached):
     """A terminal sends it to every process of the command."""
     pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
-    seconds = assert_ends_well(
-        tmp_path / "results", [signal.SIGINT], 130, "--engine", "dask", leads_group=True
-    )
+    dask = ("--engine", "dask")
+    seconds = assert_ends_well(folder, [signal.SIGINT], 130, *dask, leads_group=True)
     reached(text=f"Ctrl-C with workers of Dask: exit 130 after {seconds:.1f} s")
 
 
-def test_interrupt_before_anything_is_trained_is_told_too(tmp_path, reached):
-    assert_ends_well(tmp_path / "results", [signal.SIGINT], 130, after="plan.json")
+def test_interrupt_before_anything_is_trained_is_told_too(folder, reached):
+    assert_ends_well(folder, [signal.SIGINT], 130, after="plan.json")
     reached(text="at once: exit 130")
 
 
 @pytest.mark.fault("F9", is_twin=True)
-def test_command_that_leaves_its_signals_to_python_is_found(tmp_path):
+def test_command_that_leaves_its_signals_to_python_is_found(folder, tmp_path):
     weak = planted(tmp_path, "import signal; signal.signal = lambda *arguments: None")
-    folder = tmp_path / "results"
     with pytest.raises(AssertionError):
         assert_ends_well(folder, [signal.SIGINT], 130, *ONE_RUN, after="plan.json", before=weak)

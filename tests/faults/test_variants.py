@@ -18,29 +18,41 @@ from tests.faults.fault_tools import (
 pytestmark = pytest.mark.fault("F10")
 
 
-def test_order_changes_no_number(undisturbed, tmp_path, reached):
-    code = """
+BACKWARDS = """
 from bench.plan.status import Matrix
-
 in_order = Matrix.runs_to_do
 Matrix.runs_to_do = lambda self, **options: in_order(self, **options)[::-1]
 """
-    folder = tmp_path / "results"
-    complete(folder, *TWO_RUNS, *ONE_JOB, before=planted(tmp_path, code))
-    harm_of(folder, undisturbed, of=TWO_RUNS).report(reached, text="backwards, 1 job")
+JUMPING = """
+import datetime, random, time
+now = time.time
+time.time = lambda: now() + random.choice((-1, 1)) * random.uniform(0, 1e6)
+class Jumping(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls.fromtimestamp(time.time(), tz)
+datetime.datetime = Jumping
+"""
 
 
-def test_jobs_change_no_number(undisturbed, tmp_path, reached):
-    folder = tmp_path / "results"
-    complete(folder, *THREE_RUNS, "--jobs", "4")
-    harm_of(folder, undisturbed).report(reached, text="4 jobs")
-
-
-def test_dask_changes_no_number(undisturbed, tmp_path, reached):
-    pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
-    folder = tmp_path / "results"
-    complete(folder, *TWO_RUNS, *TWO_JOBS, "--engine", "dask")
-    harm_of(folder, undisturbed, of=TWO_RUNS).report(reached, text="Dask")
+@pytest.mark.parametrize(
+    ("of", "arguments", "code", "text"),
+    [
+        (TWO_RUNS, ONE_JOB, BACKWARDS, "backwards, 1 job"),
+        (THREE_RUNS, ("--jobs", "4"), "", "4 jobs"),
+        (TWO_RUNS, (*TWO_JOBS, "--engine", "dask"), "", "Dask"),
+        (ONE_RUN, (), JUMPING, "a clock that jumps by days: rows equal"),
+    ],
+    ids=["order", "jobs", "dask", "clock"],
+)
+def test_variant_changes_no_number(
+    of, arguments, code, text, undisturbed, folder, tmp_path, reached
+):
+    if "dask" in arguments:
+        pytest.importorskip("distributed", reason="dask is not installed: pip install '.[cluster]'")
+    complete(folder, *of, *arguments, before=planted(tmp_path, code))
+    harm_of(folder, undisturbed, of=of).report(reached, text=text)
+    assert all(0 < row.train_seconds < 600 for row in accuracy_rows(folder))
 
 
 def test_merged_shards_have_all_numbers(undisturbed, tmp_path, reached):
@@ -53,40 +65,14 @@ def test_merged_shards_have_all_numbers(undisturbed, tmp_path, reached):
     harm_of(merged, undisturbed).report(reached, injected=3, text="3 shards merged")
 
 
-def test_clock_that_jumps_changes_no_number(undisturbed, tmp_path, reached):
-    code = """
-import datetime
-import random
-import time
-
-now = time.time
-time.time = lambda: now() + random.choice((-1, 1)) * random.uniform(0, 1e6)
-
-class Jumping(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return cls.fromtimestamp(time.time(), tz)
-
-datetime.datetime = Jumping
-"""
-    folder = tmp_path / "results"
-    complete(folder, *ONE_RUN, before=planted(tmp_path, code))
-    harm = harm_of(folder, undisturbed, of=ONE_RUN)
-    harm.report(reached, text="a clock that jumps by days: rows equal")
-    assert all(0 < row.train_seconds < 600 for row in accuracy_rows(folder))
-
-
 @pytest.mark.fault("F10", is_twin=True)
-def test_seed_that_depends_on_the_process_is_found(undisturbed, tmp_path):
+def test_seed_that_depends_on_the_process_is_found(undisturbed, folder, tmp_path):
     code = """
 import os
-
 from bench.training import seeding
-
 stream = seeding.stream
 seeding.stream = lambda seed, *purpose: stream(seed, *purpose, os.getpid())
 """
-    folder = tmp_path / "results"
     complete(folder, *ONE_RUN, before=planted(tmp_path, code))
     found, expected = (
         [row for row in rows_of(each) if row.model == "rnn"]

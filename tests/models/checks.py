@@ -1,59 +1,47 @@
 """The checks that every model of the matrix has to pass. Each raises AssertionError."""
 
 import copy
-from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
 
 from bench.training.seeding import seeded_initialisation, stream
 from bench.training.train import item_loss
 from models.config import ModelConfig
 from tasks import TASKS
-from tasks.sampling import Batch, sample_batch
-
-Builder = Callable[[ModelConfig], nn.Module]
+from tasks.sampling import sample_batch
 
 SYMBOLS = 5
 CONFIG = ModelConfig(symbols=SYMBOLS, hidden=16)
 
 
-def build(builder: Builder, *, seed: int = 3) -> nn.Module:
+def build(builder, *, seed=3):
     with seeded_initialisation(seed):
         return builder(CONFIG)
 
 
-def batch_of(*, length: int = 7, batch_size: int = 6) -> Batch:
-    return sample_batch(
-        TASKS["reverse"],
-        stream(3, "conformance", length),
-        batch_size=batch_size,
-        length=length,
-        symbols=SYMBOLS,
-        split="train",
-    )
+def batch_of(*, length=7, batch_size=6):
+    generator, size = stream(3, "conformance", length), {"batch_size": batch_size, "length": length}
+    return sample_batch(TASKS["reverse"], generator, symbols=SYMBOLS, split="train", **size)
 
 
-def other_symbols(tokens: Tensor) -> Tensor:
+def other_symbols(tokens):
     return (tokens + 1) % SYMBOLS
 
 
-def assert_same(one: Tensor, other: Tensor) -> None:
+def assert_same(one, other):
     torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
-def check_shapes(builder: Builder) -> None:
+def check_shapes(builder):
     """Logits are batch x target x symbols, answers batch x length with symbols only."""
     model, batch = build(builder), batch_of()
     assert model(batch.source, batch.target_in).shape == (6, 7, SYMBOLS)
     answer = model.generate(batch.source, 7)
-    assert answer.shape == (6, 7)
-    assert answer.dtype == torch.int64
-    assert answer.min() >= 0
-    assert answer.max() < SYMBOLS
+    assert (answer.shape, answer.dtype) == ((6, 7), torch.int64)
+    assert 0 <= answer.min() <= answer.max() < SYMBOLS
 
 
-def check_every_parameter_learns(builder: Builder) -> None:
+def check_every_parameter_learns(builder):
     """Every parameter gets a gradient that is not zero."""
     model, batch = build(builder), batch_of(length=20, batch_size=32)
     item_loss(model(batch.source, batch.target_in), batch.target).backward()
@@ -62,7 +50,7 @@ def check_every_parameter_learns(builder: Builder) -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def check_rows_are_independent(builder: Builder) -> None:
+def check_rows_are_independent(builder):
     """The other rows of a batch change nothing in a row."""
     model, batch = build(builder), batch_of()
     together = model(batch.source, batch.target_in)
@@ -72,7 +60,7 @@ def check_rows_are_independent(builder: Builder) -> None:
     assert_same(model(batch.source[:1], batch.target_in[:1])[0], together[0])
 
 
-def check_no_peeking(builder: Builder) -> None:
+def check_no_peeking(builder):
     """The logits of an item do not depend on the true items at or after it."""
     model, batch = build(builder), batch_of()
     before = model(batch.source, batch.target_in)
@@ -82,7 +70,7 @@ def check_no_peeking(builder: Builder) -> None:
         assert_same(model(batch.source, target_in)[:, :position], before[:, :position])
 
 
-def check_reads_the_source(builder: Builder) -> None:
+def check_reads_the_source(builder):
     """Another source gives other logits."""
     model, batch = build(builder), batch_of()
     before = model(batch.source, batch.target_in)
@@ -90,7 +78,7 @@ def check_reads_the_source(builder: Builder) -> None:
     assert (after - before).abs().max() > 1e-4
 
 
-def check_greedy_agrees_with_teacher_forcing(builder: Builder) -> None:
+def check_greedy_agrees_with_teacher_forcing(builder):
     """Fed its own answer, a model would give that answer again."""
     model, batch = build(builder), batch_of(length=9, batch_size=16)
     with torch.no_grad():
@@ -103,7 +91,7 @@ def check_greedy_agrees_with_teacher_forcing(builder: Builder) -> None:
     assert (logits.max(dim=2).values - chosen).max() <= 1e-4
 
 
-def check_state_dict_round_trip(builder: Builder) -> None:
+def check_state_dict_round_trip(builder):
     """A state_dict carries everything over to a model of another seed."""
     model, other, batch = build(builder), build(builder, seed=4), batch_of()
     before = model(batch.source, batch.target_in)
@@ -112,7 +100,7 @@ def check_state_dict_round_trip(builder: Builder) -> None:
     assert torch.equal(other(batch.source, batch.target_in), before)
 
 
-def check_any_length(builder: Builder) -> None:
+def check_any_length(builder):
     """Lengths never seen are accepted, from 1 upwards."""
     model = build(builder)
     for length in (1, 2, 3, 64):
@@ -121,7 +109,7 @@ def check_any_length(builder: Builder) -> None:
         assert model.generate(batch.source, length).shape == (6, length)
 
 
-def check_same_seed_same_model(builder: Builder) -> None:
+def check_same_seed_same_model(builder):
     """The seed alone decides the parameters, and no global generator moves."""
     state = torch.random.get_rng_state()
     one, two = build(builder), build(builder)
@@ -130,7 +118,7 @@ def check_same_seed_same_model(builder: Builder) -> None:
         assert torch.equal(left, right)
 
 
-def check_learns_four_examples(builder: Builder) -> None:
+def check_learns_four_examples(builder):
     """Four examples can be learned by heart, and are then answered free-running."""
     model, batch = build(builder), batch_of(length=4, batch_size=4)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -144,7 +132,7 @@ def check_learns_four_examples(builder: Builder) -> None:
     assert torch.equal(model.generate(batch.source, 4), batch.target)
 
 
-def check_attention_weights_sum_to_one(builder: Builder) -> None:
+def check_attention_weights_sum_to_one(builder):
     """Only for models that attend."""
     batch = batch_of()
     weights = build(builder).attention_weights(batch.source, batch.target_in)

@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from models.attention.layers import DotAttention
-from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import Seq2Seq
 from tests.plugins.example import BagModel
@@ -16,7 +15,7 @@ class ManyAnswers(Rnn):
 
 
 class DeadParameter(Rnn):
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config):
         super().__init__(config)
         self.unused = nn.Parameter(torch.ones(3))
 
@@ -51,7 +50,7 @@ class OtherGreedy(Rnn):
 
 
 class HiddenState(Rnn):
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config):
         super().__init__(config)
         self.offset = torch.randn(config.symbols)  # Neither a parameter nor a buffer.
 
@@ -67,13 +66,13 @@ class ShortPlaces(BagModel):
 
 
 class GlobalSeed(Rnn):
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config):
         torch.seed()
         super().__init__(config)
 
 
 class Rescaled(Seq2Seq):
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config):
         super().__init__(config, build_attention=DotAttention)
 
     def attention_weights(self, source, target_in):

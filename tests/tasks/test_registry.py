@@ -10,9 +10,8 @@ from tasks.import_path import resolve
 from tasks.task import same_length
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "rule"),
-    [
+def test_a_description_is_validated():
+    for field, value, rule in (
         ("name", "Copy it", r"'Copy it' is not a task name; write lower case"),
         ("summary", "", r"must be one line of text, got ''"),
         ("summary", "a\nb", r"must be one line of text, got 'a\\nb'"),
@@ -20,30 +19,26 @@ from tasks.task import same_length
         ("version", 0, r"must be at least 1, got 0"),
         ("transform", "sort", r"'sort' is not of the form package.module:attribute"),
         ("output_length", "a:b:c", r"'a:b:c' is not of the form"),
-    ],
-)
-def test_a_description_is_validated(field, value, rule):
-    with pytest.raises(ValueError, match=f"^{field}: {rule}"):
-        replace(TASKS["copy"], **{field: value})
+    ):
+        with pytest.raises(ValueError, match=f"^{field}: {rule}"):
+            replace(TASKS["copy"], **{field: value})
 
 
-@pytest.mark.parametrize(
-    "number", ["target_bits", "constant_accuracy", "repeat_accuracy", "ceiling_accuracy"]
-)
-def test_sizes_are_validated(number):
+def test_sizes_are_validated():
+    task = TASKS["copy"]
+    for number in ("target_bits", "constant_accuracy", "repeat_accuracy", "ceiling_accuracy"):
+        with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
+            getattr(task, number)(0, 16)
+        with pytest.raises(ValueError, match=r"^symbols: must be at least 2, got 1$"):
+            getattr(task, number)(10, 1)
     with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
-        getattr(TASKS["copy"], number)(0, 16)
-    with pytest.raises(ValueError, match=r"^symbols: must be at least 2, got 1$"):
-        getattr(TASKS["copy"], number)(10, 1)
-    with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
-        TASKS["copy"].target_length(0)
+        task.target_length(0)
 
 
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
         ("tasks.task", "reference: 'tasks.task' is not of the form package.module:attribute"),
-        ("tasks.task:a.b", "reference: 'tasks.task:a.b' is not of the form"),
         ("absent_package.one:sort", "No module named 'absent_package'"),
         ("lacking_one:task", "No module named 'absent_dependency'"),
         (

@@ -6,13 +6,8 @@ import torch
 from bench.timing.peak_memory import peak_memory
 from models.attention import additive
 from models.attention.additive import additive_keys, additive_scores
-from tests.models.attention.checks import (
-    FORMS,
-    obvious_scores,
-    uniform,
-    use_form,
-    with_gradients,
-)
+from tests.models.attention import checks
+from tests.models.attention.checks import FORMS, obvious_scores, uniform, with_gradients
 
 LENGTHS = (*range(1, 65), 127, 200, 257)
 # Of queries and keys. The last keeps keys within their limit while queries exceed it.
@@ -21,7 +16,7 @@ SCALES = ((1e-3, 1e-3), (1, 1), (30, 30), (60, 60), (100, 100), (100, 34))
 
 @pytest.fixture(params=FORMS)
 def form(request, monkeypatch):
-    use_form(monkeypatch, request.param)
+    checks.use_form(monkeypatch, request.param)
     return request.param
 
 
@@ -63,7 +58,7 @@ def test_scores_and_gradients_at_every_length(form, scales):
 
 
 def test_scores_from_pieces_smaller_than_a_row(monkeypatch):
-    use_form(monkeypatch, "chunked")
+    checks.use_form(monkeypatch, "chunked")
     for elements in (1, 100, 700, 2000):
         monkeypatch.setattr(additive, "CHUNK_ELEMENTS", {"cpu": elements})
         for sizes in ((2, 7, 7), (2, 1, 9), (1, 9, 1), (3, 33, 20)):

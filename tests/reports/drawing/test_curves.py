@@ -3,23 +3,19 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
-from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FuncFormatter
 from scipy import stats
 
 from reports.drawing import style
 from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import mark_decades
 from reports.drawing.style import styles_of_lines
 
 LENGTHS = (10, 20, 30, 40)
 VALUES = {0: [0.9, 0.7, 0.4, 0.2], 1: [0.8, 0.5, 0.3, 0.1], 2: [1.0, 0.6, 0.35, 0.15]}
 
 
-def table_of(values: dict[int, list[float]], **changes: object) -> pd.DataFrame:
+def table_of(values):
     table = pd.DataFrame(
         [
             ("score", "copy", "seq2seq", seed, length, float(length), value)
@@ -31,45 +27,40 @@ def table_of(values: dict[int, list[float]], **changes: object) -> pd.DataFrame:
     baseline = table[table["seed"] == 0].assign(line="chance_accuracy", seed=np.nan, y=0.06)
     counts = table.groupby("length")["y"].transform("count")
     table["is_complete"] = counts == len(values)
-    return pd.concat([table, baseline.assign(is_complete=True)], ignore_index=True).assign(
-        **changes
-    )
+    return pd.concat([table, baseline.assign(is_complete=True)], ignore_index=True)
 
 
-def drawn(table: pd.DataFrame, panel: Panel | None = None, **options: object) -> Axes:
-    before = table.copy()
+SHARE = Panel("score", "share")
+
+
+def drawn(table, panel=SHARE):
+    before, looks = table.copy(), styles_of_lines(table["line"].unique())
     with style.themed():
-        grid = draw_curves(
-            table,
-            [panel or Panel("score", "share")],
-            columns={"copy": "copy"},
-            looks=styles_of_lines(table["line"].unique()),
-            **options,
-        )
+        grid = draw_curves(table, [panel], columns={"copy": "copy"}, looks=looks)
         plt.close(grid.figure)
     pd.testing.assert_frame_equal(table, before)
     return grid.axes[0, 0]
 
 
-def lines_of(axis: Axes, *, width: float, colour: str) -> list[list[list[float]]]:
+def lines_of(axis, *, width, colour):
     """Return the points of the lines of a width and colour, those without points left out."""
-    lines = [
-        line
+    return [
+        np.array(line.get_xydata()).tolist()
         for line in axis.lines
-        if line.get_linewidth() == width and to_hex(line.get_color()) == colour.lower()
+        if (line.get_linewidth(), to_hex(line.get_color())) == (width, colour.lower())
+        and len(line.get_xydata())
     ]
-    return [np.array(line.get_xydata()).tolist() for line in lines if len(line.get_xydata())]
 
 
 SEQ2SEQ = style.MODEL_STYLES["seq2seq"]
 CHANCE = style.BASELINE_STYLES["chance_accuracy"]
 
 
-def means_of(axis: Axes) -> list[list[list[float]]]:
+def means_of(axis):
     return lines_of(axis, width=SEQ2SEQ.width, colour=SEQ2SEQ.colour)
 
 
-def test_every_seed_their_mean_its_t_interval_and_the_baseline_are_drawn() -> None:
+def test_every_seed_their_mean_its_t_interval_and_the_baseline_are_drawn():
     axis = drawn(table_of(VALUES))
     seeds = lines_of(axis, width=0.5, colour=SEQ2SEQ.colour)
     assert seeds == [
@@ -90,76 +81,21 @@ def test_every_seed_their_mean_its_t_interval_and_the_baseline_are_drawn() -> No
     assert axis.get_ylim() == (0, 1)
 
 
-def test_a_gap_is_not_drawn_across() -> None:
-    """A seed that failed in the middle has two lines; where all failed, the mean has two."""
+def test_a_gap_is_not_drawn_across_and_a_mean_without_a_seed_is_hollow():
+    """A failed seed has two lines and leaves a hollow mean; where all failed, the mean has two."""
     some = {**VALUES, 0: [0.9, np.nan, 0.4, 0.2]}
-    seeds = lines_of(drawn(table_of(some)), width=0.5, colour=SEQ2SEQ.colour)
+    axis = drawn(table_of(some))
+    seeds = lines_of(axis, width=0.5, colour=SEQ2SEQ.colour)
     assert sorted(map(len, seeds)) == [1, 2, 4, 4]
+    hollow = [line for line in axis.lines if line.get_markerfacecolor() == "white"]
+    (points,) = [line.get_xydata() for line in hollow]
+    np.testing.assert_allclose(points, [[20, 0.55]])
     every = {seed: [of[0], np.nan, *of[2:]] for seed, of in VALUES.items()}
     assert [[x for x, _ in line] for line in means_of(drawn(table_of(every)))] == [[10], [30, 40]]
 
 
-def test_a_point_that_lacks_a_seed_is_hollow() -> None:
-    axis = drawn(table_of({**VALUES, 0: [0.9, np.nan, 0.4, 0.2]}))
-    hollow = [line for line in axis.lines if line.get_markerfacecolor() == "white"]
-    (points,) = [line.get_xydata() for line in hollow]
-    np.testing.assert_allclose(points, [[20, 0.55]])
-    assert not [
-        line for line in drawn(table_of(VALUES)).lines if line.get_markerfacecolor() == "white"
-    ]
-
-
-def test_means_on_a_logarithmic_axis_are_geometric() -> None:
+def test_means_on_a_logarithmic_axis_are_geometric():
     axis = drawn(table_of(VALUES), Panel("score", "effect", False, is_logarithmic=True))
     (mean,) = means_of(axis)
     geometric = np.exp(np.log(list(VALUES.values())).mean(axis=0))
     np.testing.assert_allclose([y for _, y in mean], geometric)
-
-
-def test_many_points_have_markers_in_turns_and_chosen_ones_alone() -> None:
-    (line,) = [
-        line
-        for line in drawn(table_of(VALUES), marked=[20, 40]).lines
-        if line.get_linewidth() == SEQ2SEQ.width
-    ]
-    assert line.get_markevery() == [1, 3]
-
-
-def test_bits_below_zero_are_not_cut_off() -> None:
-    low = {seed: [-5.0, *of[1:]] for seed, of in VALUES.items()}
-    assert drawn(table_of(low), Panel("score", "bits", False)).get_ylim()[0] < -5
-
-
-def test_a_panel_without_values_says_so() -> None:
-    axis = drawn(table_of({0: [np.nan] * 4}))
-    assert [text.get_text() for text in axis.texts] == ["no finished row"]
-
-
-@pytest.mark.parametrize(
-    ("values", "limits", "texts"),
-    [
-        ([10, 200], (10, 200), ["10", "20", "50", "100", "200"]),
-        ([9, 11], (5, 20), ["5", "10", "20"]),
-        ([10], (10, 20), ["10", "20"]),
-        ([30], (20, 50), ["20", "50"]),
-        ([5e-6, 2], (5e-6, 2), ["1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]),
-        ([], (1, 10), ["1", "2", "5", "10"]),
-    ],
-)
-def test_a_logarithmic_axis_ends_at_ticks_around_its_values(
-    values: list[float], limits: tuple[float, float], texts: list[str]
-) -> None:
-    with style.themed():
-        figure, axis = plt.subplots()
-        axis.set_yscale("log")
-        mark_decades(axis.yaxis, values, texts=FuncFormatter("{:g}".format))
-        low, high = axis.get_ylim()
-        figure.canvas.draw()
-        written = [
-            tick.label1.get_text()
-            for tick in axis.yaxis.get_major_ticks()
-            if low <= tick.get_loc() <= high
-        ]
-        plt.close(figure)
-    assert (low, high) == pytest.approx((limits[0] / 1.08, limits[1] * 1.08))
-    assert written == texts

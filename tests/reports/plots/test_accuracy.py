@@ -1,28 +1,10 @@
-import pytest
-
-from reports.plots.accuracy import FIGURES, beyond_of, extrapolated, length_curves
+from reports.plots.accuracy import beyond_of, extrapolated
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq+dot"), "lengths": (10, 20)}
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_score_and_baseline_of_a_figure_is_in_its_table(name: str) -> None:
-    rows = curve_rows(**FEW)
-    table = length_curves(frame_of(rows), FIGURES[name]).table
-    for panel, baselines in FIGURES[name].panels.items():
-        here = table[table["row"] == panel.name]
-        present = {each for each in baselines if getattr(rows[0], each) is not None}
-        assert set(here["line"]) == {"rnn", "seq2seq+dot"} | present
-        row = curve_row("sort", "rnn", 2, 20)
-        of_row = here.query("column == 'sort' and length == 20")
-        (found,) = of_row.query("line == 'rnn' and seed == 2")["y"]
-        assert found == getattr(row, panel.name)
-        for each in present:
-            assert of_row.query("line == @each")["y"].tolist() == [getattr(row, each)]
-
-
-def rows_beyond() -> list:
+def rows_beyond():
     return [
         curve_row("copy", model, seed, round(factor * length), train_length=length)
         for model in ("rnn", "seq2seq+dot")
@@ -32,7 +14,7 @@ def rows_beyond() -> list:
     ]
 
 
-def test_rows_beyond_the_trained_length_are_placed_by_how_many_times() -> None:
+def test_rows_beyond_the_trained_length_are_placed_by_how_many_times():
     rows = rows_beyond()
     beyond = beyond_of(extrapolated(frame_of(rows)))
     # Round lengths alone, from the length trained on.
@@ -44,7 +26,7 @@ def test_rows_beyond_the_trained_length_are_placed_by_how_many_times() -> None:
     assert beyond.facts.seeds == 2
 
 
-def test_nothing_is_beyond_where_no_test_was_longer_or_none_finished() -> None:
+def test_nothing_is_beyond_where_no_test_was_longer_or_none_finished():
     assert extrapolated(frame_of(curve_rows(**FEW))).empty
     assert extrapolated(frame_of([failed(row) for row in rows_beyond()])).empty
     mixed = [curve_row("copy", "rnn", 0, 40, train_length=20, protocol="mixed")]

@@ -2,16 +2,13 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.drawing import style
-from reports.plots.accuracy import length_curves
-from reports.plots.maps import map_figure, map_lengths, positions_figure
+from reports.plots.maps import map_figure, map_lengths
 from reports.plots.probes import (
-    ALIGNMENT_FIGURE,
     EFFECTS,
     edit_distances,
     error_curves,
@@ -19,39 +16,28 @@ from reports.plots.probes import (
     unrelated_edits,
     with_settings,
 )
-from results.schema.rows import AccuracyRow, SampleRow
-from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
-from tests.rows import curve_rows, failed, frame_of, number, probe_tables, sample_rows, true_source
+from results.schema.rows import SampleRow
+from results.store.csv_files import ERRORS, INFLUENCE, MAPS
+from tests.rows import curve_rows, frame_of, number, probe_tables, sample_rows, true_source
 
 MODELS = ("seq2seq", "seq2seq+dot")
 
 
 @cache
-def rows() -> list[AccuracyRow]:
+def rows():
     return curve_rows(tasks=("copy", "reverse"), models=MODELS, seeds=(0, 1), lengths=(4, 6, 8))
 
 
 @cache
-def found(name: str) -> pd.DataFrame:
+def found(name):
     tables = [row for each in rows() for row in probe_tables(each)[name]]
     return with_settings(frame_of(tables), frame_of(rows()))
 
 
-def test_findings_have_the_settings_of_their_rows_and_no_others() -> None:
-    errors = found(ERRORS)
-    assert len(errors) == len(rows())
-    assert set(errors["hidden"]) == {64}
-    finished = [failed(rows()[0]), *rows()[1:]]
-    assert (
-        len(with_settings(frame_of(probe_tables(rows()[0])[ERRORS]), frame_of(finished[1:]))) == 0
-    )
-
-
-def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets() -> None:
+def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets():
     samples = with_settings(frame_of(sample_rows(rows())), frame_of(rows()))
-    table = error_curves(found(ERRORS), samples).table.set_index(
-        ["row", "column", "line", "length"]
-    )
+    keys = ["row", "column", "line", "length"]
+    table = error_curves(found(ERRORS), samples).table.set_index(keys)
     row = rows()[0]
     place = (row.task, row.model, row.length)
     gaps = table.loc[("teacher_forcing_gap", *place)].set_index("seed")["y"]
@@ -65,13 +51,7 @@ def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets() -> 
     assert set(error_curves(found(ERRORS), None).table["line"]) == set(MODELS)
 
 
-def test_alignment_is_of_attention_alone() -> None:
-    table = length_curves(found(ALIGNMENT), ALIGNMENT_FIGURE).table
-    assert set(table["line"]) == {"seq2seq+dot"}
-    assert set(table["row"]) == {"aligned_fraction", "weight_entropy_bits"}
-
-
-def test_influence_has_every_effect_of_every_position_and_seed() -> None:
+def test_influence_has_every_effect_of_every_position_and_seed():
     longest = found(INFLUENCE).query("length == 8")
     table = influence_of(longest)
     assert len(table) == len(EFFECTS) * 2 * len(MODELS) * 2 * 8
@@ -89,38 +69,28 @@ def test_influence_has_every_effect_of_every_position_and_seed() -> None:
     assert (nothing[nothing["row"] == "all"]["y"] == 0).all()
 
 
-def test_positions_are_means_over_seeds() -> None:
-    with style.themed():
-        figure = positions_figure(found(POSITIONS))
-    same = [
-        each for each in rows() if (each.task, each.model, each.length) == ("copy", "seq2seq", 4)
-    ]
-    cells = figure.axes[0].collections[0].get_array()
-    assert cells.shape == (3, 8)
-    assert cells[0, 1] == pytest.approx(np.mean([number(row, 2) for row in same]))
-    assert np.ma.getmaskarray(cells)[0, 4:].all()
-
-
-def test_maps_have_rings_on_the_true_path() -> None:
+def test_maps_have_rings_on_the_true_path():
     with style.themed():
         figure = map_figure(found(MAPS), measure="occlusion", length=8)
     row = next(each for each in rows() if each.length == 8)
     mesh, rings = figure.axes[0].collections
-    assert mesh.get_array()[1, 4] == number(row, 3, 5, len("occlusion"))
     # Every second output is drawn: place 1 of the map is output 3.
-    expected = [
-        [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate((1, 3, 5, 7))
+    outputs, items = (1, 3, 5, 7), range(1, row.length + 1)
+    assert mesh.get_array().tolist() == [
+        [number(row, output, source, len("occlusion")) for source in items] for output in outputs
     ]
-    assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == expected
+    assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == [
+        [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate(outputs)
+    ]
 
 
-def test_maps_are_of_the_second_shortest_and_the_longest_length() -> None:
+def test_maps_are_of_the_second_shortest_and_the_longest_length():
     assert map_lengths(found(MAPS)) == (6, 8)
     assert map_lengths(found(MAPS).query("length == 4")) == (4,)
     assert map_lengths(found(MAPS)[:0]) == ()
 
 
-def fewest_edits(left: tuple[int, ...], right: tuple[int, ...]) -> int:
+def fewest_edits(left, right):
     if not left or not right:
         return len(left) + len(right)
     return min(
@@ -134,13 +104,13 @@ SHORT = st.tuples(*[st.integers(0, 2)] * 5)
 
 
 @given(st.lists(st.tuples(SHORT, SHORT), min_size=1, max_size=3))
-def test_edits_are_the_fewest(pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+def test_edits_are_the_fewest(pairs):
     left, right = (np.array(side) for side in zip(*pairs, strict=True))
     assert edit_distances(left, right).tolist() == [fewest_edits(*pair) for pair in pairs]
 
 
-def test_unrelated_edits_are_of_different_sources_of_one_seed() -> None:
-    def sample(seed: int, index: int, target: str, model: str = "rnn") -> SampleRow:
+def test_unrelated_edits_are_of_different_sources_of_one_seed():
+    def sample(seed, index, target, model="rnn"):
         stage = {"task": "copy", "model": model, "protocol": "curriculum", "seed": seed}
         lengths = {"train_length": 3, "length": 3, "config_id": "c"}
         texts = {"source": target, "target": target, "answer": target}

@@ -3,25 +3,23 @@ import pytest
 
 from reports.selection.captions import curves_caption
 from reports.selection.curves import (
-    Curves,
     curves_of,
     own_length_rows,
     protocols_of,
     require_one_configuration,
 )
 from results.errors import ResultsError
-from results.schema.rows import AccuracyRow
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 50)}
 SCORES = {"token_accuracy": ("chance_accuracy", "causal_ceiling_accuracy"), "carried_bits": ()}
 
 
-def curves(rows: list[AccuracyRow]) -> Curves:
+def curves(rows):
     return curves_of(frame_of(rows), SCORES)
 
 
-def test_every_row_is_a_point_and_every_baseline_a_line() -> None:
+def test_every_row_is_a_point_and_every_baseline_a_line():
     rows = curve_rows(**FEW)
     table = curves(rows).table
     for score in SCORES:
@@ -41,7 +39,7 @@ def test_every_row_is_a_point_and_every_baseline_a_line() -> None:
     }
 
 
-def test_a_failure_is_a_point_without_a_value_and_leaves_others_incomplete() -> None:
+def test_a_failure_is_a_point_without_a_value_and_leaves_others_incomplete():
     rows = curve_rows(**FEW)
     rows[4] = failed(rows[4])
     found = curves(rows)
@@ -51,7 +49,7 @@ def test_a_failure_is_a_point_without_a_value_and_leaves_others_incomplete() -> 
     assert (found.facts.seeds, found.facts.rows, found.facts.unfinished) == (3, len(rows), 1)
 
 
-def test_rows_tested_beyond_their_training_are_in_no_curve() -> None:
+def test_rows_tested_beyond_their_training_are_in_no_curve():
     beyond = [
         curve_row("copy", "rnn", 0, 400, train_length=50),
         curve_row("copy", "rnn", 0, 10, train_length=50),
@@ -62,57 +60,46 @@ def test_rows_tested_beyond_their_training_are_in_no_curve() -> None:
         curves(beyond)
 
 
-def test_a_mixed_model_is_tested_at_every_length_up_to_its_largest() -> None:
+def test_a_mixed_model_is_tested_at_every_length_up_to_its_largest():
     rows = curve_rows(protocol="mixed", train_length=50, tasks=("copy",), lengths=(10, 50, 100))
     assert set(own_length_rows(frame_of(rows))["length"]) == {10, 50}
 
 
-def test_protocols_are_never_mixed() -> None:
+def test_protocols_and_ladders_are_never_mixed():
     rows = [*curve_rows(protocol="independent", **FEW), *curve_rows(**FEW)]
     assert protocols_of(frame_of(rows)) == ["curriculum", "independent"]
     with pytest.raises(ResultsError, match="one is needed, not curriculum, independent"):
         curves(rows)
-
-
-def test_a_point_reached_over_two_ladders_is_refused() -> None:
     other = curve_row("copy", "rnn", 0, 50, record_id="another-path", stage_id="another-path")
     with pytest.raises(ResultsError, match="copy, rnn, seed 0, length 50: two rows, reached over"):
         curves([*curve_rows(**FEW), other])
 
 
+WIDE, WIDTHS = {"hidden": 128, "config_id": "wide"}, "hidden differs .*=64.*wide .*hidden=128"
+FEW_SYMBOLS = {"symbols": 4, "config_id": "few"}
+
+
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("model", "changes", "message"),
     [
-        (
-            {"model": "rnn", "hidden": 128, "config_id": "wide"},
-            "choose one with --config ID: .*wide",
-        ),
-        (
-            {"model": "new", "hidden": 128, "config_id": "wide"},
-            "all tasks, curriculum: hidden differs .*cur016 .*hidden=64.*wide .*hidden=128",
-        ),
-        (
-            {"model": "new", "symbols": 4, "config_id": "few"},
-            "copy, curriculum: symbols differs .*symbols=16.*few .*symbols=4",
-        ),
+        ("rnn", WIDE, "choose one with --config ID: .*wide"),
+        ("new", WIDE, f"all tasks, curriculum: {WIDTHS}"),
+        ("new", FEW_SYMBOLS, "copy, curriculum: symbols differs .*symbols=16.*few .*symbols=4"),
     ],
 )
-def test_mixed_settings_are_refused(changes: dict[str, object], message: str) -> None:
+def test_mixed_settings_are_refused(model, changes, message):
     require_one_configuration(frame_of(curve_rows(**FEW)))
-    model = str(changes.pop("model"))
     rows = [*curve_rows(**FEW), curve_row("copy", model, 0, 100, **changes)]
     with pytest.raises(ResultsError, match=message):
         require_one_configuration(frame_of(rows))
 
 
-def test_the_caption_states_what_a_reader_must_know() -> None:
+def test_the_caption_counts_seeds_and_rows():
     rows = curve_rows(**FEW)
-    assert curves_caption(curves(rows), explanation="What it is.") == (
-        "What it is. Bold: mean of 3 seeds; thin: each seed; band: 95 % t-interval. Curriculum; "
-        "LSTM of 64 units, two-way encoder; symbols: 16 (copy), 128 (sort)."
-    )
+    full = curves_caption(curves(rows), explanation="What it is.")
+    assert full.startswith("What it is. Bold: mean of 3 seeds; thin: each seed; band: 95 % t-inter")
+    assert full.endswith("symbols: 16 (copy), 128 (sort).")
     partial = curves_caption(curves([failed(rows[0]), *rows[1:]]))
-    assert "Hollow: not all seeds finished." in partial
     assert partial.endswith("1 of 36 rows did not finish.")
     assert "n = 1 seed, so no interval." in curves_caption(curves(curve_rows(**FEW, seeds=(7,))))
     lost = curves_caption(curves([failed(row) for row in rows]))

@@ -2,16 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 from reports.tables.lengths import length_table
-from results.schema.rows import AccuracyRow
 from tests.rows import curve_row, failed, frame_of
 
 LENGTHS = (10, 20, 40, 80)
 
 
-def rows_of(model: str, *curves: Sequence[float]) -> list[AccuracyRow]:
+def rows_of(model, *curves):
     """Return rows whose every score is the share given, a curve for each seed."""
     return [
         dataclasses.replace(
@@ -26,7 +24,7 @@ def rows_of(model: str, *curves: Sequence[float]) -> list[AccuracyRow]:
     ]
 
 
-def cells_of(rows: Sequence[AccuracyRow], label: str) -> list[str]:
+def cells_of(rows, label):
     (line,) = (
         line
         for line in length_table(frame_of(rows)).splitlines()
@@ -41,7 +39,7 @@ EARLY = (0.4, 0.3, 0.2, 0.1)
 FLAT = (0.3, 0.31, 0.3, 0.31)
 
 
-def test_lengths_and_solved_seeds_are_known_by_hand() -> None:
+def test_lengths_and_solved_seeds_are_known_by_hand():
     rows = [*rows_of("seq2seq", LOST, LOST, LOST), *rows_of("seq2seq+dot", HELD, HELD, HELD)]
     # In the logarithm: half of the way from 10 to 20, and half of that from 20 to 40.
     ninth, half = 10 * math.sqrt(2), 20 * math.sqrt(2)
@@ -60,7 +58,7 @@ def test_lengths_and_solved_seeds_are_known_by_hand() -> None:
     assert cells_of(rows_of("seq2seq", LOST), "Seq2Seq")[1] == f"{half:.0f}"
 
 
-def test_what_did_not_finish_is_not_solved_and_bounds_no_further_than_it_went() -> None:
+def test_what_did_not_finish_is_not_solved_and_bounds_no_further_than_it_went():
     held = rows_of("seq2seq", HELD, HELD)
     rows = [*held[:-1], failed(held[-1])]
     assert cells_of(rows, "Seq2Seq") == [*["> 40"] * 3, "1 of 2 (0.09–0.91)"]
