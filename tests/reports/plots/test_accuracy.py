@@ -1,4 +1,7 @@
-from reports.plots.accuracy import beyond_of, extrapolated
+import pytest
+
+from reports.drawing.frame import rendered
+from reports.plots.accuracy import FIGURES, beyond_of, extrapolated, length_curves, length_figure
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq+dot"), "lengths": (10, 20)}
@@ -31,3 +34,15 @@ def test_nothing_is_beyond_where_no_test_was_longer_or_none_finished():
     assert extrapolated(frame_of([failed(row) for row in rows_beyond()])).empty
     mixed = [curve_row("copy", "rnn", 0, 40, train_length=20, protocol="mixed")]
     assert extrapolated(frame_of(mixed)).empty
+
+
+@pytest.mark.parametrize("lost", [(30,), (20, 30), (10,)])
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+def test_lengths_at_which_every_seed_failed_leave_the_panels_their_room(lost, seeds):
+    """A line without points once had a place outside of its panel, and the panel none."""
+    rows = curve_rows(tasks=("copy",), models=("rnn", "x" * 60), lengths=(10, 20, 30), seeds=seeds)
+    frame = frame_of([failed(row) if row.length in lost else row for row in rows])
+    drawn = next(iter(FIGURES.values()))
+    figure = length_figure(length_curves(frame, drawn), drawn)
+    rendered(figure)  # Warnings are errors here: Matplotlib warns of a panel without room.
+    assert all(axis.bbox.height > 100 for axis in figure.axes)
