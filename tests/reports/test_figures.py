@@ -27,6 +27,7 @@ from tests.rows import (
     curve_row,
     curve_rows,
     failed,
+    probe_tables,
     sample_rows,
     write_folder,
 )
@@ -84,7 +85,7 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(
         [*rows, *beyond],
         samples=sample_rows(rows),
         throughput=[cost_failed(timings[0]), *timings[1:]],
-        is_probed=True,
+        tables=probe_tables,
     )
     names = drawn(folder, tmp_path / "out")
     maps = {
@@ -281,7 +282,7 @@ def test_figures_of_probes_that_are_left_out_are_named(tmp_path: Path, capsys: C
     assert "not drawn: errors, positions, alignment, influence, map_attention, map_occlusion, " in (
         capsys.readouterr().out
     )
-    probed = drawn(write_folder(tmp_path / "probed", rows, is_probed=True), tmp_path / "out")
+    probed = drawn(write_folder(tmp_path / "probed", rows, tables=probe_tables), tmp_path / "out")
     assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
     maps = {f"map_{measure}_6" for measure in ("occlusion", "gradient")}
     assert probed - plain == {"errors", "positions", "influence"} | maps

@@ -21,13 +21,13 @@ READERS = {ACCURACY: read_accuracy, SAMPLES: read_samples, THROUGHPUT: read_thro
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     *done, last = run_rows("a", lengths=(10, 20, 30))
-    return results_folder(tmp_path, *done, failures=(failed(last),), timings=(throughput_row(),))
+    return results_folder(tmp_path, *done, failed(last), timings=[throughput_row()])
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_tables_have_the_types_of_the_schema(folder: Path, name: str) -> None:
+def test_tables_have_the_types_of_the_schema(folder, name):
     frame = READERS[name](folder)
     columns = columns_of(ROW_TYPES[name])
     assert list(frame.columns) == [item.name for item in columns]
@@ -36,7 +36,7 @@ def test_tables_have_the_types_of_the_schema(folder: Path, name: str) -> None:
     assert len(frame) == {ACCURACY: 3, SAMPLES: 4, THROUGHPUT: 1}[name]
 
 
-def test_tables_have_the_values(folder: Path) -> None:
+def test_tables_have_the_values(folder):
     frame = read_accuracy(folder)
     assert frame["token_accuracy"].tolist()[:2] == [1 / 10, 1 / 20]
     assert frame["token_accuracy"].isna().tolist() == [False, False, True]
@@ -49,14 +49,14 @@ def test_tables_have_the_values(folder: Path) -> None:
         parse_ids("3 x")
 
 
-def test_empty_tables_keep_their_types(tmp_path: Path) -> None:
+def test_empty_tables_keep_their_types(tmp_path):
     open_store(tmp_path, create=True).compile()
     frame = read_accuracy(tmp_path)
     assert len(frame) == 0
     assert {str(kind) for kind in frame.dtypes} == {"string", "Int64", "float64"}
 
 
-def test_results_are_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_located(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     reference = tmp_path / "reference"
     (tmp_path / "results").mkdir()

@@ -37,7 +37,7 @@ def through_csv(row: Any) -> Any:
 
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(row=st.one_of(*map(rows_of, ROW_TYPES.values())))
-def test_rows_come_back_exactly(row: Any) -> None:
+def test_rows_come_back_exactly(row):
     assert repr(through_json(row)) == repr(through_csv(row)) == repr(row)
 
 
@@ -79,27 +79,27 @@ NAME = "a name of letters, digits and ._+- is needed"
         ("schema_version", 2, "1 is needed"),
     ],
 )
-def test_wrong_values_are_named(name: str, value: Any, rule: str) -> None:
+def test_wrong_values_are_named(name, value, rule):
     with pytest.raises(ResultsError) as caught:
         accuracy_row(**{name: value})
     assert str(caught.value) == f"{name}: {rule}, not {value!r}"
 
 
-def test_largest_values_are_accepted() -> None:
+def test_largest_values_are_accepted():
     row = accuracy_row(normalised_accuracy=-3.0, carried_bits=-12.0, run_id="x" * 128, seed=0)
     assert (row.normalised_accuracy, row.carried_bits) == (-3.0, -12.0)
     assert accuracy_row(token_accuracy=0.0).token_accuracy == 0.0
     assert accuracy_row(distinct_sources=2**63 - 1, platform="긴\u3000줄").platform == "긴\u3000줄"
 
 
-def test_measured_columns_are_empty_unless_ok() -> None:
+def test_measured_columns_are_empty_unless_ok():
     with pytest.raises(ResultsError, match="token_accuracy: must be empty where status is killed"):
         accuracy_row(status="killed", token_accuracy=0.0)
     with pytest.raises(ResultsError, match="rounds: must be empty where status is timed_out"):
         throughput_row(status="timed_out")
 
 
-def test_subclasses_become_plain() -> None:
+def test_subclasses_become_plain():
     class Version(str):
         def __str__(self) -> str:
             return str.__str__(self)
@@ -124,7 +124,7 @@ def test_subclasses_become_plain() -> None:
         ("token_accuracy", "1e999", "a finite number is needed, not inf"),
     ],
 )
-def test_wrong_texts_are_named(name: str, text: str, message: str) -> None:
+def test_wrong_texts_are_named(name, text, message):
     texts = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
     assert from_texts(AccuracyRow, texts) == accuracy_row()
     with pytest.raises(ResultsError) as caught:
@@ -132,7 +132,7 @@ def test_wrong_texts_are_named(name: str, text: str, message: str) -> None:
     assert str(caught.value) == f"{name}: {message}"
 
 
-def test_names_of_columns_are_checked() -> None:
+def test_names_of_columns_are_checked():
     names = [item.name for item in columns_of(AccuracyRow)]
     check_names(AccuracyRow, names[::-1])
     for wrong, message in (
@@ -152,12 +152,12 @@ def test_names_of_columns_are_checked() -> None:
 
 
 @given(text=st.text(st.characters()))
-def test_one_line_fits_a_text_column(text: str) -> None:
+def test_one_line_fits_a_text_column(text):
     line = one_line(text)
     assert accuracy_row(error=line).error == line
     assert one_line(line) == line
 
 
-def test_one_line_keeps_plain_text() -> None:
+def test_one_line_keeps_plain_text():
     assert one_line("out of memory: 긴 줄\nat step 3") == "out of memory: 긴 줄 at step 3"
     assert one_line("") == "?"

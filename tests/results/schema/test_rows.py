@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
 
@@ -32,7 +31,7 @@ from tests.rows import accuracy_row
 HEAVY = ("torch", "pandas", "scipy", "numpy")
 
 
-def test_columns_are_in_the_published_order() -> None:
+def test_columns_are_in_the_published_order():
     names = [item.name for item in columns_of(AccuracyRow)]
     assert ", ".join(names[:13]) == (
         "task, model, protocol, seed, train_length, length, status, config_id, token_accuracy, "
@@ -42,7 +41,7 @@ def test_columns_are_in_the_published_order() -> None:
     assert len(names) == 68
 
 
-def test_named_groups_of_columns_exist() -> None:
+def test_named_groups_of_columns_exist():
     names = {item.name for item in columns_of(AccuracyRow)}
     assert names >= {*TIME_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS, *PROVENANCE_COLUMNS}
     assert {item.name for item in columns_of(ThroughputRow)} >= {*PROVENANCE_COLUMNS}
@@ -60,7 +59,7 @@ def test_named_groups_of_columns_exist() -> None:
 
 
 @pytest.mark.parametrize("row_type", ROW_TYPES.values())
-def test_columns_declare_unit_and_meaning(row_type: type) -> None:
+def test_columns_declare_unit_and_meaning(row_type):
     for item in columns_of(row_type):
         assert item.unit
         assert re.fullmatch(r"[^\n]*[^.]\.", item.meaning), item
@@ -69,7 +68,7 @@ def test_columns_declare_unit_and_meaning(row_type: type) -> None:
         assert (item.unit == "fraction") == is_fraction, item
 
 
-def test_planned_keeps_identity_and_settings_only() -> None:
+def test_planned_keeps_identity_and_settings_only():
     row = planned(accuracy_row(seed=3, device_name="x", error="e"))
     assert (row.status, row.attempts) == (NOT_REACHED, 0)
     assert (row.seed, row.hidden, row.record_id) == (3, 64, "record0")
@@ -78,7 +77,7 @@ def test_planned_keeps_identity_and_settings_only() -> None:
         row.task = "sort"  # type: ignore[misc]
 
 
-def test_dictionary_has_every_column() -> None:
+def test_dictionary_has_every_column():
     text = dictionary.DICTIONARY.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     assert list(sections) == list(ROW_TYPES)
@@ -92,9 +91,7 @@ def test_dictionary_has_every_column() -> None:
             assert all(choice in line[4] for choice in item.choices)
 
 
-def test_stale_dictionary_is_found_and_written_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stale_dictionary_is_found_and_written_anew(tmp_path, monkeypatch):
     assert dictionary.main(["--check"]) == 0
     path = tmp_path / "DICTIONARY.md"
     monkeypatch.setattr(dictionary, "DICTIONARY", path)
@@ -113,7 +110,7 @@ def loaded_by(modules: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_only_tables_load_pandas_and_nothing_loads_torch() -> None:
+def test_only_tables_load_pandas_and_nothing_loads_torch():
     assert loaded_by("results.store.merging, results.store.probes, results.dictionary") == set()
     tables = loaded_by("results.tables, results.stats.over_seeds")
     assert "pandas" in tables
