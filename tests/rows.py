@@ -44,21 +44,14 @@ from results.schema.rows import (
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
-from results.store.records import Record, stage_columns
+from results.store.records import stage_columns
 from results.tables import DTYPES
 
 PROBES_MADE = 1_000_003  # A version of the probes that is never that of the code.
 
 
-SETTINGS = {
-    "symbols": 16,
-    "cell": "lstm",
-    "hidden": 64,
-    "embedding": 32,
-    "encoder": "bi",
-    "batch_size": 64,
-    "device": "cpu",
-}
+SETTINGS = {"symbols": 16, "cell": "lstm", "hidden": 64, "embedding": 32}
+SETTINGS |= {"encoder": "bi", "batch_size": 64, "device": "cpu"}
 
 
 def accuracy_row(**changes: Any) -> AccuracyRow:
@@ -110,20 +103,10 @@ def sample_of(row: AccuracyRow, sample: int) -> SampleRow:
     return SampleRow(**stage_columns(row), sample=sample, **answer)
 
 
-def example_record() -> Record:
-    row = accuracy_row()
-    return Record(row, (sample_of(row, 0), sample_of(row, 1)))
-
-
 def error_row(row: AccuracyRow, **changes: Any) -> ErrorRow:
     """What probes found of a row; numbers that a CSV might round."""
-    values: dict[str, Any] = {
-        "wrong_items": 1 / 3,
-        "edit_distance_items": 0.1 + 0.2,
-        "correct_prefix_items": 0.0,
-        "teacher_forcing_gap": -1e-17,
-        "test_sequences": 8,
-    }
+    values: dict[str, Any] = {"wrong_items": 1 / 3, "edit_distance_items": 0.1 + 0.2}
+    values |= {"correct_prefix_items": 0.0, "teacher_forcing_gap": -1e-17, "test_sequences": 8}
     return ErrorRow(**stage_columns(row), **values | changes)
 
 
@@ -159,21 +142,17 @@ def rows_of(row_type: type[Any]) -> st.SearchStrategy[Any]:
 
 
 def _values_of(item: Column) -> st.SearchStrategy[Any]:
-    values: st.SearchStrategy[Any]
     if item.name == "schema_version":
         return st.just(1)
     if item.choices:
-        values = st.sampled_from(item.choices)
+        values: st.SearchStrategy[Any] = st.sampled_from(item.choices)
     elif item.unit == "identifier":
         values = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,20}", fullmatch=True)
-    elif item.kind is str:
-        values = _TEXT
-    elif item.kind is int:
-        values = st.integers(0, LARGEST_INTEGER)
     elif item.unit == "fraction":
         values = st.floats(0, 1)
     else:
-        values = st.floats(allow_nan=False, allow_infinity=False)
+        numbers = st.floats(allow_nan=False, allow_infinity=False)
+        values = {str: _TEXT, int: st.integers(0, LARGEST_INTEGER), float: numbers}[item.kind]
     return st.none() | values if item.is_optional else values
 
 
@@ -183,10 +162,9 @@ _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 def _consistent(values: dict[str, Any]) -> dict[str, Any]:
-    if values.get("status", OK) == OK:
-        return values
-    empty = dict.fromkeys(name for name in (*SCORE_COLUMNS, *MEASURED_COLUMNS) if name in values)
-    return values | empty
+    is_empty = values.get("status", OK) != OK
+    measured = {*SCORE_COLUMNS, *MEASURED_COLUMNS} if is_empty else {}
+    return {name: None if name in measured else value for name, value in values.items()}
 
 
 # Tables as they are read from a folder, and rows of several seeds.
@@ -205,12 +183,8 @@ def seed_rows(
     values: Sequence[float | None], score: str = "token_accuracy", **changes: Any
 ) -> list[AccuracyRow]:
     """Return one row per value, each of another seed; a row without a value has diverged."""
-    return [
-        failed(accuracy_row(seed=seed, **changes))
-        if value is None
-        else accuracy_row(seed=seed, **changes | {score: value})
-        for seed, value in enumerate(values)
-    ]
+    rows = [accuracy_row(seed=seed, **changes | {score: it}) for seed, it in enumerate(values)]
+    return [failed(row) if getattr(row, score) is None else row for row in rows]
 
 
 # Rows for which every claim holds, or fails, by construction.
@@ -232,27 +206,18 @@ class World:
 
 
 # Half lengths: 20 without attention, with it in the last gap; 92 and 113 where claims fail.
+_PLAIN, _DOT = (1.0, 0.5, 0.4, 0.3, 0.2), (1.0, 1.0, 1.0, 0.9, 0.45)
+_SLOW, _WORSE = (1.0, 1.0, 1.0, 0.6, 0.1), (1.0, 1.0, 1.0, 0.7, 0.3)
+_KINDS = ("rnn-aligned", "seq2seq", "seq2seq+uniform", "seq2seq+dot", "seq2seq+additive")
 HOLDS = World(
-    curves={
-        "rnn-aligned": (0.5, 0.1, 0.05, 0.02, 0.0),
-        "seq2seq": (1.0, 0.5, 0.4, 0.3, 0.2),
-        "seq2seq+uniform": (1.0, 0.5, 0.4, 0.3, 0.2),
-        "seq2seq+dot": (1.0, 1.0, 1.0, 0.9, 0.45),
-        "seq2seq+additive": (1.0, 1.0, 1.0, 0.9, 0.45),
-    },
+    dict(zip(_KINDS, ((0.5, 0.1, 0.05, 0.02, 0.0), _PLAIN, _PLAIN, _DOT, _DOT), strict=True)),
     early=0.0,
     slope=0.5,
     context=4.0,
     looks_right=0.95,
 )
 FAILS = World(
-    curves={
-        "rnn-aligned": (1.0, 1.0, 1.0, 0.6, 0.1),
-        "seq2seq": (1.0, 1.0, 1.0, 0.6, 0.1),
-        "seq2seq+uniform": (1.0, 1.0, 1.0, 0.7, 0.3),
-        "seq2seq+dot": (1.0, 1.0, 1.0, 0.7, 0.3),
-        "seq2seq+additive": (1.0, 1.0, 1.0, 0.7, 0.3),
-    },
+    dict(zip(_KINDS, (_SLOW, _SLOW, _WORSE, _WORSE, _WORSE), strict=True)),
     early=0.3,
     slope=0.0,
     context=1.0,
@@ -276,12 +241,9 @@ def scored_row(model: str, length: int, share: float, **changes: Any) -> Accurac
 
 def curve(model: str, shares: Sequence[float | None], **changes: Any) -> list[AccuracyRow]:
     """Return a row per length; one that failed where there is no share."""
-    return [
-        failed(scored_row(model, length, 0.0, **changes))
-        if share is None
-        else scored_row(model, length, share, **changes)
-        for length, share in zip(CLAIM_LENGTHS, shares, strict=False)
-    ]
+    places = [*zip(CLAIM_LENGTHS, shares, strict=False)]
+    rows = [scored_row(model, length, share or 0.0, **changes) for length, share in places]
+    return [failed(row) if it is None else row for row, it in zip(rows, shares, strict=False)]
 
 
 def stopped(rows: Sequence[AccuracyRow]) -> list[AccuracyRow]:
@@ -308,13 +270,7 @@ def occlusion_rows(
     measure: str = OCCLUSION,
     **changes: Any,
 ) -> list[InfluenceRow]:
-    """Return the influence of source positions, of all of them unless given.
-
-    Args:
-        row: The stage, of copy or reverse.
-        effect: From output position and source position to the effect where that is copied.
-        early: Largest effect on an output before the position.
-    """
+    """Return the influence of source positions; the effect is of the output that copies each."""
     rows = []
     for source in positions or range(1, row.length + 1):
         aligned = effect(true_source(row, source), source)
@@ -331,10 +287,8 @@ def context_rows(
     positions: Iterable[int] | None = None,
     **changes: Any,
 ) -> list[InfluenceRow]:
-    return [
-        influence_row(row, CONTEXT, source, effect(source), **changes)
-        for source in positions or range(1, row.length + 1)
-    ]
+    places = positions or range(1, row.length + 1)
+    return [influence_row(row, CONTEXT, place, effect(place), **changes) for place in places]
 
 
 def alignment_row(row: AccuracyRow, share: float, **changes: Any) -> AlignmentRow:
@@ -417,24 +371,19 @@ PHASE_FACTORS = {"train_step": 1.0, "forward": 3.2, "decode": 0.6}
 def scores(task: str, model: str, seed: int, length: int) -> dict[str, float]:
     draw = random.Random(f"{task} {model} {seed} {length}")
     per_seed = random.Random(f"{task} {model} {seed}").gauss(0.0, 1.0)
-    floor = 1 / SYMBOLS[task] if task != "sort" else min(0.15, 0.004 * length)
+    chance = 1 / SYMBOLS[task]
+    floor = chance if task != "sort" else min(0.15, 0.004 * length)
     bits = length * math.log2(SYMBOLS[task]) * (0.4 if task == "sort" else 1.0)
     right, carried = 1 - 0.001 * (1 + abs(per_seed) + draw.random()), 0.99 * bits
     if model in HALF_LENGTH:
         half = HALF_LENGTH[model] * (1 + 0.12 * per_seed)
         right, most = 1 / (1 + (length / half) ** 1.7), 8 * half
         carried = most * (1 - math.exp(-bits / most))
-    accuracy = floor + (1 - floor) * right
-    return {
-        "token_accuracy": accuracy,
-        "sequence_accuracy": accuracy**length,
-        "teacher_forced_token_accuracy": floor + (1 - floor) * math.sqrt(right),
-        "carried_bits": carried,
-        "target_bits": bits,
-        "chance_accuracy": 1 / SYMBOLS[task],
-        "constant_accuracy": floor,
-        "repeat_accuracy": min(1.0, 2 * floor),
-    }
+    accuracy, forced = (floor + (1 - floor) * share for share in (right, math.sqrt(right)))
+    found = {"token_accuracy": accuracy, "sequence_accuracy": accuracy**length}
+    found |= {"teacher_forced_token_accuracy": forced, "carried_bits": carried}
+    found |= {"target_bits": bits, "chance_accuracy": chance, "constant_accuracy": floor}
+    return found | {"repeat_accuracy": min(1.0, 2 * floor)}
 
 
 def operations(model: str, length: int) -> int:
@@ -488,13 +437,11 @@ def sample_rows(rows: Iterable[AccuracyRow], *, samples: int = 3) -> list[Sample
             source = [draw.randrange(row.symbols) for _ in range(row.length)]
             target = {"copy": source, "reverse": source[::-1], "sort": sorted(source)}[row.task]
             slips = random.Random(f"{row.model} {row.task} {row.seed} {row.length} {index}")
-            answer = [
-                item if slips.random() < (row.token_accuracy or 0.0) else (item + 1) % row.symbols
-                for item in target
-            ]
-            texts = [" ".join(map(str, ids)) for ids in (source, target, answer)]
-            names = dict(zip(("source", "target", "answer"), texts, strict=True))
-            found.append(SampleRow(**stage_columns(row), sample=index, **names))
+            share = row.token_accuracy or 0.0
+            answer = [(item + (slips.random() >= share)) % row.symbols for item in target]
+            ids = {"source": source, "target": target, "answer": answer}
+            texts = {name: " ".join(map(str, each)) for name, each in ids.items()}
+            found.append(SampleRow(**stage_columns(row), sample=index, **texts))
     return found
 
 
@@ -533,61 +480,33 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
     stage, items = stage_columns(row), range(1, row.length + 1)
     has_attention = "+" in row.model
     wrong = row.length * number(row)
-    errors = error_row(
-        row,
-        wrong_items=wrong,
-        edit_distance_items=wrong * number(row, 1),
-        teacher_forcing_gap=number(row, 2) - 0.2,
-    )
-    alignment = alignment_row(
-        row,
-        number(row, 1),
-        near_fraction=number(row, 2),
-        best_offset_fraction=number(row, 3),
-        weight_entropy_bits=5 * number(row, 4),
-    )
+    errors = {"wrong_items": wrong, "edit_distance_items": wrong * number(row, 1)}
+    shares = {"near_fraction": number(row, 2), "best_offset_fraction": number(row, 3)}
+    shares |= {"weight_entropy_bits": 5 * number(row, 4)}
+    forced = {"teacher_forced_token_accuracy": 1.0, "first_error_fraction": 0.0}
     kinds = [(OCCLUSION, TRAINED), (GRADIENT, TRAINED), (CONTEXT, TRAINED), (CONTEXT, INITIAL)]
+    influence = []
+    for (kind, (measure, parameters)), item in itertools.product(enumerate(kinds), items):
+        aligned = None if measure == CONTEXT else number(row, item, kind, 1)
+        values = {"parameters": parameters, "aligned_effect": aligned}
+        influence.append(influence_row(row, measure, item, number(row, item, kind), **values))
+    maps = []
     measures = [OCCLUSION, GRADIENT, TRUTH, *([ATTENTION] if has_attention else [])]
+    for measure, output, source in itertools.product(measures, items[::2], items):
+        value = number(row, output, source, len(measure))
+        if measure == TRUTH:
+            value = float(source == true_source(row, output))
+        place = {"output_item": output, "source_item": source}
+        maps.append(MapRow(**stage, **place, measure=measure, value=value))
     return {
-        ERRORS: [errors],
-        ALIGNMENT: [alignment] if has_attention else [],
+        ERRORS: [error_row(row, **errors, teacher_forcing_gap=number(row, 2) - 0.2)],
+        ALIGNMENT: [alignment_row(row, number(row, 1), **shares)] if has_attention else [],
         POSITIONS: [
-            PositionRow(
-                **stage,
-                output_item=item,
-                token_accuracy=number(row, item),
-                teacher_forced_token_accuracy=1.0,
-                first_error_fraction=0.0,
-            )
+            PositionRow(**stage, output_item=item, token_accuracy=number(row, item), **forced)
             for item in items
         ],
-        INFLUENCE: [
-            influence_row(
-                row,
-                measure,
-                item,
-                number(row, item, kind),
-                parameters=parameters,
-                aligned_effect=None if measure == CONTEXT else number(row, item, kind, 1),
-            )
-            for kind, (measure, parameters) in enumerate(kinds)
-            for item in items
-        ],
-        MAPS: [
-            MapRow(
-                **stage,
-                measure=measure,
-                output_item=output,
-                source_item=source,
-                value=float(source == true_source(row, output))
-                if measure == TRUTH
-                else number(row, output, source, len(measure)),
-            )
-            for measure in measures
-            for output in items[::2]
-            for source in items
-            if row.seed == 0
-        ],
+        INFLUENCE: influence,
+        MAPS: maps if row.seed == 0 else [],
     }
 
 

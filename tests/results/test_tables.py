@@ -8,13 +8,7 @@ from results.errors import ResultsError
 from results.schema.columns import LARGEST_INTEGER, columns_of
 from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT
 from results.store.folder import open_store
-from results.tables import (
-    locate_results,
-    parse_ids,
-    read_accuracy,
-    read_samples,
-    read_throughput,
-)
+from results.tables import locate_results, parse_ids, read_accuracy, read_samples, read_throughput
 from tests.rows import failed, results_folder, run_rows, throughput_row
 
 READERS = {ACCURACY: read_accuracy, SAMPLES: read_samples, THROUGHPUT: read_throughput}

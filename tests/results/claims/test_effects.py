@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from results.claims.effects import (
@@ -123,22 +122,17 @@ def test_every_score_is_read_from_columns_of_its_own():
 
 
 def test_seeds_and_tasks_are_paired_and_other_models_are_no_part():
-    rows = [
-        *curve(PLAIN, AT_20),
-        *curve(DOT, AT_80),
-        *curve(PLAIN, AT_80, seed=1),
-        *curve(DOT, AT_20, seed=1),
-        *curve(PLAIN, AT_20, task="sort"),
-        *curve(DOT, ALWAYS, task="sort"),
-        *curve(PLAIN, NEVER, encoder="uni"),
-        *curve(DOT, NEVER, encoder="uni"),
-        *curve(ADDITIVE, NEVER),
-        *curve(PLAIN, AT_20, seed=2),
-    ]
+    rows = [*curve(ADDITIVE, NEVER), *curve(PLAIN, AT_20, seed=2)]
+    for plain, dot, changes in (
+        (AT_20, AT_80, {}),
+        (AT_80, AT_20, {"seed": 1}),
+        (AT_20, ALWAYS, {"task": "sort"}),
+        (NEVER, NEVER, {"encoder": "uni"}),
+    ):
+        rows += [*curve(PLAIN, plain, **changes), *curve(DOT, dot, **changes)]
     table = ratio(evidence_of(rows)).set_index(["task", "seed"])
-    assert table["effect"].to_dict() == pytest.approx(
-        {("copy", 0): 4.0, ("copy", 1): 0.25, ("sort", 0): 8.0}
-    )
+    known = {("copy", 0): 4.0, ("copy", 1): 0.25, ("sort", 0): 8.0}
+    assert table["effect"].to_dict() == pytest.approx(known)
     assert table["is_bound"].tolist() == [False, False, True]
 
 
@@ -359,17 +353,6 @@ def test_alignment_is_read_at_the_longest_length_that_has_it():
             effects = partial(alignment_at_longest, column=column, model=model)
             known = {("copy", seed): share for seed, share in enumerate(expected)}
             assert effects_of(effects, evidence) == known
-
-
-def test_without_probes_nothing_is_measured():
-    evidence = evidence_of([stage(model) for model in (PLAIN, DOT, ALIGNED)])
-    for effects in (
-        early_effects,
-        partial(recency, encoder="bi"),
-        partial(context_ratio, encoder="bi"),
-        partial(alignment_at_longest, column="near_fraction", model=DOT),
-    ):
-        pd.testing.assert_frame_equal(effects(evidence), early_effects(evidence_of([])))
 
 
 # C5. Curves without attention, with uniform weights and with dot attention, and the share.

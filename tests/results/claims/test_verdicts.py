@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results.claims.verdicts import (
-    INCONCLUSIVE,
-    NOT_MEASURED,
-    REFUTED,
-    SUPPORTED,
-    judge,
-    overall,
-)
+from results.claims.verdicts import INCONCLUSIVE, NOT_MEASURED, REFUTED, SUPPORTED, judge, overall
 
 NAN = math.nan
 

@@ -11,14 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from results.errors import ResultsError
-from results.schema.columns import (
-    check_names,
-    columns_of,
-    from_json,
-    from_texts,
-    one_line,
-    to_json,
-)
+from results.schema.columns import check_names, columns_of, from_json, from_texts, one_line, to_json
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ROW_TYPES, render_csv
 from tests.rows import accuracy_row, rows_of, throughput_row

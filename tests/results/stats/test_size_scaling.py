@@ -23,22 +23,22 @@ def filled(load: float) -> float:
     return 1 - math.exp(-load)
 
 
+def bits_in(room: float, bits: float) -> float:
+    return room * filled(bits / room)
+
+
+# By numbers of the state, bits of an item, and length: the room grows with the state, holds items
+# whatever their bits, or grows with the root of the state.
 def bits_are_held(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where a state holds so many bits per number, whatever the alphabet."""
-    room = MOST * numbers
-    return room * filled(length * item_bits / room)
+    return bits_in(MOST * numbers, length * item_bits)
 
 
 def items_are_held(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where a state holds so many items per number, whatever the alphabet."""
-    room = 0.5 * numbers
-    return item_bits * room * filled(length / room)
+    return item_bits * bits_in(0.5 * numbers, length)
 
 
 def large_states_waste(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where the room grows with the root of the state."""
-    room = 8 * MOST * math.sqrt(numbers)
-    return room * filled(length * item_bits / room)
+    return bits_in(8 * MOST * math.sqrt(numbers), length * item_bits)
 
 
 def rows_of(

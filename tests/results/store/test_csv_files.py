@@ -1,7 +1,6 @@
 """The CSVs: compiled from the records, whole after a kill, and never read when changed."""
 
 import gzip
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -178,16 +177,6 @@ def test_reading_tries_again_while_files_are_replaced(folder, monkeypatch):
     assert len(read_rows(folder, ACCURACY)) == 2
     assert refusal(folder) == "truncated or edited, not as in checksums.json"
     assert list(answers) == []
-
-
-def test_any_path_will_do(tmp_path):
-    folder = tmp_path / "with spaces, 100 % 한글"
-    store = filled_store(folder, run_rows("a"))
-    store.write_throughput([throughput_row(device_name='프로세서, "x" %s')])
-    store.compile()
-    assert read_rows(folder, ACCURACY) == tuple(run_rows("a"))
-    assert read_rows(folder, THROUGHPUT)[0].device_name == '프로세서, "x" %s'
-    assert os.listdir(folder / "locks") == ["folder.lock"]
 
 
 def test_a_gzipped_csv_is_read_and_verified_as_it_was(folder):

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 
 from results.errors import ResultsError
 from results.schema.columns import columns_of
-from results.schema.probe_rows import (
-    CONTEXT,
-    MAP_MEASURES,
-    MapRow,
-    ProbeRow,
-)
+from results.schema.probe_rows import CONTEXT, MAP_MEASURES, MapRow, ProbeRow
 from results.schema.rows import AccuracyRow
 from results.store.checked_json import seal, unseal
 from results.store.csv_files import ERRORS, INFLUENCE, MAPS, PROBE_TABLES, SAMPLES, read_rows

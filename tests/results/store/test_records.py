@@ -12,9 +12,11 @@ from results.schema.rows import OK
 from results.store.checked_json import seal
 from results.store.folder import open_store
 from results.store.records import Record, parse_record, render_record
-from tests.rows import accuracy_row, example_record, failed, filled_store, sample_of
+from tests.rows import accuracy_row, failed, filled_store, sample_of
 
-WHOLE = render_record(example_record())
+ROW = accuracy_row()
+EXAMPLE = Record(ROW, (sample_of(ROW, 0), sample_of(ROW, 1)))
+WHOLE = render_record(EXAMPLE)
 
 
 DAMAGED, NOT_OURS = "it is damaged: the checksum does not match", "it is damaged, or was not"
@@ -113,16 +115,15 @@ def test_a_record_put_there_meanwhile_is_not_set_aside(tmp_path, monkeypatch):
 
 
 def test_record_comes_back(tmp_path):
-    record = example_record()
     store = open_store(tmp_path, create=True)
-    store.write_record(record.row, record.samples)
-    assert store.read_record("record0") == record
-    assert open_store(tmp_path, create=False).read_record("record0") == record
+    store.write_record(ROW, EXAMPLE.samples)
+    assert store.read_record("record0") == EXAMPLE
+    assert open_store(tmp_path, create=False).read_record("record0") == EXAMPLE
     content = (tmp_path / "records" / "record0.json").read_bytes()
     assert content == WHOLE
     document = json.loads(content)
     assert list(document) == ["schema_version", "checksum", "body"]
-    assert document["body"]["row"] == to_json(record.row)
+    assert document["body"]["row"] == to_json(ROW)
     texts = {"source": "3 1 2", "target": "3 1 2", "answer": "3 1 1"}
     assert document["body"]["samples"][1] == {"sample": 1} | texts
 
