@@ -106,18 +106,15 @@ COLUMNS_OF = {
 }
 
 
-def better_by(score: str, model: str) -> list[AccuracyRow]:
-    """Return rows of a model that falls at 80 by one score alone, and at 20 by all others."""
-    return [
-        dataclasses.replace(row, **{name: getattr(other, name) for name in COLUMNS_OF[score]})
-        for row, other in zip(curve(model, AT_20), curve(model, AT_80), strict=True)
-    ]
-
-
 def test_every_score_is_read_from_columns_of_its_own():
     for score, other in itertools.product(JUDGED_SCORES, repeat=2):
-        rows = [*curve(PLAIN, AT_20), *better_by(other, DOT)]
-        found = one(partial(length_ratio, score=score, model=DOT, decisive=2.0), rows)
+        # A model that falls at 80 by one score alone, and at 20 by all others.
+        better = [
+            dataclasses.replace(row, **{name: getattr(best, name) for name in COLUMNS_OF[other]})
+            for row, best in zip(curve(DOT, AT_20), curve(DOT, AT_80), strict=True)
+        ]
+        effect = partial(length_ratio, score=score, model=DOT, decisive=2.0)
+        found = one(effect, [*curve(PLAIN, AT_20), *better])
         assert found == pytest.approx(4.0 if other == score else 1.0)
 
 
@@ -214,10 +211,7 @@ def test_gaps_of_accuracy_are_known_by_hand(name):
     for is_where_solved, gap in ((True, solved), (False, longest)):
         expected = pytest.approx(gap * (1 - FLOOR), abs=1e-9, nan_ok=True)
         assert one(partial(accuracy_gap, is_where_solved=is_where_solved), rows) == expected
-
-
-def test_two_rows_of_one_seed_and_length_are_never_averaged():
-    rows = [*curve(PLAIN, AT_20), *curve(ALIGNED, NEVER)]
+    # Two rows of one seed and length are never averaged.
     with pytest.raises(ValueError, match="duplicate"):
         accuracy_gap(evidence_of([*rows, *rows]), is_where_solved=False)
 
@@ -258,12 +252,11 @@ def test_a_planted_recency_is_found_apart_from_the_effect_of_the_output(name):
         probes = planted(effect, positions=positions)
         found = one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes)
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
-
-
-def test_a_task_that_is_harder_throughout_is_no_recency():
+    # A task that is harder throughout is no recency.
+    more = {"copy": 0.0, "reverse": 3.0}
     probes = [
-        dataclasses.replace(row, aligned_effect=row.aligned_effect + 3.0 * (row.task == "reverse"))
-        for row in planted(lambda output, source: 2.0)
+        dataclasses.replace(row, aligned_effect=row.aligned_effect + more[row.task])
+        for row in planted(lambda i, j: 2.0)
     ]
     assert one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes) == pytest.approx(0.0)
 

@@ -32,14 +32,13 @@ def test_t_intervals_agree_with_scipy(n):
 
 
 def test_a_mean_has_an_interval_only_if_two_finite_values_are_known():
-    nothing = (math.nan, math.nan)
-    for values, found in (
-        ([], (math.nan, *nothing)),
-        ([5.0], (5.0, *nothing)),
-        ([math.inf, 1.0], (math.inf, *nothing)),
-        ([5.0, 5.0], (5.0, 5.0, 5.0)),
+    for values, mean, end in (
+        ([], math.nan, math.nan),
+        ([5.0], 5.0, math.nan),
+        ([math.inf, 1.0], math.inf, math.nan),
+        ([5.0, 5.0], 5.0, 5.0),
     ):
-        assert mean_interval(values) == pytest.approx(found, rel=0, abs=0, nan_ok=True)
+        assert mean_interval(values) == pytest.approx((mean, end, end), rel=0, abs=0, nan_ok=True)
 
 
 def test_failed_rows_are_counted_and_never_averaged():

@@ -208,25 +208,22 @@ def test_failure_is_superseded_by_a_record(tmp_path):
     assert read_rows(tmp_path, ACCURACY) == (row,)
 
 
-@pytest.mark.parametrize(
-    ("ok", "failure", "statuses"),
-    [
-        (1, 1, [OK, "diverged", NOT_REACHED, NOT_REACHED]),
-        (2, 3, [OK, OK, LEFT, "diverged"]),
-        (2, 1, [OK, OK, LEFT, LEFT]),
-    ],
-)
-def test_not_reached_follows_from_earlier_failures(tmp_path, ok, failure, statuses):
+def test_not_reached_follows_from_earlier_failures(tmp_path):
     rows, others = run_rows("a", lengths=(10, 20, 30, 40)), run_rows("b")
-    store = filled_store(tmp_path, rows[:ok])
-    store.extend_plan(map(planned, [*rows, *others]))
-    store.write_failure(failed(rows[failure]))
-    assert list(store.statuses().values()) == [*statuses, LEFT, LEFT]
-
-
-def test_other_lengths_of_a_failed_stage_are_not_reached(tmp_path):
+    for number, (ok, failure, statuses) in enumerate(
+        (
+            (1, 1, [OK, "diverged", NOT_REACHED, NOT_REACHED]),
+            (2, 3, [OK, OK, LEFT, "diverged"]),
+            (2, 1, [OK, OK, LEFT, LEFT]),
+        )
+    ):
+        store = filled_store(tmp_path / f"{number}", rows[:ok])
+        store.extend_plan(map(planned, [*rows, *others]))
+        store.write_failure(failed(rows[failure]))
+        assert list(store.statuses().values()) == [*statuses, LEFT, LEFT]
+    # The other lengths that a failed stage is tested at.
     rows = [accuracy_row(length=length, record_id=f"r{length}") for length in (10, 50)]
-    store = open_store(tmp_path, create=True)
+    store = open_store(tmp_path / "stage", create=True)
     store.extend_plan(map(planned, rows))
     store.write_failure(failed(rows[1]))
     store.write_failure(failed(accuracy_row(train_length=90, record_id="later")))

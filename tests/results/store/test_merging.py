@@ -65,11 +65,10 @@ def folders(tmp_path):
     """Folders that share some records, and have something of everything."""
     a, b, c = (run_rows(model) for model in "abc")
     again = [replace(row, train_seconds=99.0, commit="other") for row in a]
+    times = [throughput_row(length=length) for length in (10, 20)]
     return (
-        results_folder(tmp_path / "1", *b, *a[:1], timings=[throughput_row()], probed=b),
-        results_folder(
-            tmp_path / "2", *again, *map(planned, c), timings=[throughput_row(length=20)]
-        ),
+        results_folder(tmp_path / "1", *b, *a[:1], timings=times[:1], probed=b),
+        results_folder(tmp_path / "2", *again, *map(planned, c), timings=times[1:]),
         results_folder(tmp_path / "3", c[0], failed(c[1]), failed(a[1]), probed=c[:1]),
     )
 
@@ -88,19 +87,20 @@ _DONE = [ROW, AGAIN, KEPT, LOST]
 _ERRORS = [error_row(ROW, wrong_items=wrong) for wrong in (1.0, 2.0, 3.0)]
 _TIMES = [throughput_row(median_seconds=seconds) for seconds in (1.0, 2.0, 3.0)]
 _UNTIMED = throughput_row(status="killed", **dict.fromkeys(MEASURED_COLUMNS))
-_POOLS: dict[str, list[Any]] = {
-    "plan": _DONE,
-    "records": [Record(row) for row in _DONE],
-    "failures": [failed(row, status) for row in _DONE for status in ("killed", "diverged")],
-    "probes": [ProbeRecord("r", PROBES_MADE, {ERRORS: (row,)}) for row in _ERRORS],
-    "timings": [*_TIMES, _UNTIMED],
-}
+_FAILED = [failed(row, status) for row in _DONE for status in ("killed", "diverged")]
+
+
+def pool(*values: Any) -> st.SearchStrategy[dict[Any, Any]]:
+    return st.dictionaries(st.sampled_from("rs"), st.sampled_from(values))
+
+
 CONTENTS = st.builds(
     Contents,
-    **{
-        name: st.dictionaries(st.sampled_from("rs"), st.sampled_from(pool))
-        for name, pool in _POOLS.items()
-    },
+    plan=pool(*_DONE),
+    records=pool(*map(Record, _DONE)),
+    failures=pool(*_FAILED),
+    probes=pool(*(ProbeRecord("r", PROBES_MADE, {ERRORS: (row,)}) for row in _ERRORS)),
+    timings=pool(*_TIMES, _UNTIMED),
 )
 
 
@@ -148,15 +148,8 @@ def test_everything_is_there(tmp_path, folders):
     assert (merged.conflicts, merged.notices, merged.checkpoints) == ((), (), 0)
     assert not (out / "notes.txt").exists()
     shown = [f"{row.model} {row.length} {row.status}" for row in read_rows(out, ACCURACY)]
-    assert shown == [
-        "a 10 ok",
-        "a 20 ok",
-        "b 10 ok",
-        "b 20 ok",
-        "c 10 ok",
-        "c 20 diverged",
-        "d 10 ok",
-    ]
+    ok = [f"{model} {length} ok" for model in "abcd" for length in (10, 20)]
+    assert shown == [*ok[:5], "c 20 diverged", ok[6]]
     assert len(read_rows(out, SAMPLES)) == 12
     assert [row.length for row in read_rows(out, THROUGHPUT)] == [10, 20]
     assert [row.model for row in read_rows(out, ERRORS)] == ["b", "b", "c"]
@@ -244,16 +237,11 @@ def test_checkpoint_is_of_a_record_that_says_the_same(tmp_path):
     for number, order in enumerate(itertools.permutations((good, ended, other))):
         assert merge(tmp_path / f"out-{number}", lost, *order).checkpoints == 1
         assert marks(tmp_path / f"out-{number}") == ("b", "b")
-
-
-def test_only_the_record_at_the_trained_length_decides(tmp_path):
-    shorter, longer = (
-        [replace(row, length=length, record_id=f"at-{length}") for row in (LOST, KEPT)]
-        for length in (5, 20)
-    )
-    out = trained(tmp_path / "out", shorter[0], KEPT, longer[0], mark="kept")
-    merge(out, results_folder(tmp_path / "1", shorter[1], KEPT, longer[1]))
-    assert marks(out) == ("kept", "kept")
+    # Only the record at the trained length decides.
+    for number, place in enumerate({"length": n, "record_id": f"at-{n}"} for n in (5, 20)):
+        out = trained(tmp_path / f"at-{number}", replace(LOST, **place), KEPT, mark="kept")
+        merge(out, results_folder(tmp_path / f"by-{number}", replace(KEPT, **place), KEPT))
+        assert marks(out) == ("kept", "kept")
 
 
 def test_damaged_checkpoint_is_named_and_not_used(tmp_path):
@@ -287,25 +275,18 @@ def test_weights_and_state_are_of_one_training_whenever_killed(tmp_path):
 # Faults.
 
 
-@pytest.mark.parametrize(
-    ("folder", "name", "rows"),
-    [
-        (0, "records/b-0-10.json", 5),
-        (2, "failures/c-0-20.json", 5),
-        (0, PLAN, 6),
-        (0, THROUGHPUT, 6),
-        (0, "probes/b-0-10.json", 6),
-    ],
-    ids=str,
-)
-def test_damaged_files_are_named_and_not_used(tmp_path, folders, folder, name, rows):
-    path, out = folders[folder] / name, tmp_path / "out"
+DAMAGED = {"records/b-0-10.json": 5, "failures/c-0-20.json": 5, PLAN: 6, THROUGHPUT: 6}
+
+
+@pytest.mark.parametrize("name", [*DAMAGED, "probes/b-0-10.json"])
+def test_damaged_files_are_named_and_not_used(tmp_path, folders, name):
+    path, out = folders[2 if "failures" in name else 0] / name, tmp_path / "out"
     content = path.read_bytes()[:-9]
     path.write_bytes(content)
     (notice,) = merge(out, *folders).notices
     assert notice.startswith(f"{path}: not used: ")
     assert path.read_bytes() == content
-    assert len(read_rows(out, ACCURACY)) == rows
+    assert len(read_rows(out, ACCURACY)) == DAMAGED.get(name, 6)
     assert len(read_rows(out, ERRORS)) == (2 if "b-0-10" in name else 3)
     assert (out / name).exists() == (name in (PLAN, THROUGHPUT))
 
