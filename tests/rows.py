@@ -5,9 +5,8 @@ import itertools
 import math
 import random
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,11 @@ from results.schema.probe_rows import (
     ProbeRow,
 )
 from results.schema.rows import (
-    FAILING_STATUSES,
     MEASURED_COLUMNS,
     NOT_REACHED,
     OK,
     SCORE_COLUMNS,
+    VERSION_COLUMNS,
     AccuracyRow,
     SampleRow,
     ThroughputRow,
@@ -45,61 +44,33 @@ from results.schema.rows import (
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
-from results.store.records import Record, stage_columns
+from results.store.records import stage_columns
 from results.tables import DTYPES
 
-ALL_STATUSES = (OK, *FAILING_STATUSES, NOT_REACHED)
 PROBES_MADE = 1_000_003  # A version of the probes that is never that of the code.
 
 
+SETTINGS = {"symbols": 16, "cell": "lstm", "hidden": 64, "embedding": 32}
+SETTINGS |= {"encoder": "bi", "batch_size": 64, "device": "cpu"}
+
+
 def accuracy_row(**changes: Any) -> AccuracyRow:
-    values: dict[str, Any] = {
-        "task": "copy",
-        "model": "seq2seq",
-        "protocol": "curriculum",
-        "seed": 0,
-        "train_length": 10,
-        "length": 10,
-        "status": OK,
-        "config_id": "c0",
-        "token_accuracy": 0.9123,
-        "sequence_accuracy": 1 / 3,
-        "carried_bits": -0.5,
-        "symbols": 16,
-        "distinct_sources": LARGEST_INTEGER,
-        "stopped_because": "budget",
-        "train_seconds": 1.5,
-        "cell": "lstm",
-        "hidden": 64,
-        "embedding": 32,
-        "encoder": "bi",
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "budget_updates": 1500,
-        "stage_budget_updates": 400,
-        "warmup_updates": 100,
-        "clip_norm": 1.0,
-        "solved_accuracy": 0.98,
-        "device": "cpu",
-        "task_version": 1,
-        "model_version": 1,
-        "sampler_version": 1,
-        "recipe_version": 1,
-        "evaluator_version": 1,
-        "attempts": 1,
-        "run_id": "run0",
-        "stage_id": "stage0",
-        "record_id": "record0",
-    }
+    values: dict[str, Any] = SETTINGS | dict.fromkeys((*VERSION_COLUMNS, "attempts"), 1)
+    values |= {"task": "copy", "model": "seq2seq", "protocol": "curriculum", "seed": 0}
+    values |= {"train_length": 10, "length": 10, "status": OK, "config_id": "c0"}
+    values |= {"token_accuracy": 0.9123, "sequence_accuracy": 1 / 3, "carried_bits": -0.5}
+    values |= {"distinct_sources": LARGEST_INTEGER, "stopped_because": "budget"}
+    values |= {"train_seconds": 1.5, "learning_rate": 1e-3, "budget_updates": 1500}
+    values |= {"stage_budget_updates": 400, "warmup_updates": 100, "clip_norm": 1.0}
+    values |= {"solved_accuracy": 0.98, "run_id": "run0", "stage_id": "stage0"}
+    values |= {"record_id": "record0"}
     if changes.get("status", OK) != OK:
-        values.update(dict.fromkeys(SCORE_COLUMNS))
+        values |= dict.fromkeys(SCORE_COLUMNS)
     return AccuracyRow(**values | changes)
 
 
-def run_rows(
-    model: str, *, seed: int = 0, lengths: tuple[int, ...] = (10, 20)
-) -> list[AccuracyRow]:
-    """One ok row per length of a model run."""
+def run_rows(*models: str, seed: int = 0, lengths: tuple[int, ...] = (10, 20)) -> list[AccuracyRow]:
+    """One model run per model: an ok row per length, each of a stage of its own."""
     return [
         accuracy_row(
             model=model,
@@ -108,16 +79,12 @@ def run_rows(
             length=length,
             token_accuracy=1 / (length + seed),
             run_id=f"{model}-{seed}",
+            stage_id=f"stage-{model}-{seed}-{length}",
             record_id=f"{model}-{seed}-{length}",
         )
+        for model in models
         for length in lengths
     ]
-
-
-def staged_rows(*models: str, lengths: tuple[int, ...] = (10, 20)) -> list[AccuracyRow]:
-    """The rows of one model run per model, each of a stage of its own."""
-    rows = [row for model in models for row in run_rows(model, lengths=lengths)]
-    return [replace(row, stage_id=f"stage-{row.record_id}") for row in rows]
 
 
 def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
@@ -126,22 +93,8 @@ def failed(row: AccuracyRow, status: str = "diverged") -> AccuracyRow:
 
 
 def throughput_row(**changes: Any) -> ThroughputRow:
-    values: dict[str, Any] = {
-        "model": "seq2seq",
-        "phase": "decode",
-        "length": 10,
-        "status": OK,
-        "batch_size": 64,
-        "symbols": 16,
-        "cell": "lstm",
-        "hidden": 64,
-        "embedding": 32,
-        "encoder": "bi",
-        "rounds": 5,
-        "median_seconds": 0.25,
-        "device": "cpu",
-        "threads": 1,
-    }
+    values: dict[str, Any] = {"model": "seq2seq", "phase": "decode", "length": 10, "status": OK}
+    values |= SETTINGS | {"rounds": 5, "median_seconds": 0.25, "threads": 1}
     return ThroughputRow(**values | changes)
 
 
@@ -150,24 +103,14 @@ def sample_of(row: AccuracyRow, sample: int) -> SampleRow:
     return SampleRow(**stage_columns(row), sample=sample, **answer)
 
 
-def example_record() -> Record:
-    row = accuracy_row()
-    return Record(row, (sample_of(row, 0), sample_of(row, 1)))
-
-
 def error_row(row: AccuracyRow, **changes: Any) -> ErrorRow:
     """What probes found of a row; numbers that a CSV might round."""
-    values: dict[str, Any] = {
-        "wrong_items": 1 / 3,
-        "edit_distance_items": 0.1 + 0.2,
-        "correct_prefix_items": 0.0,
-        "teacher_forcing_gap": -1e-17,
-        "test_sequences": 8,
-    }
+    values: dict[str, Any] = {"wrong_items": 1 / 3, "edit_distance_items": 0.1 + 0.2}
+    values |= {"correct_prefix_items": 0.0, "teacher_forcing_gap": -1e-17, "test_sequences": 8}
     return ErrorRow(**stage_columns(row), **values | changes)
 
 
-def filled_store(folder: Path, rows: list[AccuracyRow]) -> Store:
+def filled_store(folder: Path, rows: Sequence[AccuracyRow]) -> Store:
     """A store in which the rows are planned and have records with two samples each."""
     store = open_store(folder, create=True)
     store.extend_plan(planned(row) for row in rows)
@@ -179,25 +122,17 @@ def filled_store(folder: Path, rows: list[AccuracyRow]) -> Store:
 def results_folder(
     folder: Path,
     *rows: AccuracyRow,
-    failures: tuple[AccuracyRow, ...] = (),
-    left: tuple[AccuracyRow, ...] = (),
-    timings: tuple[ThroughputRow, ...] = (),
-    probed: tuple[AccuracyRow, ...] = (),
+    timings: Sequence[ThroughputRow] = (),
+    probed: Sequence[AccuracyRow] = (),
 ) -> Path:
-    """A results folder as the commands leave it."""
-    store = filled_store(folder, list(rows))
-    store.extend_plan(map(planned, (*failures, *left)))
-    for row in failures:
-        store.write_failure(row)
-    store.compile()
-    if timings:
-        store.write_throughput(timings)
-    if probed:
-        probes = ProbeStore(folder, version=PROBES_MADE)
-        for row in probed:
-            probes.write(ProbeRecord(row.record_id, PROBES_MADE, {ERRORS: (error_row(row),)}))
-        probes.compile(row.record_id for row in probed)
-    return folder
+    """Write a folder with two samples per ok row, and the errors that probes found of some."""
+    return write_folder(
+        folder,
+        rows,
+        samples=[sample_of(row, place) for row in rows if row.status == OK for place in (1, 0)],
+        throughput=timings,
+        tables=lambda row: {ERRORS: [error_row(row)]} if row in probed else {},
+    )
 
 
 def rows_of(row_type: type[Any]) -> st.SearchStrategy[Any]:
@@ -207,21 +142,17 @@ def rows_of(row_type: type[Any]) -> st.SearchStrategy[Any]:
 
 
 def _values_of(item: Column) -> st.SearchStrategy[Any]:
-    values: st.SearchStrategy[Any]
     if item.name == "schema_version":
         return st.just(1)
     if item.choices:
-        values = st.sampled_from(item.choices)
+        values: st.SearchStrategy[Any] = st.sampled_from(item.choices)
     elif item.unit == "identifier":
         values = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,20}", fullmatch=True)
-    elif item.kind is str:
-        values = _TEXT
-    elif item.kind is int:
-        values = st.integers(0, LARGEST_INTEGER)
     elif item.unit == "fraction":
         values = st.floats(0, 1)
     else:
-        values = st.floats(allow_nan=False, allow_infinity=False)
+        numbers = st.floats(allow_nan=False, allow_infinity=False)
+        values = {str: _TEXT, int: st.integers(0, LARGEST_INTEGER), float: numbers}[item.kind]
     return st.none() | values if item.is_optional else values
 
 
@@ -231,10 +162,9 @@ _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 def _consistent(values: dict[str, Any]) -> dict[str, Any]:
-    if values.get("status", OK) == OK:
-        return values
-    empty = dict.fromkeys(name for name in (*SCORE_COLUMNS, *MEASURED_COLUMNS) if name in values)
-    return values | empty
+    is_empty = values.get("status", OK) != OK
+    measured = {*SCORE_COLUMNS, *MEASURED_COLUMNS} if is_empty else {}
+    return {name: None if name in measured else value for name, value in values.items()}
 
 
 # Tables as they are read from a folder, and rows of several seeds.
@@ -253,12 +183,8 @@ def seed_rows(
     values: Sequence[float | None], score: str = "token_accuracy", **changes: Any
 ) -> list[AccuracyRow]:
     """Return one row per value, each of another seed; a row without a value has diverged."""
-    return [
-        failed(accuracy_row(seed=seed, **changes))
-        if value is None
-        else accuracy_row(seed=seed, **changes | {score: value})
-        for seed, value in enumerate(values)
-    ]
+    rows = [accuracy_row(seed=seed, **changes | {score: it}) for seed, it in enumerate(values)]
+    return [failed(row) if getattr(row, score) is None else row for row in rows]
 
 
 # Rows for which every claim holds, or fails, by construction.
@@ -266,7 +192,6 @@ def seed_rows(
 CLAIM_LENGTHS = (10, 20, 40, 80, 160)
 CLAIM_SEEDS = (0, 1, 2)
 FLOOR, CEILING = 0.2, 0.58
-CLAIM_TEST_SEQUENCES = 24
 
 
 @dataclass(frozen=True)
@@ -281,27 +206,18 @@ class World:
 
 
 # Half lengths: 20 without attention, with it in the last gap; 92 and 113 where claims fail.
+_PLAIN, _DOT = (1.0, 0.5, 0.4, 0.3, 0.2), (1.0, 1.0, 1.0, 0.9, 0.45)
+_SLOW, _WORSE = (1.0, 1.0, 1.0, 0.6, 0.1), (1.0, 1.0, 1.0, 0.7, 0.3)
+_KINDS = ("rnn-aligned", "seq2seq", "seq2seq+uniform", "seq2seq+dot", "seq2seq+additive")
 HOLDS = World(
-    curves={
-        "rnn-aligned": (0.5, 0.1, 0.05, 0.02, 0.0),
-        "seq2seq": (1.0, 0.5, 0.4, 0.3, 0.2),
-        "seq2seq+uniform": (1.0, 0.5, 0.4, 0.3, 0.2),
-        "seq2seq+dot": (1.0, 1.0, 1.0, 0.9, 0.45),
-        "seq2seq+additive": (1.0, 1.0, 1.0, 0.9, 0.45),
-    },
+    dict(zip(_KINDS, ((0.5, 0.1, 0.05, 0.02, 0.0), _PLAIN, _PLAIN, _DOT, _DOT), strict=True)),
     early=0.0,
     slope=0.5,
     context=4.0,
     looks_right=0.95,
 )
 FAILS = World(
-    curves={
-        "rnn-aligned": (1.0, 1.0, 1.0, 0.6, 0.1),
-        "seq2seq": (1.0, 1.0, 1.0, 0.6, 0.1),
-        "seq2seq+uniform": (1.0, 1.0, 1.0, 0.7, 0.3),
-        "seq2seq+dot": (1.0, 1.0, 1.0, 0.7, 0.3),
-        "seq2seq+additive": (1.0, 1.0, 1.0, 0.7, 0.3),
-    },
+    dict(zip(_KINDS, (_SLOW, _SLOW, _WORSE, _WORSE, _WORSE), strict=True)),
     early=0.3,
     slope=0.0,
     context=1.0,
@@ -314,34 +230,20 @@ def scored_row(model: str, length: int, share: float, **changes: Any) -> Accurac
     values = {"task": "copy", "seed": 0, "encoder": "bi", "hidden": 64} | changes
     config_id = values.setdefault("config_id", f"{values['encoder']}{values['hidden']}")
     path = f"{config_id}-{values['task']}-{model}-{values['seed']}"
-    accuracy = FLOOR + (1 - FLOOR) * share
-    return accuracy_row(
-        **{
-            "model": model,
-            "length": length,
-            "train_length": length,
-            "constant_accuracy": FLOOR,
-            "token_accuracy": accuracy,
-            "teacher_forced_token_accuracy": accuracy,
-            "normalised_accuracy": share,
-            "target_bits": 4.0 * length,
-            "carried_bits": 4.0 * length * share,
-            "run_id": path,
-            "stage_id": f"{path}-{length}",
-            "record_id": f"{path}-{length}",
-        }
-        | values
-    )
+    accuracies = ("token_accuracy", "teacher_forced_token_accuracy")
+    scores = dict.fromkeys(accuracies, FLOOR + (1 - FLOOR) * share)
+    scores |= {"constant_accuracy": FLOOR, "normalised_accuracy": share}
+    scores |= {"target_bits": 4.0 * length, "carried_bits": 4.0 * length * share}
+    ids = {"run_id": path, "stage_id": f"{path}-{length}", "record_id": f"{path}-{length}"}
+    places = {"model": model, "length": length, "train_length": length}
+    return accuracy_row(**places | scores | ids | values)
 
 
 def curve(model: str, shares: Sequence[float | None], **changes: Any) -> list[AccuracyRow]:
     """Return a row per length; one that failed where there is no share."""
-    return [
-        failed(scored_row(model, length, 0.0, **changes))
-        if share is None
-        else scored_row(model, length, share, **changes)
-        for length, share in zip(CLAIM_LENGTHS, shares, strict=False)
-    ]
+    places = [*zip(CLAIM_LENGTHS, shares, strict=False)]
+    rows = [scored_row(model, length, share or 0.0, **changes) for length, share in places]
+    return [failed(row) if it is None else row for row, it in zip(rows, shares, strict=False)]
 
 
 def stopped(rows: Sequence[AccuracyRow]) -> list[AccuracyRow]:
@@ -350,35 +252,31 @@ def stopped(rows: Sequence[AccuracyRow]) -> list[AccuracyRow]:
     return [failed(planned(first)), *(planned(row) for row in others)]
 
 
+def influence_row(
+    row: AccuracyRow, measure: str, source: int, effect: float, **changes: Any
+) -> InfluenceRow:
+    """Return the influence of a source position on the outputs of a trained model."""
+    place: dict[str, Any] = {"measure": measure, "source_item": source, "effect": effect}
+    values = {"parameters": TRAINED, "test_sequences": 32} | place | changes
+    return InfluenceRow(**stage_columns(row), **values)
+
+
 def occlusion_rows(
     row: AccuracyRow,
     effect: Callable[[int, int], float],
     *,
     positions: Iterable[int] | None = None,
     early: float = 0.0,
+    measure: str = OCCLUSION,
     **changes: Any,
 ) -> list[InfluenceRow]:
-    """Return the influence of source positions, of all of them unless given.
-
-    Args:
-        row: The stage, of copy or reverse.
-        effect: From output position and source position to the effect where that is copied.
-        early: Largest effect on an output before the position.
-    """
-    values = {"parameters": TRAINED, "measure": OCCLUSION, "test_sequences": 32} | changes
+    """Return the influence of source positions; the effect is of the output that copies each."""
     rows = []
     for source in positions or range(1, row.length + 1):
-        output = source if row.task == "copy" else row.length + 1 - source
-        rows.append(
-            InfluenceRow(
-                **stage_columns(row),
-                **values,
-                source_item=source,
-                effect=effect(output, source) / row.length,
-                aligned_effect=effect(output, source),
-                largest_early_effect=None if source == 1 else early,
-            )
-        )
+        aligned = effect(true_source(row, source), source)
+        values = {"aligned_effect": aligned, "largest_early_effect": None if source == 1 else early}
+        share = aligned / row.length
+        rows.append(influence_row(row, measure, source, share, **values | changes))
     return rows
 
 
@@ -389,11 +287,8 @@ def context_rows(
     positions: Iterable[int] | None = None,
     **changes: Any,
 ) -> list[InfluenceRow]:
-    values = {"parameters": TRAINED, "measure": CONTEXT, "test_sequences": 8} | changes
-    return [
-        InfluenceRow(**stage_columns(row), **values, source_item=source, effect=effect(source))
-        for source in positions or range(1, row.length + 1)
-    ]
+    places = positions or range(1, row.length + 1)
+    return [influence_row(row, CONTEXT, place, effect(place), **changes) for place in places]
 
 
 def alignment_row(row: AccuracyRow, share: float, **changes: Any) -> AlignmentRow:
@@ -407,51 +302,29 @@ def claim_rows(world: World, *, seeds: Sequence[int] = CLAIM_SEEDS) -> list[Accu
     """Return what the claims preset leaves in accuracy.csv, for copy and reverse."""
     runs = [(model, "bi") for model in world.curves] + [("seq2seq", "uni")]
     ceiling = {"rnn-aligned": {"causal_ceiling_accuracy": CEILING}}
-    return [
-        row
-        for task in ("copy", "reverse")
-        for model, encoder in runs
-        for seed in seeds
-        for row in curve(
-            model,
-            world.curves[model],
-            task=task,
-            seed=seed,
-            encoder=encoder,
-            test_sequences=CLAIM_TEST_SEQUENCES,
-            **ceiling.get(model, {}),
-        )
-    ]
+    rows = []
+    for task, (model, encoder), seed in itertools.product(("copy", "reverse"), runs, seeds):
+        values = {"task": task, "encoder": encoder, "seed": seed, "test_sequences": 24}
+        rows += curve(model, world.curves[model], **values | ceiling.get(model, {}))
+    return rows
 
 
 def probes_of(world: World, row: AccuracyRow) -> list[ProbeRow]:
     """Return what the probes find of one record, at the shortest and longest length alone."""
     if row.length not in (min(CLAIM_LENGTHS), max(CLAIM_LENGTHS)) or row.status != OK:
         return []
-    positions = (1, 2, row.length - 1, row.length)
+    at: dict[str, Any] = {"positions": (1, 2, row.length - 1, row.length)}
     if row.model == "rnn-aligned":
-        return [
-            each
-            for measure in (GRADIENT, OCCLUSION)
-            for parameters in (INITIAL, TRAINED)
-            for each in occlusion_rows(
-                row,
-                lambda output, source: 1.0,
-                positions=positions,
-                early=world.early,
-                measure=measure,
-                parameters=parameters,
-            )
-        ]
+        found = []
+        for measure, parameters in itertools.product((GRADIENT, OCCLUSION), (INITIAL, TRAINED)):
+            values = at | {"early": world.early, "measure": measure, "parameters": parameters}
+            found += occlusion_rows(row, lambda output, source: 1.0, **values)
+        return [*found]
     if row.model == "seq2seq":
         late = 0.75 * row.length
         return [
-            *occlusion_rows(
-                row, lambda output, source: 2.0 + world.slope * source, positions=positions
-            ),
-            *context_rows(
-                row, lambda source: world.context if source > late else 1.0, positions=positions
-            ),
+            *occlusion_rows(row, lambda output, source: 2.0 + world.slope * source, **at),
+            *context_rows(row, lambda source: world.context if source > late else 1.0, **at),
         ]
     has_attention = row.model in ("seq2seq+dot", "seq2seq+additive")
     return [alignment_row(row, world.looks_right)] if has_attention else []
@@ -474,31 +347,19 @@ def evidence_of(rows: Sequence[AccuracyRow], probes: Sequence[ProbeRow] = ()) ->
 
 def claims_folder(folder: Path, rows: Sequence[AccuracyRow], *, world: World | None = None) -> Path:
     """Write a results folder as runs and probes leave it; no probes have run without a world."""
-    store = open_store(folder, create=True)
-    store.extend_plan(planned(row) for row in rows)
-    for row in rows:
-        if row.status == OK:
-            store.write_record(row)
-        else:
-            store.write_failure(row)
-    store.compile()
-    if world is not None:
-        probes = ProbeStore(folder, version=1)
-        for row in rows:
-            found = probes_of(world, row)
-            tables = {
-                name: [each for each in found if isinstance(each, row_type)]
-                for name, row_type in PROBE_TABLES.items()
-            }
-            if found:
-                of_table = {name: each for name, each in tables.items() if each}
-                probes.write(ProbeRecord(row.record_id, 1, of_table))
-        probes.compile(row.record_id for row in rows)
-    return folder
+
+    def tables(row: AccuracyRow) -> dict[str, list[Any]]:
+        found = probes_of(world, row) if world else []
+        return {
+            name: [each for each in found if isinstance(each, row_type)]
+            for name, row_type in PROBE_TABLES.items()
+        }
+
+    return write_folder(folder, rows, tables=tables)
 
 
 # Rows of whole runs, for reports, with the shapes that real ones have: a bottleneck without
-# attention and none with it. `python -m tests.rows FOLDER` writes a results folder of them.
+# attention and none with it.
 
 SYMBOLS = {"copy": 16, "reverse": 16, "sort": 128}
 MODELS = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
@@ -510,24 +371,19 @@ PHASE_FACTORS = {"train_step": 1.0, "forward": 3.2, "decode": 0.6}
 def scores(task: str, model: str, seed: int, length: int) -> dict[str, float]:
     draw = random.Random(f"{task} {model} {seed} {length}")
     per_seed = random.Random(f"{task} {model} {seed}").gauss(0.0, 1.0)
-    floor = 1 / SYMBOLS[task] if task != "sort" else min(0.15, 0.004 * length)
+    chance = 1 / SYMBOLS[task]
+    floor = chance if task != "sort" else min(0.15, 0.004 * length)
     bits = length * math.log2(SYMBOLS[task]) * (0.4 if task == "sort" else 1.0)
     right, carried = 1 - 0.001 * (1 + abs(per_seed) + draw.random()), 0.99 * bits
     if model in HALF_LENGTH:
         half = HALF_LENGTH[model] * (1 + 0.12 * per_seed)
         right, most = 1 / (1 + (length / half) ** 1.7), 8 * half
         carried = most * (1 - math.exp(-bits / most))
-    accuracy = floor + (1 - floor) * right
-    return {
-        "token_accuracy": accuracy,
-        "sequence_accuracy": accuracy**length,
-        "teacher_forced_token_accuracy": floor + (1 - floor) * math.sqrt(right),
-        "carried_bits": carried,
-        "target_bits": bits,
-        "chance_accuracy": 1 / SYMBOLS[task],
-        "constant_accuracy": floor,
-        "repeat_accuracy": min(1.0, 2 * floor),
-    }
+    accuracy, forced = (floor + (1 - floor) * share for share in (right, math.sqrt(right)))
+    found = {"token_accuracy": accuracy, "sequence_accuracy": accuracy**length}
+    found |= {"teacher_forced_token_accuracy": forced, "carried_bits": carried}
+    found |= {"target_bits": bits, "chance_accuracy": chance, "constant_accuracy": floor}
+    return found | {"repeat_accuracy": min(1.0, 2 * floor)}
 
 
 def operations(model: str, length: int) -> int:
@@ -542,20 +398,11 @@ def updates(model: str, seed: int, length: int) -> int:
 def curve_row(task: str, model: str, seed: int, length: int, **changes: Any) -> AccuracyRow:
     """Return the row of one point of a curve, which names its place in every identifier."""
     protocol = changes.get("protocol", "curriculum")
-    values = {
-        "task": task,
-        "model": model,
-        "seed": seed,
-        "train_length": length,
-        "length": length,
-        "config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}",
-        "symbols": SYMBOLS[task],
-        "test_sequences": 1024,
-        "device_name": "some processor",
-        "stage_updates": updates(model, seed, length),
-        "total_updates": updates(model, seed, length),
-        "forward_flops": operations(model, length),
-    }
+    values = {"task": task, "model": model, "seed": seed, "train_length": length, "length": length}
+    values |= {"config_id": f"{protocol[:3]}{SYMBOLS[task]:03d}", "symbols": SYMBOLS[task]}
+    values |= {"test_sequences": 1024, "device_name": "some processor"}
+    values |= dict.fromkeys(("stage_updates", "total_updates"), updates(model, seed, length))
+    values |= {"forward_flops": operations(model, length)}
     values |= scores(task, model, seed, length) | changes
     name = re.sub(r"[^A-Za-z0-9.+-]", ".", model)
     path = f"{protocol}-{values['config_id']}-{task}-{name}-{seed}"
@@ -590,32 +437,23 @@ def sample_rows(rows: Iterable[AccuracyRow], *, samples: int = 3) -> list[Sample
             source = [draw.randrange(row.symbols) for _ in range(row.length)]
             target = {"copy": source, "reverse": source[::-1], "sort": sorted(source)}[row.task]
             slips = random.Random(f"{row.model} {row.task} {row.seed} {row.length} {index}")
-            answer = [
-                item if slips.random() < (row.token_accuracy or 0.0) else (item + 1) % row.symbols
-                for item in target
-            ]
-            texts = [" ".join(map(str, ids)) for ids in (source, target, answer)]
-            names = dict(zip(("source", "target", "answer"), texts, strict=True))
-            found.append(SampleRow(**stage_columns(row), sample=index, **names))
+            share = row.token_accuracy or 0.0
+            answer = [(item + (slips.random() >= share)) % row.symbols for item in target]
+            ids = {"source": source, "target": target, "answer": answer}
+            texts = {name: " ".join(map(str, each)) for name, each in ids.items()}
+            found.append(SampleRow(**stage_columns(row), sample=index, **texts))
     return found
 
 
 def cost_row(model: str, phase: str, length: int, **changes: Any) -> ThroughputRow:
-    draw = random.Random(f"{model} {phase} {length}")
     rate = PHASE_FACTORS[phase] * 7e4 / (1 + (6e-3 * length if "+" in model else 0))
-    spread = 0.04 + 0.08 * draw.random()
-    values = {
-        "model": model,
-        "phase": phase,
-        "length": length,
-        "median_seconds": 64 * length / rate,
-        "iqr_seconds": spread * 64 * length / rate,
-        "tokens_per_second": rate,
-        "noise": "noisy" if spread > 0.1 else "steady",
-        "peak_memory_bytes": int(2**21 + operations(model, length) * PHASE_FACTORS[phase]),
-        "device_name": "some processor",
-    }
-    return throughput_row(**values | changes)
+    spread = 0.04 + 0.08 * random.Random(f"{model} {phase} {length}").random()
+    seconds = 64 * length / rate
+    memory = int(2**21 + operations(model, length) * PHASE_FACTORS[phase])
+    values = {"model": model, "phase": phase, "length": length, "tokens_per_second": rate}
+    values |= {"median_seconds": seconds, "iqr_seconds": spread * seconds}
+    values |= {"noise": "noisy" if spread > 0.1 else "steady", "peak_memory_bytes": memory}
+    return throughput_row(**{"device_name": "some processor"} | values | changes)
 
 
 def cost_rows(
@@ -642,68 +480,33 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
     stage, items = stage_columns(row), range(1, row.length + 1)
     has_attention = "+" in row.model
     wrong = row.length * number(row)
-    errors = ErrorRow(
-        **stage,
-        wrong_items=wrong,
-        edit_distance_items=wrong * number(row, 1),
-        correct_prefix_items=1.0,
-        teacher_forcing_gap=number(row, 2) - 0.2,
-        test_sequences=64,
-    )
-    alignment = AlignmentRow(
-        **stage,
-        aligned_fraction=number(row, 1),
-        near_fraction=number(row, 2),
-        best_offset_items=0.0,
-        best_offset_fraction=number(row, 3),
-        aligned_mass=0.5,
-        near_mass=0.5,
-        weight_entropy_bits=5 * number(row, 4),
-        test_sequences=64,
-    )
+    errors = {"wrong_items": wrong, "edit_distance_items": wrong * number(row, 1)}
+    shares = {"near_fraction": number(row, 2), "best_offset_fraction": number(row, 3)}
+    shares |= {"weight_entropy_bits": 5 * number(row, 4)}
+    forced = {"teacher_forced_token_accuracy": 1.0, "first_error_fraction": 0.0}
     kinds = [(OCCLUSION, TRAINED), (GRADIENT, TRAINED), (CONTEXT, TRAINED), (CONTEXT, INITIAL)]
+    influence = []
+    for (kind, (measure, parameters)), item in itertools.product(enumerate(kinds), items):
+        aligned = None if measure == CONTEXT else number(row, item, kind, 1)
+        values = {"parameters": parameters, "aligned_effect": aligned}
+        influence.append(influence_row(row, measure, item, number(row, item, kind), **values))
+    maps = []
     measures = [OCCLUSION, GRADIENT, TRUTH, *([ATTENTION] if has_attention else [])]
+    for measure, output, source in itertools.product(measures, items[::2], items):
+        value = number(row, output, source, len(measure))
+        if measure == TRUTH:
+            value = float(source == true_source(row, output))
+        place = {"output_item": output, "source_item": source}
+        maps.append(MapRow(**stage, **place, measure=measure, value=value))
     return {
-        ERRORS: [errors],
-        ALIGNMENT: [alignment] if has_attention else [],
+        ERRORS: [error_row(row, **errors, teacher_forcing_gap=number(row, 2) - 0.2)],
+        ALIGNMENT: [alignment_row(row, number(row, 1), **shares)] if has_attention else [],
         POSITIONS: [
-            PositionRow(
-                **stage,
-                output_item=item,
-                token_accuracy=number(row, item),
-                teacher_forced_token_accuracy=1.0,
-                first_error_fraction=0.0,
-            )
+            PositionRow(**stage, output_item=item, token_accuracy=number(row, item), **forced)
             for item in items
         ],
-        INFLUENCE: [
-            InfluenceRow(
-                **stage,
-                parameters=parameters,
-                measure=measure,
-                source_item=item,
-                effect=number(row, item, kind),
-                aligned_effect=None if measure == CONTEXT else number(row, item, kind, 1),
-                test_sequences=16,
-            )
-            for kind, (measure, parameters) in enumerate(kinds)
-            for item in items
-        ],
-        MAPS: [
-            MapRow(
-                **stage,
-                measure=measure,
-                output_item=output,
-                source_item=source,
-                value=float(source == true_source(row, output))
-                if measure == TRUTH
-                else number(row, output, source, len(measure)),
-            )
-            for measure in measures
-            for output in items[::2]
-            for source in items
-            if row.seed == 0
-        ],
+        INFLUENCE: influence,
+        MAPS: maps if row.seed == 0 else [],
     }
 
 
@@ -717,33 +520,28 @@ def write_folder(
     *,
     samples: Iterable[SampleRow] = (),
     throughput: Sequence[ThroughputRow] = (),
-    is_probed: bool = False,
+    tables: Callable[[AccuracyRow], dict[str, list[Any]]] = lambda row: {},
 ) -> Path:
-    """Write a results folder as runs, probes and measurements leave it."""
+    """Write a results folder as runs, measurements and probes that find these tables leave it."""
     store = open_store(folder, create=True)
     by_stage: dict[tuple[Any, ...], list[SampleRow]] = {}
     for sample in samples:
         by_stage.setdefault(tuple(stage_columns(sample).values()), []).append(sample)
     store.extend_plan(planned(row) for row in rows)
-    finished = [row for row in rows if row.status == OK]
-    for row in finished:
-        store.write_record(row, by_stage.get(tuple(stage_columns(row).values()), ()))
+    probed = {}
     for row in rows:
-        if row.status not in (OK, NOT_REACHED):
+        if row.status == OK:
+            store.write_record(row, by_stage.get(tuple(stage_columns(row).values()), ()))
+            found = {name: tuple(each) for name, each in tables(row).items() if each}
+            probed |= {row.record_id: found} if found else {}
+        elif row.status != NOT_REACHED:
             store.write_failure(row)
     store.compile()
     if throughput:
         store.write_throughput(throughput)
-    if is_probed:
-        probes = ProbeStore(folder, version=1)
-        for row in finished:
-            probes.write(ProbeRecord(row.record_id, 1, probe_tables(row)))
-        probes.compile([row.record_id for row in finished])
+    if probed:
+        probes = ProbeStore(folder, version=PROBES_MADE)
+        for record_id, found in probed.items():
+            probes.write(ProbeRecord(record_id, PROBES_MADE, found))
+        probes.compile(probed)
     return folder
-
-
-if __name__ == "__main__":
-    everything = curve_rows()
-    write_folder(
-        Path(sys.argv[1]), everything, samples=sample_rows(everything), throughput=cost_rows()
-    )

@@ -22,7 +22,7 @@ from results.store.folder import open_store
 from tasks import TASKS
 from tests import ROOT
 from tests.commands import accuracy_rows, snapshot, weights, without_times
-from tests.rows import PROBES_MADE, failed, results_folder, staged_rows
+from tests.rows import PROBES_MADE, failed, results_folder, run_rows
 
 RECIPE = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=16)
 
@@ -31,9 +31,9 @@ RECIPE = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=16)
 def folders(tmp_path, monkeypatch):
     """The names of two folders, in the folder where the command is typed."""
     monkeypatch.chdir(tmp_path)
-    a, b = staged_rows("a"), staged_rows("b")
+    a, b = run_rows("a"), run_rows("b")
     results_folder(tmp_path / "1", *a, probed=(a[0],))
-    results_folder(tmp_path / "2", a[0], b[0], failures=(failed(b[1]),))
+    results_folder(tmp_path / "2", a[0], b[0], failed(b[1]))
     return "1", "2"
 
 
@@ -58,7 +58,7 @@ def test_probes_of_another_version_count_as_absent(folders):
 
 
 def test_conflicts_and_damage_are_named(folders, tmp_path, capsys):
-    results_folder(tmp_path / "3", replace(staged_rows("a")[0], token_accuracy=0.25))
+    results_folder(tmp_path / "3", replace(run_rows("a")[0], token_accuracy=0.25))
     damaged = Path("1/records/a-0-20.json")
     damaged.write_bytes(damaged.read_bytes()[:-9])
     assert merge.main([*folders, "3", "--out", "out"]) == 1

@@ -21,6 +21,7 @@ from tests.rows import (
     curve_row,
     curve_rows,
     failed,
+    probe_tables,
     sample_rows,
     write_folder,
 )
@@ -70,7 +71,7 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(kept, tmp_path
         [*rows, *beyond],
         samples=sample_rows(rows),
         throughput=[cost_failed(timings[0]), *timings[1:]],
-        is_probed=True,
+        tables=probe_tables,
     )
     assert drawn(folder, tmp_path / "out") == {
         *("accuracy", "sequence_accuracy", "carried_bits", "compute", "throughput", "memory"),
@@ -233,7 +234,7 @@ def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
     assert "not drawn: errors, positions, alignment, influence, map_attention, map_occlusion, " in (
         capsys.readouterr().out
     )
-    probed = drawn(write_folder(tmp_path / "probed", rows, is_probed=True), tmp_path / "out")
+    probed = drawn(write_folder(tmp_path / "probed", rows, tables=probe_tables), tmp_path / "out")
     assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
     names = {"errors", "positions", "influence", "map_occlusion_6", "map_gradient_6"}
     assert probed - plain == names

@@ -17,7 +17,7 @@ from results.tables import REFERENCE, read_accuracy, read_probes
 CLAIMS = REFERENCE / "claims"
 
 
-def test_no_answer_at_once_is_above_its_causal_ceiling() -> None:
+def test_no_answer_at_once_is_above_its_causal_ceiling():
     rows = read_accuracy(CLAIMS)
     rows = rows[(rows["model"] == ALIGNED) & (rows["status"] == OK)]
     assert len(rows) >= 150
@@ -28,7 +28,7 @@ def test_no_answer_at_once_is_above_its_causal_ceiling() -> None:
 
 
 @pytest.mark.parametrize(("model", "is_causal"), [(ALIGNED, True), (PLAIN, False)])
-def test_what_answers_at_once_has_exact_zeros_from_later(model: str, is_causal: bool) -> None:
+def test_what_answers_at_once_has_exact_zeros_from_later(model, is_causal):
     influence = read_probes(CLAIMS, INFLUENCE)
     rows = influence[(influence["model"] == model) & (influence["measure"] != CONTEXT)]
     rows = rows[rows["source_item"] > 1]  # No output is before the first.
@@ -48,13 +48,13 @@ def commands() -> dict[str, list[str]]:
     return {folder: shlex.split(arguments) for folder, arguments in found}
 
 
-def test_every_published_folder_has_its_command() -> None:
+def test_every_published_folder_has_its_command():
     folders = {str(path.parent.relative_to(REFERENCE)) for path in REFERENCE.rglob("accuracy.csv")}
     assert commands().keys() == folders
 
 
 @pytest.mark.parametrize("name", commands())
-def test_published_rows_are_those_that_the_command_plans(name: str) -> None:
+def test_published_rows_are_those_that_the_command_plans(name):
     rows = read_accuracy(REFERENCE / name)
     blocks = parse_request(commands()[name]).blocks
     planned = {row.record_id for run in plan_blocks(blocks) for row in run.planned_rows()}

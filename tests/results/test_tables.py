@@ -8,35 +8,36 @@ from results.errors import ResultsError
 from results.schema.columns import LARGEST_INTEGER, columns_of
 from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT
 from results.store.folder import open_store
-from results.tables import (
-    locate_results,
-    parse_ids,
-    read_accuracy,
-    read_samples,
-    read_throughput,
-)
+from results.tables import locate_results, parse_ids, read_accuracy, read_samples, read_throughput
 from tests.rows import failed, results_folder, run_rows, throughput_row
 
 READERS = {ACCURACY: read_accuracy, SAMPLES: read_samples, THROUGHPUT: read_throughput}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     *done, last = run_rows("a", lengths=(10, 20, 30))
-    return results_folder(tmp_path, *done, failures=(failed(last),), timings=(throughput_row(),))
+    return results_folder(tmp_path, *done, failed(last), timings=[throughput_row()])
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_tables_have_the_types_of_the_schema(folder: Path, name: str) -> None:
-    frame = READERS[name](folder)
+def test_tables_have_the_types_of_the_schema_with_rows_or_none(folder, tmp_path, name):
     columns = columns_of(ROW_TYPES[name])
-    assert list(frame.columns) == [item.name for item in columns]
     wanted = {str: "string", int: "Int64", float: "float64"}
-    assert [str(kind) for kind in frame.dtypes] == [wanted[item.kind] for item in columns]
-    assert len(frame) == {ACCURACY: 3, SAMPLES: 4, THROUGHPUT: 1}[name]
+    empty = open_store(tmp_path / "empty", create=True)
+    empty.compile()
+    empty.write_throughput([])
+    for path, rows in (
+        (folder, {ACCURACY: 3, SAMPLES: 4, THROUGHPUT: 1}[name]),
+        (tmp_path / "empty", 0),
+    ):
+        frame = READERS[name](path)
+        assert list(frame.columns) == [item.name for item in columns]
+        assert [str(kind) for kind in frame.dtypes] == [wanted[item.kind] for item in columns]
+        assert len(frame) == rows
 
 
-def test_tables_have_the_values(folder: Path) -> None:
+def test_tables_have_the_values(folder):
     frame = read_accuracy(folder)
     assert frame["token_accuracy"].tolist()[:2] == [1 / 10, 1 / 20]
     assert frame["token_accuracy"].isna().tolist() == [False, False, True]
@@ -49,14 +50,7 @@ def test_tables_have_the_values(folder: Path) -> None:
         parse_ids("3 x")
 
 
-def test_empty_tables_keep_their_types(tmp_path: Path) -> None:
-    open_store(tmp_path, create=True).compile()
-    frame = read_accuracy(tmp_path)
-    assert len(frame) == 0
-    assert {str(kind) for kind in frame.dtypes} == {"string", "Int64", "float64"}
-
-
-def test_results_are_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_located(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     reference = tmp_path / "reference"
     (tmp_path / "results").mkdir()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from results.claims.effects import (
@@ -46,10 +45,8 @@ NEVER: Curve = (0.4, 0.3, 0.2, 0.1, 0.1)
 RISING: Curve = (0.2, 0.3, 0.3, 0.35, 0.4)
 PARTIAL: Curve = (1.0, 1.0, 1.0, 1.0, None)
 
-FORCED_SCORE = "normalised_forced_accuracy"
 SCORE = "normalised_accuracy"
 ratio = partial(length_ratio, score=SCORE, model=DOT, decisive=2.0)
-share = partial(uniform_share, score=SCORE)
 
 
 def effects_of(effects: EffectFunction, evidence: Evidence) -> dict[tuple[str, int], float]:
@@ -69,6 +66,8 @@ def stage(model: str, *, length: int = 160, **changes: Any) -> AccuracyRow:
 
 # C1. Curves without and with attention, the ratio, whether it is a bound. Half lengths are at
 # measured lengths: 20, 80; beyond the last; before 10; none.
+SHORT: Curve = (1.0, 1.0, None, None, None)
+HALF: Curve = (1.0, 1.0, 0.49, 0.2, 0.1)
 RATIOS: dict[str, tuple[Curve, Curve, float, bool]] = {
     "both known": (AT_20, AT_80, 4.0, False),
     "equal": (AT_80, AT_80, 1.0, False),
@@ -82,13 +81,8 @@ RATIOS: dict[str, tuple[Curve, Curve, float, bool]] = {
     "attention never holds": (AT_20, NEVER, 0.5, True),
     "plain holds throughout": (ALWAYS, AT_20, 0.125, True),
     "two bounds that refute": (ALWAYS, NEVER, 0.0625, True),
-    "plain holds as far as it got": ((1.0, 1.0, None, None, None), AT_80, NAN, False),
-    "plain holds half as far as attention at most": (
-        (1.0, 1.0, None, None, None),
-        (1.0, 1.0, 0.49, 0.2, 0.1),
-        2 ** (50 / 51),
-        True,
-    ),
+    "plain holds as far as it got": (SHORT, AT_80, NAN, False),
+    "plain holds half as far as attention at most": (SHORT, HALF, 2 ** (50 / 51), True),
     "attention holds as far as it got": (AT_20, PARTIAL, 4.0, True),
     "attention holds as far as plain does": (AT_80, PARTIAL, NAN, False),
     "plain does not fall": (RISING, AT_20, NAN, False),
@@ -98,7 +92,7 @@ RATIOS: dict[str, tuple[Curve, Curve, float, bool]] = {
 
 
 @pytest.mark.parametrize("name", RATIOS)
-def test_the_ratio_of_half_lengths_is_known_by_hand(name: str) -> None:
+def test_the_ratio_of_half_lengths_is_known_by_hand(name):
     plain, attention, expected, is_bound = RATIOS[name]
     (row,) = ratio(evidence_of([*curve(PLAIN, plain), *curve(DOT, attention)])).itertuples()
     assert row.effect == pytest.approx(expected, nan_ok=True)
@@ -108,42 +102,34 @@ def test_the_ratio_of_half_lengths_is_known_by_hand(name: str) -> None:
 COLUMNS_OF = {
     "carried_share": ("carried_bits",),
     SCORE: ("normalised_accuracy", "token_accuracy"),
-    FORCED_SCORE: ("teacher_forced_token_accuracy",),
+    "normalised_forced_accuracy": ("teacher_forced_token_accuracy",),
 }
 
 
-def better_by(score: str, model: str) -> list[AccuracyRow]:
-    """Return rows of a model that falls at 80 by one score alone, and at 20 by all others."""
-    return [
-        dataclasses.replace(row, **{name: getattr(other, name) for name in COLUMNS_OF[score]})
-        for row, other in zip(curve(model, AT_20), curve(model, AT_80), strict=True)
-    ]
-
-
-def test_every_score_is_read_from_columns_of_its_own() -> None:
+def test_every_score_is_read_from_columns_of_its_own():
     for score, other in itertools.product(JUDGED_SCORES, repeat=2):
-        rows = [*curve(PLAIN, AT_20), *better_by(other, DOT)]
-        found = one(partial(length_ratio, score=score, model=DOT, decisive=2.0), rows)
+        # A model that falls at 80 by one score alone, and at 20 by all others.
+        better = [
+            dataclasses.replace(row, **{name: getattr(best, name) for name in COLUMNS_OF[other]})
+            for row, best in zip(curve(DOT, AT_20), curve(DOT, AT_80), strict=True)
+        ]
+        effect = partial(length_ratio, score=score, model=DOT, decisive=2.0)
+        found = one(effect, [*curve(PLAIN, AT_20), *better])
         assert found == pytest.approx(4.0 if other == score else 1.0)
 
 
-def test_seeds_and_tasks_are_paired_and_other_models_are_no_part() -> None:
-    rows = [
-        *curve(PLAIN, AT_20),
-        *curve(DOT, AT_80),
-        *curve(PLAIN, AT_80, seed=1),
-        *curve(DOT, AT_20, seed=1),
-        *curve(PLAIN, AT_20, task="sort"),
-        *curve(DOT, ALWAYS, task="sort"),
-        *curve(PLAIN, NEVER, encoder="uni"),
-        *curve(DOT, NEVER, encoder="uni"),
-        *curve(ADDITIVE, NEVER),
-        *curve(PLAIN, AT_20, seed=2),
-    ]
+def test_seeds_and_tasks_are_paired_and_other_models_are_no_part():
+    rows = [*curve(ADDITIVE, NEVER), *curve(PLAIN, AT_20, seed=2)]
+    for plain, dot, changes in (
+        (AT_20, AT_80, {}),
+        (AT_80, AT_20, {"seed": 1}),
+        (AT_20, ALWAYS, {"task": "sort"}),
+        (NEVER, NEVER, {"encoder": "uni"}),
+    ):
+        rows += [*curve(PLAIN, plain, **changes), *curve(DOT, dot, **changes)]
     table = ratio(evidence_of(rows)).set_index(["task", "seed"])
-    assert table["effect"].to_dict() == pytest.approx(
-        {("copy", 0): 4.0, ("copy", 1): 0.25, ("sort", 0): 8.0}
-    )
+    known = {("copy", 0): 4.0, ("copy", 1): 0.25, ("sort", 0): 8.0}
+    assert table["effect"].to_dict() == pytest.approx(known)
     assert table["is_bound"].tolist() == [False, False, True]
 
 
@@ -157,25 +143,19 @@ def ceiling_row(length: int, accuracy: float, **changes: Any) -> AccuracyRow:
 
 
 ALL_KNOWN = {"causal_ceiling_accuracy": 1.0}
+UNKNOWN = {"causal_ceiling_accuracy": None}
 EXCESSES: dict[str, tuple[list[AccuracyRow], float]] = {
     "above": ([ceiling_row(10, 0.6)], 2.0),
     "below": ([ceiling_row(10, 0.4)], -2.0),
-    "of four times the items": ([ceiling_row(40, 0.6)], 4.0),
     "another ceiling": ([ceiling_row(10, 0.9, causal_ceiling_accuracy=0.8)], 2.5),
     "largest first": ([ceiling_row(10, 0.7), ceiling_row(40, 0.5)], 4.0),
     "largest last": ([ceiling_row(10, 0.6), ceiling_row(40, 0.6)], 4.0),
-    "a ceiling of 1": ([ceiling_row(10, 0.3, **ALL_KNOWN)], 0.0),
-    "a ceiling of 1 at one length": (
-        [ceiling_row(1, 0.6, **ALL_KNOWN), ceiling_row(10, 0.6)],
-        2.0,
-    ),
-    "one length failed": ([ceiling_row(10, 0.6), failed(ceiling_row(40, 0.9))], 2.0),
-    "one length without a ceiling": (
-        [ceiling_row(10, 0.6), ceiling_row(40, 0.9, causal_ceiling_accuracy=None)],
-        2.0,
-    ),
+    "ceiling of 1": ([ceiling_row(10, 0.3, **ALL_KNOWN)], 0.0),
+    "ceiling of 1 at 1": ([ceiling_row(1, 0.6, **ALL_KNOWN), ceiling_row(10, 0.6)], 2.0),
+    "one failed": ([ceiling_row(10, 0.6), failed(ceiling_row(40, 0.9))], 2.0),
+    "one without a ceiling": ([ceiling_row(10, 0.6), ceiling_row(40, 0.9, **UNKNOWN)], 2.0),
     "every length failed": ([failed(ceiling_row(10, 0.6)), failed(ceiling_row(40, 0.9))], NAN),
-    "no ceiling known": ([ceiling_row(10, 0.9, causal_ceiling_accuracy=None)], NAN),
+    "no ceiling known": ([ceiling_row(10, 0.9, **UNKNOWN)], NAN),
     "teacher forcing": ([ceiling_row(10, 0.5, teacher_forced_token_accuracy=0.9)], 0.0),
     "others": ([ceiling_row(10, 0.6), ceiling_row(10, 0.9, model=DOT)], 2.0),
     "another encoder": ([ceiling_row(10, 0.6), ceiling_row(10, 0.9, encoder="uni")], 2.0),
@@ -183,7 +163,7 @@ EXCESSES: dict[str, tuple[list[AccuracyRow], float]] = {
 
 
 @pytest.mark.parametrize("name", EXCESSES)
-def test_what_is_above_the_ceiling_is_known_by_hand(name: str) -> None:
+def test_what_is_above_the_ceiling_is_known_by_hand(name):
     rows, excess = EXCESSES[name]
     effect = one(above_ceiling, rows)
     assert effect == pytest.approx(excess, abs=1e-9, nan_ok=True)
@@ -191,27 +171,21 @@ def test_what_is_above_the_ceiling_is_known_by_hand(name: str) -> None:
     assert effect != 0 or math.copysign(1, effect) == 1
 
 
-def test_the_largest_early_effect_is_found_wherever_it_was_measured() -> None:
-    def early(effect: float, **changes: Any) -> list[ProbeRow]:
-        names = ("parameters", "measure")
-        of_probe = {name: changes.pop(name) for name in names if name in changes}
-        row = stage(changes.pop("model", ALIGNED), **changes)
-        return [*occlusion_rows(row, lambda i, j: 1.0, early=effect, **of_probe)]
-
-    probes = [
-        *early(0.1),
-        *early(0.3, length=10),
-        *early(0.2, seed=1, parameters=INITIAL),
-        *early(0.1, seed=1, measure=GRADIENT),
-        *early(0.0, seed=2),
-        *early(9.0, seed=2, measure=CONTEXT),
-        *early(9.0, seed=2, model=PLAIN),
-    ]
-    assert effects_of(early_effects, evidence_of([stage(ALIGNED)], probes)) == {
-        ("copy", 0): 0.3,
-        ("copy", 1): 0.2,
-        ("copy", 2): 0.0,
-    }
+def test_the_largest_early_effect_is_found_wherever_it_was_measured():
+    probes = []
+    for effect, changes, of_probe in (
+        (0.1, {}, {}),
+        (0.3, {"length": 10}, {}),
+        (0.2, {"seed": 1}, {"parameters": INITIAL}),
+        (0.1, {"seed": 1}, {"measure": GRADIENT}),
+        (0.0, {"seed": 2}, {}),
+        (9.0, {"seed": 2}, {"measure": CONTEXT}),
+        (9.0, {"seed": 2, "model": PLAIN}, {}),
+    ):
+        row = stage(**{"model": ALIGNED} | changes)
+        probes += occlusion_rows(row, lambda i, j: 1.0, early=effect, **of_probe)
+    found = effects_of(early_effects, evidence_of([stage(ALIGNED)], probes))
+    assert found == {("copy", 0): 0.3, ("copy", 1): 0.2, ("copy", 2): 0.0}
 
 
 # Curves of plain and aligned, and the gaps of their shares: at the longest length that plain
@@ -231,16 +205,13 @@ GAPS: dict[str, tuple[Curve, Curve, float, float]] = {
 
 
 @pytest.mark.parametrize("name", GAPS)
-def test_gaps_of_accuracy_are_known_by_hand(name: str) -> None:
+def test_gaps_of_accuracy_are_known_by_hand(name):
     plain, aligned, solved, longest = GAPS[name]
     rows = [*curve(PLAIN, plain), *curve(ALIGNED, aligned)]
     for is_where_solved, gap in ((True, solved), (False, longest)):
         expected = pytest.approx(gap * (1 - FLOOR), abs=1e-9, nan_ok=True)
         assert one(partial(accuracy_gap, is_where_solved=is_where_solved), rows) == expected
-
-
-def test_two_rows_of_one_seed_and_length_are_never_averaged() -> None:
-    rows = [*curve(PLAIN, AT_20), *curve(ALIGNED, NEVER)]
+    # Two rows of one seed and length are never averaged.
     with pytest.raises(ValueError, match="duplicate"):
         accuracy_gap(evidence_of([*rows, *rows]), is_where_solved=False)
 
@@ -251,14 +222,11 @@ LENGTH = 40
 
 
 def planted(effect: Planted, *, length: int = LENGTH, **changes: Any) -> list[ProbeRow]:
-    positions = changes.pop("positions", None)
-    return [
-        row
-        for task in ("copy", "reverse")
-        for row in occlusion_rows(
-            stage(PLAIN, task=task, length=length, **changes), effect, positions=positions
-        )
-    ]
+    positions, rows = changes.pop("positions", None), []
+    for task in ("copy", "reverse"):
+        row = stage(PLAIN, task=task, length=length, **changes)
+        rows += occlusion_rows(row, effect, positions=positions)
+    return [*rows]
 
 
 def slope_of(effect: float, *, start: float) -> float:
@@ -267,43 +235,35 @@ def slope_of(effect: float, *, start: float) -> float:
 
 
 RECENCIES: dict[str, tuple[Planted, float]] = {
-    "none": (lambda output, source: 2.0, 0.0),
-    "of the output alone, falling": (lambda output, source: 5.0 - 0.1 * output, 0.0),
-    "of the output alone, rising": (lambda output, source: 0.1 * output**2, 0.0),
-    "of the source": (lambda output, source: 1.0 + 0.25 * source, slope_of(0.25, start=1.0)),
-    "falling": (lambda output, source: 9.0 - 0.2 * source, slope_of(-0.2, start=9.0)),
-    "of both": (
-        lambda output, source: 10.0 + 0.25 * source - 0.1 * (output - 20.5),
-        slope_of(0.25, start=10.0),
-    ),
-    "no effect at all": (lambda output, source: 0.0, NAN),
+    "none": (lambda i, j: 2.0, 0.0),
+    "of the output alone, falling": (lambda i, j: 5.0 - 0.1 * i, 0.0),
+    "of the output alone, rising": (lambda i, j: 0.1 * i**2, 0.0),
+    "of the source": (lambda i, j: 1.0 + 0.25 * j, slope_of(0.25, start=1.0)),
+    "falling": (lambda i, j: 9.0 - 0.2 * j, slope_of(-0.2, start=9.0)),
+    "of both": (lambda i, j: 10.0 + 0.25 * j - 0.1 * (i - 20.5), slope_of(0.25, start=10.0)),
+    "no effect at all": (lambda i, j: 0.0, NAN),
 }
 
 
 @pytest.mark.parametrize("name", RECENCIES)
-def test_a_planted_recency_is_found_apart_from_the_effect_of_the_output(name: str) -> None:
+def test_a_planted_recency_is_found_apart_from_the_effect_of_the_output(name):
     effect, expected = RECENCIES[name]
     for positions in (None, (1, 3, 10, 20, 21, 31, 38, 40)):
         probes = planted(effect, positions=positions)
         found = one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes)
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
-
-
-def test_a_task_that_is_harder_throughout_is_no_recency() -> None:
+    # A task that is harder throughout is no recency.
+    more = {"copy": 0.0, "reverse": 3.0}
     probes = [
-        dataclasses.replace(row, aligned_effect=row.aligned_effect + 3.0 * (row.task == "reverse"))
-        for row in planted(lambda output, source: 2.0)
+        dataclasses.replace(row, aligned_effect=row.aligned_effect + more[row.task])
+        for row in planted(lambda i, j: 2.0)
     ]
     assert one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes) == pytest.approx(0.0)
 
 
-def test_recency_is_read_at_the_longest_length_of_each_seed_and_encoder() -> None:
-    def flat(output: int, source: int) -> float:
-        return 2.0
-
-    def steep(output: int, source: int) -> float:
-        return 1.0 + 0.25 * source
-
+def test_recency_is_read_at_the_longest_length_of_each_seed_and_encoder():
+    flat, _ = RECENCIES["none"]
+    steep, steepness = RECENCIES["of the source"]
     probes = [
         *planted(flat, length=10),
         *planted(steep),
@@ -316,34 +276,33 @@ def test_recency_is_read_at_the_longest_length_of_each_seed_and_encoder() -> Non
         ),
     ]
     evidence = evidence_of([stage(PLAIN), stage(PLAIN, encoder="uni")], probes)
-    steepness = slope_of(0.25, start=1.0)
+    tasks = "copy and reverse"
     found = effects_of(partial(recency, encoder="bi"), evidence)
-    assert [*found.values()] == pytest.approx([steepness, 0.0])
-    assert [*found] == [("copy and reverse", 0), ("copy and reverse", 1)]
-    assert [*effects_of(partial(recency, encoder="uni"), evidence).values()] == pytest.approx([0.0])
+    assert found == pytest.approx({(tasks, 0): steepness, (tasks, 1): 0.0})
+    found = effects_of(partial(recency, encoder="uni"), evidence)
+    assert found == pytest.approx({(tasks, 0): 0.0})
 
 
-def test_recency_knows_no_seed_that_failed_and_none_that_was_not_begun() -> None:
-    both = [
-        stage(PLAIN, task=task, seed=seed) for seed in (0, 1, 2) for task in ("copy", "reverse")
-    ]
+def test_recency_knows_no_seed_that_failed_and_none_that_was_not_begun():
+    tasks = ("copy", "reverse")
+    both = [stage(PLAIN, task=task, seed=seed) for seed in (0, 1, 2) for task in tasks]
+    uni = {"encoder": "uni", "config_id": "uni64", "seed": 4}
     rows = [
         *both[:2],
         *(failed(row) for row in both[2:4]),
         *both[4:],
         failed(stage(PLAIN, task="copy", seed=3)),
-        *(dataclasses.replace(row, encoder="uni", config_id="uni64", seed=4) for row in both[:2]),
+        *(dataclasses.replace(row, **uni) for row in both[:2]),
     ]
     copied = [row for row in planted(lambda i, j: 2.0, seed=2) if row.task == "copy"]
     evidence = evidence_of(rows, [*planted(lambda i, j: 2.0), *copied])
     found = effects_of(partial(recency, encoder="bi"), evidence)
-    assert {seed: effect for (_, seed), effect in found.items()} == pytest.approx(
-        {0: 0.0, 1: NAN, 2: NAN}, nan_ok=True
-    )
+    known = {("copy and reverse", 0): 0.0} | {("copy and reverse", seed): NAN for seed in (1, 2)}
+    assert found == pytest.approx(known, nan_ok=True)
     assert recency(evidence_of(rows, copied), encoder="bi").empty
 
 
-def test_the_ratio_of_the_quarters_is_known_by_hand() -> None:
+def test_the_ratio_of_the_quarters_is_known_by_hand():
     # Of 40 positions the first quarter ends with 10 and the last begins with 31.
     def quarters(source: int) -> float:
         return 2.0 if source <= 10 else 5.0 if source > 30 else 100.0
@@ -367,10 +326,9 @@ def test_the_ratio_of_the_quarters_is_known_by_hand() -> None:
 # C4.
 
 
-def test_alignment_is_read_at_the_longest_length_that_has_it() -> None:
-    apart = {"near_fraction": 0.8, "occlusion_agreement_fraction": None}
+def test_alignment_is_read_at_the_longest_length_that_has_it():
     probes = [
-        alignment_row(stage(DOT), 0.7, **apart),
+        alignment_row(stage(DOT), 0.7, near_fraction=0.8, occlusion_agreement_fraction=None),
         alignment_row(stage(DOT, length=80), 0.6),
         alignment_row(stage(DOT, length=10), 0.5),
         alignment_row(stage(DOT, seed=1), 0.3),
@@ -380,24 +338,14 @@ def test_alignment_is_read_at_the_longest_length_that_has_it() -> None:
     for ordered in (probes, probes[::-1]):
         evidence = evidence_of([stage(DOT), stage(DOT, encoder="uni")], ordered)
         for column, model, expected in (
-            ("aligned_fraction", DOT, {("copy", 0): 0.7, ("copy", 1): 0.3}),
-            ("near_fraction", DOT, {("copy", 0): 0.8, ("copy", 1): 0.3}),
-            ("occlusion_agreement_fraction", DOT, {("copy", 0): 0.6, ("copy", 1): 0.3}),
-            ("aligned_fraction", ADDITIVE, {("copy", 0): 0.2}),
+            ("aligned_fraction", DOT, [0.7, 0.3]),
+            ("near_fraction", DOT, [0.8, 0.3]),
+            ("occlusion_agreement_fraction", DOT, [0.6, 0.3]),
+            ("aligned_fraction", ADDITIVE, [0.2]),
         ):
             effects = partial(alignment_at_longest, column=column, model=model)
-            assert effects_of(effects, evidence) == expected
-
-
-def test_without_probes_nothing_is_measured() -> None:
-    evidence = evidence_of([stage(model) for model in (PLAIN, DOT, ALIGNED)])
-    for effects in (
-        early_effects,
-        partial(recency, encoder="bi"),
-        partial(context_ratio, encoder="bi"),
-        partial(alignment_at_longest, column="near_fraction", model=DOT),
-    ):
-        pd.testing.assert_frame_equal(effects(evidence), early_effects(evidence_of([])))
+            known = {("copy", seed): share for seed, share in enumerate(expected)}
+            assert effects_of(effects, evidence) == known
 
 
 # C5. Curves without attention, with uniform weights and with dot attention, and the share.
@@ -424,11 +372,8 @@ SHARES: dict[str, tuple[Curve, Curve, Curve, float]] = {
 
 
 @pytest.mark.parametrize("name", SHARES)
-def test_the_share_of_uniform_weights_is_known_by_hand(name: str) -> None:
-    *curves, expected = SHARES[name]
-    rows = [
-        row
-        for model, shares in zip((PLAIN, UNIFORM, DOT), curves, strict=True)
-        for row in curve(model, shares)  # type: ignore[arg-type]
-    ]
-    assert one(share, rows) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+def test_the_share_of_uniform_weights_is_known_by_hand(name):
+    plain, uniform, dot, expected = SHARES[name]
+    rows = [*curve(PLAIN, plain), *curve(UNIFORM, uniform), *curve(DOT, dot)]
+    effect = one(partial(uniform_share, score=SCORE), rows)
+    assert effect == pytest.approx(expected, abs=1e-9, nan_ok=True)

@@ -3,6 +3,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,12 @@ def evidence_with(rows: Sequence[AccuracyRow], world: World) -> Evidence:
 
 
 @pytest.fixture(scope="module")
-def holding() -> Evidence:
+def holding():
     return evidence_with(claim_rows(HOLDS), HOLDS)
 
 
 @pytest.fixture(scope="module")
-def failing() -> Evidence:
+def failing():
     return evidence_with(claim_rows(FAILS), FAILS)
 
 
@@ -48,17 +49,13 @@ def verdicts(measure: Measure, evidence: Evidence) -> set[str]:
 
 
 @EACH
-def test_every_measure_supports_what_holds_and_refutes_what_does_not(
-    measure: Measure, holding: Evidence, failing: Evidence
-) -> None:
+def test_every_measure_supports_what_holds_and_refutes_what_does_not(measure, holding, failing):
     assert verdicts(measure, holding) == {SUPPORTED}
     assert verdicts(measure, failing) == {REFUTED}
 
 
 @EACH
-def test_a_measure_takes_the_models_encoder_and_tasks_that_it_names(
-    measure: Measure, holding: Evidence
-) -> None:
+def test_a_measure_takes_the_models_encoder_and_tasks_that_it_names(measure, holding):
     for column, names in (
         ("model", measure.models),
         ("encoder", (measure.encoder,)),
@@ -83,29 +80,26 @@ def effects_without(model: str, become: Callable[..., Sequence[AccuracyRow]]) ->
     return evidence_with(rows, HOLDS)
 
 
+def by_seed(measure: Measure, evidence: Evidence) -> dict[Any, float]:
+    return measure.effects(evidence).set_index(["task", "seed"])["effect"].to_dict()
+
+
 @pytest.mark.parametrize("model", HOLDS.curves)
-def test_a_run_that_diverged_leaves_its_seed_unknown_and_one_not_begun_leaves_it_out(
-    model: str, holding: Evidence
-) -> None:
+def test_a_run_that_diverged_leaves_its_seed_unknown_and_one_not_begun_none(model, holding):
     diverged = effects_without(model, stopped)
     not_begun = effects_without(model, lambda run: [])
     for measure in MEASURES:
-        seeds = ["task", "seed"]
-        known = measure.effects(holding).set_index(seeds)["effect"].to_dict()
+        known, unknown, left = (by_seed(measure, each) for each in (holding, diverged, not_begun))
         is_used = model in measure.models and measure.encoder == "bi"
-        lost = LOST_SEED if is_used else None
-        unknown = {key: math.nan if key[1] == lost else known[key] for key in known}
-        found = measure.effects(diverged).set_index(seeds)["effect"].to_dict()
-        assert found == pytest.approx(unknown, nan_ok=True), measure.name
-        left = {key: known[key] for key in known if key[1] != lost}
-        found = measure.effects(not_begun).set_index(seeds)["effect"].to_dict()
-        assert found == pytest.approx(left), measure.name
+        lost = {key for key in known if key[1] == LOST_SEED and is_used}
+        wanted = known | dict.fromkeys(lost, math.nan)
+        assert unknown == pytest.approx(wanted, nan_ok=True), measure.name
+        wanted = {key: known[key] for key in known.keys() - lost}
+        assert left == pytest.approx(wanted), measure.name
 
 
 @EACH
-def test_the_command_named_brings_the_rows_that_are_missing(
-    measure: Measure, holding: Evidence
-) -> None:
+def test_the_command_named_brings_the_rows_that_are_missing(measure, holding):
     nothing = evidence_of([])
     assert measure.command(nothing, "some") == TRAIN_COMMAND
     probe = f"{PROBE_COMMAND} --results some --lengths {max(CLAIM_LENGTHS)}"
@@ -120,7 +114,7 @@ def test_the_command_named_brings_the_rows_that_are_missing(
             assert measure.command(less, "some") == TRAIN_COMMAND
 
 
-def test_every_claim_has_measures_with_names_and_columns_of_their_own() -> None:
+def test_every_claim_has_measures_with_names_and_columns_of_their_own():
     names = [(measure.claim, measure.name) for measure in MEASURES]
     assert len({*names}) == len(names)
     assert [*dict.fromkeys(measure.claim for measure in MEASURES)] == [*CLAIMS]

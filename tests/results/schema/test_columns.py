@@ -11,14 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from results.errors import ResultsError
-from results.schema.columns import (
-    check_names,
-    columns_of,
-    from_json,
-    from_texts,
-    one_line,
-    to_json,
-)
+from results.schema.columns import check_names, columns_of, from_json, from_texts, one_line, to_json
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ROW_TYPES, render_csv
 from tests.rows import accuracy_row, rows_of, throughput_row
@@ -37,7 +30,7 @@ def through_csv(row: Any) -> Any:
 
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(row=st.one_of(*map(rows_of, ROW_TYPES.values())))
-def test_rows_come_back_exactly(row: Any) -> None:
+def test_rows_come_back_exactly(row):
     assert repr(through_json(row)) == repr(through_csv(row)) == repr(row)
 
 
@@ -48,58 +41,41 @@ LINE = "one line of plain text is needed"
 NAME = "a name of letters, digits and ._+- is needed"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "rule"),
-    [
-        ("token_accuracy", 1.0000001, FRACTION),
-        ("leak_fraction", -0.1, FRACTION),
-        ("token_accuracy", float("nan"), FINITE),
-        ("learning_rate", float("inf"), FINITE),
-        ("token_accuracy", "0.5", "float is needed"),
-        ("token_accuracy", True, "float is needed"),
-        ("seed", True, "int is needed"),
-        ("seed", 1.0, "int is needed"),
-        ("seed", np.int64(1), "int is needed"),
-        ("seed", None, "int is needed"),
-        ("seed", -1, INTEGER),
-        ("distinct_sources", 2**63, INTEGER),
-        ("model", 3, "str is needed"),
-        ("model", "", LINE),
-        ("platform", "line\n", LINE),
-        ("platform", "a\0b", LINE),
-        ("platform", "\ud800", LINE),
-        (
-            "status",
-            "fine",
-            "one of ok, failed, diverged, timed_out, out_of_memory, killed, not_reached is needed",
-        ),
-        ("record_id", "../plan", NAME),
-        ("run_id", ".hidden", NAME),
-        ("run_id", "x" * 129, NAME),
-        ("schema_version", 2, "1 is needed"),
-    ],
-)
-def test_wrong_values_are_named(name: str, value: Any, rule: str) -> None:
-    with pytest.raises(ResultsError) as caught:
-        accuracy_row(**{name: value})
-    assert str(caught.value) == f"{name}: {rule}, not {value!r}"
+STATUS = "one of ok, failed, diverged, timed_out, out_of_memory, killed, not_reached is needed"
+WRONG: dict[str, list[tuple[str, Any]]] = {
+    FRACTION: [("token_accuracy", 1.0000001), ("leak_fraction", -0.1)],
+    FINITE: [("token_accuracy", float("nan")), ("learning_rate", float("inf"))],
+    INTEGER: [("seed", -1), ("distinct_sources", 2**63)],
+    "float is needed": [("token_accuracy", "0.5"), ("token_accuracy", True)],
+    "int is needed": [("seed", value) for value in (True, 1.0, np.int64(1), None)],
+    "str is needed": [("model", 3)],
+    LINE: [("model", ""), *(("platform", text) for text in ("line\n", "a\0b", "\ud800"))],
+    STATUS: [("status", "fine")],
+    NAME: [("record_id", "../plan"), ("run_id", ".hidden"), ("run_id", "x" * 129)],
+    "1 is needed": [("schema_version", 2)],
+}
 
 
-def test_largest_values_are_accepted() -> None:
+@pytest.mark.parametrize("rule", WRONG)
+def test_wrong_values_are_named(rule):
+    for name, value in WRONG[rule]:
+        with pytest.raises(ResultsError) as caught:
+            accuracy_row(**{name: value})
+        assert str(caught.value) == f"{name}: {rule}, not {value!r}"
+
+
+def test_largest_values_are_accepted_and_measured_columns_are_empty_unless_ok():
     row = accuracy_row(normalised_accuracy=-3.0, carried_bits=-12.0, run_id="x" * 128, seed=0)
     assert (row.normalised_accuracy, row.carried_bits) == (-3.0, -12.0)
     assert accuracy_row(token_accuracy=0.0).token_accuracy == 0.0
     assert accuracy_row(distinct_sources=2**63 - 1, platform="긴\u3000줄").platform == "긴\u3000줄"
-
-
-def test_measured_columns_are_empty_unless_ok() -> None:
     with pytest.raises(ResultsError, match="token_accuracy: must be empty where status is killed"):
         accuracy_row(status="killed", token_accuracy=0.0)
     with pytest.raises(ResultsError, match="rounds: must be empty where status is timed_out"):
         throughput_row(status="timed_out")
 
 
-def test_subclasses_become_plain() -> None:
+def test_subclasses_become_plain():
     class Version(str):
         def __str__(self) -> str:
             return str.__str__(self)
@@ -111,28 +87,27 @@ def test_subclasses_become_plain() -> None:
     assert repr(through_csv(row)) == repr(row)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
+def test_wrong_texts_are_named():
+    texts = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
+    assert from_texts(AccuracyRow, texts) == accuracy_row()
+    for name, text, message in (
         *(("seed", text, f"{text!r} is not a whole number") for text in ("1.0", "+1", "１", "-1")),
-        ("seed", "", "int is needed, not None"),
-        ("model", "", "str is needed, not None"),
+        *(
+            (name, "", f"{kind} is needed, not None")
+            for name, kind in (("seed", "int"), ("model", "str"))
+        ),
         *(
             ("token_accuracy", text, f"{text!r} is not a finite number")
             for text in ("nan", "0,5", "1_0", " 0.5")
         ),
         ("token_accuracy", "1e999", "a finite number is needed, not inf"),
-    ],
-)
-def test_wrong_texts_are_named(name: str, text: str, message: str) -> None:
-    texts = {key: "" if v is None else str(v) for key, v in to_json(accuracy_row()).items()}
-    assert from_texts(AccuracyRow, texts) == accuracy_row()
-    with pytest.raises(ResultsError) as caught:
-        from_texts(AccuracyRow, texts | {name: text})
-    assert str(caught.value) == f"{name}: {message}"
+    ):
+        with pytest.raises(ResultsError) as caught:
+            from_texts(AccuracyRow, texts | {name: text})
+        assert str(caught.value) == f"{name}: {message}"
 
 
-def test_names_of_columns_are_checked() -> None:
+def test_names_of_columns_are_checked():
     names = [item.name for item in columns_of(AccuracyRow)]
     check_names(AccuracyRow, names[::-1])
     for wrong, message in (
@@ -152,12 +127,9 @@ def test_names_of_columns_are_checked() -> None:
 
 
 @given(text=st.text(st.characters()))
-def test_one_line_fits_a_text_column(text: str) -> None:
+def test_one_line_fits_a_text_column_and_keeps_plain_text(text):
     line = one_line(text)
     assert accuracy_row(error=line).error == line
     assert one_line(line) == line
-
-
-def test_one_line_keeps_plain_text() -> None:
     assert one_line("out of memory: 긴 줄\nat step 3") == "out of memory: 긴 줄 at step 3"
     assert one_line("") == "?"

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
 
@@ -29,22 +28,15 @@ from results.store.csv_files import ROW_TYPES
 from tests import ROOT
 from tests.rows import accuracy_row
 
-HEAVY = ("torch", "pandas", "scipy", "numpy")
 
-
-def test_columns_are_in_the_published_order() -> None:
+def test_columns_are_in_the_published_order_and_in_named_groups():
     names = [item.name for item in columns_of(AccuracyRow)]
     assert ", ".join(names[:13]) == (
         "task, model, protocol, seed, train_length, length, status, config_id, token_accuracy, "
         "sequence_accuracy, teacher_forced_token_accuracy, carried_bits, target_bits"
     )
-    assert names[-3:] == ["run_id", "stage_id", "record_id"]
-    assert len(names) == 68
-
-
-def test_named_groups_of_columns_exist() -> None:
-    names = {item.name for item in columns_of(AccuracyRow)}
-    assert names >= {*TIME_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS, *PROVENANCE_COLUMNS}
+    assert (names[-3:], len(names)) == (["run_id", "stage_id", "record_id"], 68)
+    assert {*TIME_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS, *PROVENANCE_COLUMNS} <= {*names}
     assert {item.name for item in columns_of(ThroughputRow)} >= {*PROVENANCE_COLUMNS}
     assert set(STATUSES) == {OK, *FAILING_STATUSES, NOT_REACHED}
     assert ", ".join(SCORE_COLUMNS) == (
@@ -59,17 +51,7 @@ def test_named_groups_of_columns_exist() -> None:
     )
 
 
-@pytest.mark.parametrize("row_type", ROW_TYPES.values())
-def test_columns_declare_unit_and_meaning(row_type: type) -> None:
-    for item in columns_of(row_type):
-        assert item.unit
-        assert re.fullmatch(r"[^\n]*[^.]\.", item.meaning), item
-        is_fraction = item.name.endswith(("_accuracy", "_fraction"))
-        is_fraction = is_fraction and item.name != "normalised_accuracy"
-        assert (item.unit == "fraction") == is_fraction, item
-
-
-def test_planned_keeps_identity_and_settings_only() -> None:
+def test_planned_keeps_identity_and_settings_only():
     row = planned(accuracy_row(seed=3, device_name="x", error="e"))
     assert (row.status, row.attempts) == (NOT_REACHED, 0)
     assert (row.seed, row.hidden, row.record_id) == (3, 64, "record0")
@@ -78,7 +60,7 @@ def test_planned_keeps_identity_and_settings_only() -> None:
         row.task = "sort"  # type: ignore[misc]
 
 
-def test_dictionary_has_every_column() -> None:
+def test_dictionary_has_every_column_with_unit_and_meaning():
     text = dictionary.DICTIONARY.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     assert list(sections) == list(ROW_TYPES)
@@ -90,11 +72,13 @@ def test_dictionary_has_every_column() -> None:
             assert line[:4] == (item.name, item.kind.__name__, mark, item.unit)
             assert line[4].startswith(item.meaning)
             assert all(choice in line[4] for choice in item.choices)
+            assert re.fullmatch(r"[^\n]*[^.]\.", item.meaning), item
+            is_fraction = item.name.endswith(("_accuracy", "_fraction"))
+            is_fraction = is_fraction and item.name != "normalised_accuracy"
+            assert (item.unit == "fraction") == is_fraction, item
 
 
-def test_stale_dictionary_is_found_and_written_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stale_dictionary_is_found_and_written_anew(tmp_path, monkeypatch):
     assert dictionary.main(["--check"]) == 0
     path = tmp_path / "DICTIONARY.md"
     monkeypatch.setattr(dictionary, "DICTIONARY", path)
@@ -105,16 +89,14 @@ def test_stale_dictionary_is_found_and_written_anew(
     assert dictionary.main(["--check"]) == 0
 
 
-def loaded_by(modules: str) -> set[str]:
-    code = f"import sys, {modules}; print(*(n for n in {HEAVY!r} if n in sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return set(done.stdout.split())
-
-
-def test_only_tables_load_pandas_and_nothing_loads_torch() -> None:
-    assert loaded_by("results.store.merging, results.store.probes, results.dictionary") == set()
-    tables = loaded_by("results.tables, results.stats.over_seeds")
-    assert "pandas" in tables
-    assert "torch" not in tables
+def test_only_tables_load_pandas_and_nothing_loads_torch():
+    light = "results.store.merging, results.store.probes, results.dictionary"
+    for modules, loaded in (
+        (light, set()),
+        ("results.tables, results.stats.over_seeds", {"pandas", "scipy", "numpy"}),
+    ):
+        heavy = ("torch", "pandas", "scipy", "numpy")
+        code = f"import sys, {modules}; print(*(n for n in {heavy!r} if n in sys.modules))"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        assert set(done.stdout.split()) == loaded

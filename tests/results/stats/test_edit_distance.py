@@ -30,14 +30,6 @@ def pairs_of(left: int, right: int) -> st.SearchStrategy[list[tuple[list[int], l
 
 
 @given(st.tuples(st.integers(0, 7), st.integers(0, 7)).flatmap(lambda sizes: pairs_of(*sizes)))
-def test_distances_are_those_of_the_definition(pairs: list[tuple[list[int], list[int]]]) -> None:
+def test_distances_are_those_of_the_definition(pairs):
     left, right = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
     assert edit_distances(left, right).tolist() == [distance(*pair) for pair in pairs]
-
-
-def test_a_slip_is_two_edits() -> None:
-    """An item left out, all others right but a place too early: nearly all of them are wrong."""
-    target = np.arange(40)[None]
-    slipped = np.hstack((target[:, :3], target[:, 4:], target[:, :1]))
-    assert (slipped != target).sum() == 37
-    assert edit_distances(slipped, target).tolist() == [2]

@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -22,22 +23,22 @@ def filled(load: float) -> float:
     return 1 - math.exp(-load)
 
 
+def bits_in(room: float, bits: float) -> float:
+    return room * filled(bits / room)
+
+
+# By numbers of the state, bits of an item, and length: the room grows with the state, holds items
+# whatever their bits, or grows with the root of the state.
 def bits_are_held(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where a state holds so many bits per number, whatever the alphabet."""
-    room = MOST * numbers
-    return room * filled(length * item_bits / room)
+    return bits_in(MOST * numbers, length * item_bits)
 
 
 def items_are_held(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where a state holds so many items per number, whatever the alphabet."""
-    room = 0.5 * numbers
-    return item_bits * room * filled(length / room)
+    return item_bits * bits_in(0.5 * numbers, length)
 
 
 def large_states_waste(numbers: int, item_bits: float, length: int) -> float:
-    """Return bits where the room grows with the root of the state."""
-    room = 8 * MOST * math.sqrt(numbers)
-    return room * filled(length * item_bits / room)
+    return bits_in(8 * MOST * math.sqrt(numbers), length * item_bits)
 
 
 def rows_of(
@@ -46,23 +47,13 @@ def rows_of(
     states: Sequence[int] = STATES,
     alphabets: Sequence[int] = ALPHABETS,
     seeds: Sequence[int] = SEEDS,
-    lengths: Sequence[int] = LENGTHS,
 ) -> pd.DataFrame:
     """Return rows of which each seed carries one hundredth more than the one before."""
-    rows = [
-        {
-            "hidden": numbers,
-            "symbols": symbols,
-            "seed": seed,
-            "load": length * math.log2(symbols) / numbers,
-            "bits": law(numbers, math.log2(symbols), length) / numbers * (1 + 0.01 * seed),
-        }
-        for numbers in states
-        for symbols in alphabets
-        for seed in seeds
-        for length in lengths
-    ]
-    return pd.DataFrame(rows)
+    rows = []
+    for numbers, symbols, seed, length in itertools.product(states, alphabets, seeds, LENGTHS):
+        bits = law(numbers, math.log2(symbols), length) / numbers * (1 + 0.01 * seed)
+        rows.append((numbers, symbols, seed, length * math.log2(symbols) / numbers, bits))
+    return pd.DataFrame(rows, columns=["hidden", "symbols", "seed", "load", "bits"])
 
 
 def collapsed(rows: pd.DataFrame) -> Collapse:
@@ -71,7 +62,7 @@ def collapsed(rows: pd.DataFrame) -> Collapse:
     return found
 
 
-def test_bits_per_number_are_one_curve_where_bits_are_held() -> None:
+def test_bits_per_number_are_one_curve_where_bits_are_held():
     found = collapsed(rows_of(bits_are_held))
     assert found.load == LOAD
     # The curves of the smallest state and alphabets of 4, 16 and 64, and so on.
@@ -84,37 +75,33 @@ def test_bits_per_number_are_one_curve_where_bits_are_held() -> None:
     assert found.shares == pytest.approx((share, share), rel=0.02)
 
 
-def test_items_that_are_held_differ_between_alphabets_and_not_between_states() -> None:
-    found = collapsed(rows_of(items_are_held))
+def test_what_differs_between_alphabets_or_between_states_is_told_apart():
     # Half an item per number, so 3 bits of room where an item has 6, and 1 where it has 2.
+    found = collapsed(rows_of(items_are_held))
     highest, lowest = 3 * filled(LOAD / 3), filled(LOAD)
     assert (found.is_close, found.is_one_curve) == (False, False)
     assert found.all.ratio == pytest.approx(highest / lowest, rel=0.01)
     assert found.alphabets.ratio == pytest.approx(found.all.ratio)
     assert found.states.ratio < 1.02
-
-
-def test_states_that_waste_differ_between_states_and_not_between_alphabets() -> None:
     found = collapsed(rows_of(large_states_waste))
-    assert not found.is_one_curve
     rooms = [8 * MOST / math.sqrt(numbers) for numbers in (64, 256)]
     small, large = (room * filled(LOAD / room) for room in rooms)
+    assert not found.is_one_curve
     assert found.states.ratio == pytest.approx(small / large, rel=0.01)
     assert found.alphabets.ratio < 1.02
 
 
 def two_sizes(ratios: Sequence[float], *, share: float = 0.5) -> pd.DataFrame:
     """Return two states that both end at a load of 2, one carrying `ratio` times the other."""
-    rows = [
-        {"hidden": hidden, "symbols": 4, "seed": seed, "load": load, "bits": bits * load * share}
+    return pd.DataFrame(
+        (hidden, 4, seed, load, bits * load * share)
         for seed, ratio in enumerate(ratios)
         for hidden, bits in ((32, ratio), (64, 1.0))
         for load in (1.0, 2.0)
-    ]
-    return pd.DataFrame(rows)
+    ).set_axis(["hidden", "symbols", "seed", "load", "bits"], axis=1)
 
 
-def test_seeds_make_the_interval_of_the_logarithm() -> None:
+def test_seeds_make_the_interval_of_the_logarithm():
     ratios = [1.2, 1.4, 1.6]
     found = collapsed(two_sizes(ratios))
     logs = np.log(ratios)
@@ -131,32 +118,23 @@ def test_seeds_make_the_interval_of_the_logarithm() -> None:
     assert collapsed(two_sizes([1.25, 0.8])).all.ratio == pytest.approx(1.25)
 
 
-@pytest.mark.parametrize(
-    ("ratio", "share", "is_close", "is_one_curve"),
-    [
+def test_close_curves_that_follow_the_target_tell_nothing():
+    for ratio, share, is_close, is_one_curve in (
         (1.09, 0.5, True, True),
         (1.11, 0.5, False, False),
         (1.0, 0.9, True, True),
         (1.09, 0.82, True, True),
         (1.09, 0.83, True, False),
-    ],
-)
-def test_close_curves_that_follow_the_target_tell_nothing(
-    ratio: float, share: float, is_close: bool, is_one_curve: bool
-) -> None:
-    found = collapsed(two_sizes([ratio], share=share))
-    assert (found.is_close, found.is_one_curve) == (is_close, is_one_curve)
+    ):
+        found = collapsed(two_sizes([ratio], share=share))
+        assert (found.is_close, found.is_one_curve) == (is_close, is_one_curve)
 
 
-def test_a_seed_without_all_sizes_is_left_out() -> None:
+def test_a_seed_without_all_sizes_and_a_curve_short_of_the_load_are_left_out():
     rows = rows_of(bits_are_held)
     is_lost = (rows["seed"] == 3) & (rows["hidden"] == 256) & (rows["load"] == LOAD)
     found = collapsed(rows[~is_lost])
     assert (found.load, found.n, found.sizes) == (LOAD, 2, 6)
-
-
-def test_a_curve_is_neither_extended_to_the_load_nor_taken_below_zero() -> None:
-    rows = rows_of(bits_are_held)
     late = rows[(rows["symbols"] != 16) | (rows["load"] > LOAD)]
     assert collapsed(late).sizes == 4
     is_one = (rows["hidden"] == 64) & (rows["symbols"] == 64)
@@ -164,25 +142,12 @@ def test_a_curve_is_neither_extended_to_the_load_nor_taken_below_zero() -> None:
         assert collapsed(rows.assign(bits=rows["bits"].where(~is_one, bits))).sizes == 5
 
 
-def test_alphabets_of_one_state_are_compared_alone() -> None:
+def test_alphabets_of_one_state_are_compared_alone_and_one_size_with_nothing():
     found = collapsed(rows_of(bits_are_held, states=(64,)))
     assert math.isnan(found.states.ratio)
     assert found.alphabets == found.all
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        rows_of(bits_are_held)[:0],
-        rows_of(bits_are_held, states=(64,), alphabets=(4,)),
-        pd.concat(
-            [
-                rows_of(bits_are_held, states=(64,), seeds=(1,)),
-                rows_of(bits_are_held, states=(128,), seeds=(2,)),
-            ]
-        ),
-    ],
-    ids=["no rows", "one size", "no seed has all"],
-)
-def test_without_two_sizes_in_one_seed_nothing_is_compared(rows: pd.DataFrame) -> None:
-    assert collapse_of(rows, x="load", y="bits") is None
+    # No seed has two sizes.
+    apart = [rows_of(bits_are_held, states=(64 * seed,), seeds=(seed,)) for seed in (1, 2)]
+    one = rows_of(bits_are_held, states=(64,), alphabets=(4,))
+    for rows in (one[:0], one, pd.concat(apart)):
+        assert collapse_of(rows, x="load", y="bits") is None

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from filelock import FileLock
@@ -27,7 +27,7 @@ with locked(Path(sys.argv[1]), "run") as is_held:
 """
 
 
-def test_second_is_kept_out(tmp_path: Path) -> None:
+def test_second_is_kept_out(tmp_path):
     (tmp_path / "other").mkdir()
     with locked(tmp_path, "run") as first, locked(tmp_path, "run") as second:
         assert (first, second) == (True, False)
@@ -39,7 +39,7 @@ def test_second_is_kept_out(tmp_path: Path) -> None:
         assert after_an_error
 
 
-def test_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
+def test_lock_of_a_killed_process_is_free_at_once(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -52,7 +52,7 @@ def test_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
         assert is_held
 
 
-def test_waiting_ends_when_the_lock_is_free(tmp_path: Path) -> None:
+def test_waiting_ends_when_the_lock_is_free(tmp_path):
     first = locked(tmp_path, "run")
     first.__enter__()
     threading.Timer(0.2, lambda: first.__exit__(None, None, None)).start()
@@ -62,9 +62,7 @@ def test_waiting_ends_when_the_lock_is_free(tmp_path: Path) -> None:
         assert time.monotonic() - began >= 0.1
 
 
-def test_block_runs_without_the_lock_after_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_block_runs_without_the_lock_after_long(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LOCK_WAIT_SECONDS", 0.05)
     entered = []
     with locked(tmp_path, "folder"), exclusive(tmp_path):
@@ -73,18 +71,14 @@ def test_block_runs_without_the_lock_after_long(
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_file_system_without_locks_lets_everybody_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def refuse(self: FileLock, timeout: float) -> None:
-        raise OSError(number, "no locks")
-
+def test_file_system_without_locks_lets_everybody_in(tmp_path, monkeypatch, number):
+    refuse = Mock(side_effect=OSError(number, "no locks"))
     monkeypatch.setattr(FileLock, "acquire", refuse)
     with locked(tmp_path, "run") as first, locked(tmp_path, "run") as second:
         assert (first, second) == (True, True)
 
 
-def test_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_folder_that_is_gone_is_named(tmp_path):
     with (
         pytest.raises(ResultsError, match=r"gone/locks/run\.lock: cannot be locked: No such file"),
         locked(tmp_path / "gone", "run"),

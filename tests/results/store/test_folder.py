@@ -38,39 +38,34 @@ def writes(store: Store, row: AccuracyRow) -> list[Callable[[], None]]:
 # Opening.
 
 
-def test_creating_makes_the_folder_and_nothing_in_it(tmp_path: Path) -> None:
+def test_creating_makes_the_folder_alone_and_viewing_an_absent_one_nothing(tmp_path):
     open_store(tmp_path / "a" / "b", create=True)
     assert list((tmp_path / "a" / "b").iterdir()) == []
-
-
-def test_viewing_an_absent_folder_writes_nothing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "absent", create=False)
     assert (store.plan(), store.statuses(), store.failures(), store.timings()) == ((), {}, {}, ())
     assert store.read_record("record0") is None
     for write in (store.compile, *writes(store, accuracy_row())):
         with pytest.raises(ResultsError, match="absent: opened for reading only"):
             write()
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "absent").exists()
 
 
-def test_viewing_renames_nothing(tmp_path: Path) -> None:
+def test_viewing_renames_nothing(tmp_path):
     filled_store(tmp_path, [accuracy_row()])
-    for name in ("records/record0.json", "plan.json", THROUGHPUT):
-        (tmp_path / name).write_bytes(b"{}")
+    bad = [tmp_path / name for name in ("plan.json", "records/record0.json", THROUGHPUT)]
+    for path in bad:
+        path.write_bytes(b"{}")
     before = files_in(tmp_path)
     store = open_store(tmp_path, create=False)
     for _ in range(2):
         assert (store.plan(), store.read_record("record0")) == ((), None)
     assert store.timings() == ()
     notices = [notice.partition(": not used: ")[0] for notice in store.take_notices()]
-    assert notices == [
-        str(tmp_path / name) for name in ("plan.json", "records/record0.json", THROUGHPUT)
-    ]
-    assert store.take_notices() == ()
-    assert files_in(tmp_path) == before
+    assert notices == [*map(str, bad)]
+    assert (store.take_notices(), files_in(tmp_path)) == ((), before)
 
 
-def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
     path = tmp_path / "results"
     path.write_text("")
     for create in (True, False):
@@ -83,9 +78,7 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [".", "records", "failures"])
-def test_an_unwritable_folder_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
+def test_an_unwritable_folder_is_refused(tmp_path, monkeypatch, part):
     store = filled_store(tmp_path, [accuracy_row()])
     store.write_failure(failed(accuracy_row(record_id="record1")))
 
@@ -99,23 +92,23 @@ def test_an_unwritable_folder_is_refused(
 
 
 @pytest.mark.parametrize("name", ["plan.json", "records/a.json"])
-@pytest.mark.parametrize("create", [True, False])
-def test_another_schema_version_is_refused(tmp_path: Path, name: str, create: bool) -> None:
+def test_another_schema_version_is_refused(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b'{"schema_version":2,"as":"it will be"}')
     before = files_in(tmp_path)
-    with pytest.raises(ResultsError) as caught:
-        open_store(tmp_path, create=create)
-    assert str(caught.value) == (
-        f"{tmp_path / name}: it is of schema version 2, not 1; choose another folder"
-    )
+    for create in (True, False):
+        with pytest.raises(ResultsError) as caught:
+            open_store(tmp_path, create=create)
+        assert str(caught.value) == (
+            f"{tmp_path / name}: it is of schema version 2, not 1; choose another folder"
+        )
     assert files_in(tmp_path) == before
 
 
 # The plan.
 
 
-def test_plan_is_the_union_of_all_plans(tmp_path: Path) -> None:
+def test_plan_is_the_union_of_all_plans(tmp_path):
     first, second = (list(map(planned, run_rows(model))) for model in "ba")
     store = open_store(tmp_path, create=True)
     store.extend_plan(first)
@@ -128,43 +121,36 @@ def test_plan_is_the_union_of_all_plans(tmp_path: Path) -> None:
         store.extend_plan([accuracy_row()])
 
 
-def test_plan_of_no_rows_is_a_plan(tmp_path: Path) -> None:
+def test_a_plan_may_have_no_rows_and_leaves_empty_columns_out(tmp_path):
     store = open_store(tmp_path, create=True)
     store.extend_plan([])
     store.compile()
     assert unseal((tmp_path / "plan.json").read_bytes()) == {"rows": []}
     assert read_rows(tmp_path, ACCURACY) == read_rows(tmp_path, SAMPLES) == ()
-
-
-def test_planned_rows_leave_empty_columns_out(tmp_path: Path) -> None:
-    store = open_store(tmp_path, create=True)
     store.extend_plan([planned(accuracy_row())])
     (stated,) = unseal((tmp_path / "plan.json").read_bytes())["rows"]
     values = to_json(planned(accuracy_row())).items()
     assert stated == {name: value for name, value in values if value is not None}
 
 
-@pytest.mark.parametrize(
-    "damage", [None, b"", b"{}", seal({"rows": [3]}), seal({"rows": 3}), seal([])]
-)
-def test_damaged_plan_is_rebuilt_from_what_was_recorded(
-    tmp_path: Path, damage: bytes | None
-) -> None:
+def test_damaged_plan_is_rebuilt_from_what_was_recorded(tmp_path):
     rows = run_rows("a", lengths=LENGTHS)
     store = filled_store(tmp_path, rows[:2])
     store.extend_plan([planned(rows[2])])
     store.write_failure(failed(rows[2]))
-    path = tmp_path / "plan.json"
-    path.unlink() if damage is None else path.write_bytes(damage)
-    for create in (False, True):
-        assert open_store(tmp_path, create=create).plan() == tuple(map(planned, rows))
-    store.extend_plan([])
-    assert open_store(tmp_path, create=False).plan() == tuple(map(planned, rows))
-    if damage is not None:
-        assert path.with_name("plan.json.rejected").read_bytes() == damage
+    path, aside = tmp_path / "plan.json", tmp_path / "plan.json.rejected"
+    for damage in (None, b"", b"{}", seal({"rows": [3]}), seal({"rows": 3}), seal([])):
+        path.unlink() if damage is None else path.write_bytes(damage)
+        for create in (False, True):
+            assert open_store(tmp_path, create=create).plan() == tuple(map(planned, rows))
+        store.extend_plan([])
+        assert open_store(tmp_path, create=False).plan() == tuple(map(planned, rows))
+        if damage is not None:
+            assert aside.read_bytes() == damage
+            aside.unlink()
 
 
-def test_another_path_of_lengths_is_found() -> None:
+def test_another_path_of_lengths_is_found():
     present = run_rows("a")
     other = [replace(row, stage_id="other") for row in present]
     assert trained_otherwise(present, present) is None
@@ -181,7 +167,14 @@ def test_another_path_of_lengths_is_found() -> None:
 # Records and failures.
 
 
-def test_record_is_written_once_unless_replaced(tmp_path: Path) -> None:
+def test_record_is_ok_and_written_once_unless_replaced(tmp_path):
+    store = open_store(tmp_path, create=True)
+    with pytest.raises(ResultsError, match="status: one of ok is needed, not 'killed'"):
+        store.write_record(failed(accuracy_row(), "killed"))
+    for row in (accuracy_row(), planned(accuracy_row())):
+        with pytest.raises(ResultsError, match="status: one of failed, diverged, timed_out, "):
+            store.write_failure(row)
+    assert files_in(tmp_path) == {}
     store = filled_store(tmp_path, [accuracy_row()])
     before = files_in(tmp_path)
     store.write_record(accuracy_row(token_accuracy=0.5))
@@ -192,17 +185,7 @@ def test_record_is_written_once_unless_replaced(tmp_path: Path) -> None:
     assert (record.row.token_accuracy, record.samples) == (0.5, ())
 
 
-def test_records_have_ok_rows_and_failures_the_others(tmp_path: Path) -> None:
-    store = open_store(tmp_path, create=True)
-    with pytest.raises(ResultsError, match="status: one of ok is needed, not 'killed'"):
-        store.write_record(failed(accuracy_row(), "killed"))
-    for row in (accuracy_row(), planned(accuracy_row())):
-        with pytest.raises(ResultsError, match="status: one of failed, diverged, timed_out, "):
-            store.write_failure(row)
-    assert files_in(tmp_path) == {}
-
-
-def test_failure_is_superseded_by_a_record(tmp_path: Path) -> None:
+def test_failure_is_superseded_by_a_record(tmp_path):
     row = accuracy_row()
     store = open_store(tmp_path, create=True)
     store.extend_plan([planned(row)])
@@ -225,36 +208,29 @@ def test_failure_is_superseded_by_a_record(tmp_path: Path) -> None:
     assert read_rows(tmp_path, ACCURACY) == (row,)
 
 
-@pytest.mark.parametrize(
-    ("ok", "failure", "statuses"),
-    [
-        (1, 1, [OK, "diverged", NOT_REACHED, NOT_REACHED]),
-        (2, 3, [OK, OK, LEFT, "diverged"]),
-        (2, 1, [OK, OK, LEFT, LEFT]),
-    ],
-)
-def test_not_reached_follows_from_earlier_failures(
-    tmp_path: Path, ok: int, failure: int, statuses: list[str]
-) -> None:
+def test_not_reached_follows_from_earlier_failures(tmp_path):
     rows, others = run_rows("a", lengths=(10, 20, 30, 40)), run_rows("b")
-    store = open_store(tmp_path, create=True)
-    store.extend_plan(map(planned, [*rows, *others]))
-    for row in rows[:ok]:
-        store.write_record(row)
-    store.write_failure(failed(rows[failure]))
-    assert list(store.statuses().values()) == [*statuses, LEFT, LEFT]
-
-
-def test_other_lengths_of_a_failed_stage_are_not_reached(tmp_path: Path) -> None:
+    for number, (ok, failure, statuses) in enumerate(
+        (
+            (1, 1, [OK, "diverged", NOT_REACHED, NOT_REACHED]),
+            (2, 3, [OK, OK, LEFT, "diverged"]),
+            (2, 1, [OK, OK, LEFT, LEFT]),
+        )
+    ):
+        store = filled_store(tmp_path / f"{number}", rows[:ok])
+        store.extend_plan(map(planned, [*rows, *others]))
+        store.write_failure(failed(rows[failure]))
+        assert list(store.statuses().values()) == [*statuses, LEFT, LEFT]
+    # The other lengths that a failed stage is tested at.
     rows = [accuracy_row(length=length, record_id=f"r{length}") for length in (10, 50)]
-    store = open_store(tmp_path, create=True)
+    store = open_store(tmp_path / "stage", create=True)
     store.extend_plan(map(planned, rows))
     store.write_failure(failed(rows[1]))
     store.write_failure(failed(accuracy_row(train_length=90, record_id="later")))
     assert store.statuses() == {"r10": NOT_REACHED, "r50": "diverged"}
 
 
-def test_records_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_are_parsed_once(tmp_path, monkeypatch):
     filled_store(tmp_path, run_rows("a", lengths=LENGTHS))
     parse = Mock(side_effect=folder_module.parse_record)
     monkeypatch.setattr(folder_module, "parse_record", parse)
@@ -273,7 +249,7 @@ def test_records_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 # What is compiled.
 
 
-def test_csvs_have_what_is_planned_and_happened(tmp_path: Path) -> None:
+def test_csvs_have_what_is_planned_and_happened(tmp_path):
     rows = run_rows("a", lengths=LENGTHS)
     store = open_store(tmp_path, create=True)
     store.extend_plan(map(planned, [*rows, *run_rows("b")]))
@@ -285,30 +261,24 @@ def test_csvs_have_what_is_planned_and_happened(tmp_path: Path) -> None:
     assert read_rows(tmp_path, SAMPLES) == (sample_of(rows[0], 9), sample_of(rows[0], 10))
 
 
-def test_csvs_are_sorted_by_number(tmp_path: Path) -> None:
-    keys = list(
-        itertools.product(("copy", "sort"), "ab", ("c1", "c2"), (2, 11), (20, 100), (20, 100))
-    )
-    names = ("task", "model", "config_id", "seed", "train_length", "length")
+def test_csvs_are_sorted_by_number(tmp_path):
+    values: dict[str, Any] = {"task": ("copy", "sort"), "model": "ab", "config_id": ("c1", "c2")}
+    values |= {"seed": (2, 11), "train_length": (20, 100), "length": (20, 100)}
     rows = [
-        accuracy_row(**dict(zip(names, key, strict=True)), record_id=f"r{99 - number}")
-        for number, key in enumerate(keys)
+        accuracy_row(**dict(zip(values, key, strict=True)), record_id=f"r{99 - number}")
+        for number, key in enumerate(itertools.product(*values.values()))
     ]
     filled_store(tmp_path, random.Random(1).sample(rows, len(rows))).compile()
     assert read_rows(tmp_path, ACCURACY) == tuple(rows)
 
 
-def test_throughput_replaces_rows_of_the_same_key(tmp_path: Path) -> None:
+def test_throughput_replaces_rows_of_the_same_key(tmp_path):
     store = open_store(tmp_path, create=True)
     store.write_throughput(throughput_row(**it) for it in ({}, {"length": 100}, {"threads": 2}))
     store.write_throughput([throughput_row(median_seconds=9.0), throughput_row(length=20)])
     rows = read_rows(tmp_path, THROUGHPUT)
-    assert [(row.length, row.threads, row.median_seconds) for row in rows] == [
-        (10, 1, 9.0),
-        (10, 2, 0.25),
-        (20, 1, 0.25),
-        (100, 1, 0.25),
-    ]
+    found = [(row.length, row.threads, row.median_seconds) for row in rows]
+    assert found == [(10, 1, 9.0), (10, 2, 0.25), (20, 1, 0.25), (100, 1, 0.25)]
     assert store.timings() == rows
     damaged = (tmp_path / THROUGHPUT).read_bytes()[:-9]
     (tmp_path / THROUGHPUT).write_bytes(damaged)
@@ -322,20 +292,28 @@ def test_throughput_replaces_rows_of_the_same_key(tmp_path: Path) -> None:
 # What refuses.
 
 
-def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
-    store = filled_store(tmp_path, run_rows("a")[:1])
+def test_a_full_disk_leaves_the_old_files_and_a_removed_folder_is_named(tmp_path):
+    folder = tmp_path / "gone"
+    store = filled_store(folder, run_rows("a")[:1])
     store.compile()
-    (tmp_path / SAMPLES).unlink()
-    before = files_in(tmp_path)
+    (folder / SAMPLES).unlink()
+    before = files_in(folder)
     with full_disk():
         for write in (store.compile, *writes(store, accuracy_row())):
             with pytest.raises(ResultsError) as caught:
                 write()
-            assert str(caught.value) == f"{tmp_path}: cannot be written: No space left on device"
-    assert files_in(tmp_path) == before
+            assert str(caught.value) == f"{folder}: cannot be written: No space left on device"
+    assert files_in(folder) == before
+    shutil.rmtree(folder)
+    for write in (store.compile, lambda: store.write_record(accuracy_row())):
+        with pytest.raises(ResultsError, match=r"gone.*: cannot be .*: No such file"):
+            write()
+    with pytest.raises(ResultsError, match="gone: is gone; it was there before"):
+        store.statuses()
+    assert not folder.exists()
 
 
-def test_nothing_is_added_to_csvs_without_records(tmp_path: Path) -> None:
+def test_nothing_is_added_to_csvs_without_records(tmp_path):
     (tmp_path / "accuracy.csv").write_text("published")
     with pytest.raises(ResultsError, match=r"has accuracy\.csv and no records that it is made of"):
         open_store(tmp_path, create=True)
@@ -344,14 +322,3 @@ def test_nothing_is_added_to_csvs_without_records(tmp_path: Path) -> None:
     assert open_store(tmp_path, create=False).plan() == ()
     (tmp_path / "records").mkdir()
     assert open_store(tmp_path, create=True).plan() == ()
-
-
-def test_a_removed_folder_is_named(tmp_path: Path) -> None:
-    store = filled_store(tmp_path / "gone", run_rows("a"))
-    shutil.rmtree(tmp_path / "gone")
-    for write in (store.compile, lambda: store.write_record(accuracy_row())):
-        with pytest.raises(ResultsError, match=r"gone.*: cannot be .*: No such file"):
-            write()
-    with pytest.raises(ResultsError, match="gone: is gone; it was there before"):
-        store.statuses()
-    assert not (tmp_path / "gone").exists()

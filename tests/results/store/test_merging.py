@@ -1,7 +1,6 @@
 """Merged folders have everything once, obey the laws, and name what was not used or disputed."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.errors import ResultsError
-from results.schema.rows import MEASURED_COLUMNS, PROVENANCE_COLUMNS, TIME_COLUMNS, AccuracyRow
+from results.schema.rows import (
+    MEASURED_COLUMNS,
+    PROVENANCE_COLUMNS,
+    TIME_COLUMNS,
+    AccuracyRow,
+    planned,
+)
 from results.store.checkpoint_files import (
     optimizer_path,
     read_checkpoint,
@@ -30,14 +35,14 @@ from tests.rows import (
     error_row,
     failed,
     results_folder,
+    run_rows,
     sample_of,
-    staged_rows,
     throughput_row,
 )
 
 Folders = tuple[Path, Path, Path]
 CSVS = (ACCURACY, SAMPLES, THROUGHPUT, ERRORS)
-(ROW,) = staged_rows("a", lengths=(10,))
+(ROW,) = run_rows("a", lengths=(10,))
 # The same training elsewhere, at another time, and one that says something else.
 AGAIN = replace(
     ROW,
@@ -56,14 +61,15 @@ def merge(out: Path, *folders: Path) -> Merged:
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> Folders:
+def folders(tmp_path):
     """Folders that share some records, and have something of everything."""
-    a, b, c = (staged_rows(model) for model in "abc")
+    a, b, c = (run_rows(model) for model in "abc")
     again = [replace(row, train_seconds=99.0, commit="other") for row in a]
+    times = [throughput_row(length=length) for length in (10, 20)]
     return (
-        results_folder(tmp_path / "1", *b, *a[:1], timings=(throughput_row(),), probed=tuple(b)),
-        results_folder(tmp_path / "2", *again, left=(*c,), timings=(throughput_row(length=20),)),
-        results_folder(tmp_path / "3", c[0], failures=(failed(c[1]), failed(a[1])), probed=(c[0],)),
+        results_folder(tmp_path / "1", *b, *a[:1], timings=times[:1], probed=b),
+        results_folder(tmp_path / "2", *again, *map(planned, c), timings=times[1:]),
+        results_folder(tmp_path / "3", c[0], failed(c[1]), failed(a[1]), probed=c[:1]),
     )
 
 
@@ -81,32 +87,33 @@ _DONE = [ROW, AGAIN, KEPT, LOST]
 _ERRORS = [error_row(ROW, wrong_items=wrong) for wrong in (1.0, 2.0, 3.0)]
 _TIMES = [throughput_row(median_seconds=seconds) for seconds in (1.0, 2.0, 3.0)]
 _UNTIMED = throughput_row(status="killed", **dict.fromkeys(MEASURED_COLUMNS))
-_POOLS: dict[str, list[Any]] = {
-    "plan": _DONE,
-    "records": [Record(row) for row in _DONE],
-    "failures": [failed(row, status) for row in _DONE for status in ("killed", "diverged")],
-    "probes": [ProbeRecord("r", PROBES_MADE, {ERRORS: (row,)}) for row in _ERRORS],
-    "timings": [*_TIMES, _UNTIMED],
-}
+_FAILED = [failed(row, status) for row in _DONE for status in ("killed", "diverged")]
+
+
+def pool(*values: Any) -> st.SearchStrategy[dict[Any, Any]]:
+    return st.dictionaries(st.sampled_from("rs"), st.sampled_from(values))
+
+
 CONTENTS = st.builds(
     Contents,
-    **{
-        name: st.dictionaries(st.sampled_from("rs"), st.sampled_from(pool))
-        for name, pool in _POOLS.items()
-    },
+    plan=pool(*_DONE),
+    records=pool(*map(Record, _DONE)),
+    failures=pool(*_FAILED),
+    probes=pool(*(ProbeRecord("r", PROBES_MADE, {ERRORS: (row,)}) for row in _ERRORS)),
+    timings=pool(*_TIMES, _UNTIMED),
 )
 
 
 @pytest.mark.fault("F15")
 @given(a=CONTENTS, b=CONTENTS, c=CONTENTS)
-def test_joining_obeys_its_laws(a: Contents, b: Contents, c: Contents) -> None:
+def test_joining_obeys_its_laws(a, b, c):
     both = joined((a, b))
     assert both == joined((b, a))
     assert joined((both, c)) == joined((a, joined((b, c)))) == joined((a, b, c))
     assert joined((both, both)) == joined((both, a)) == joined((b, both)) == both
 
 
-def test_the_smaller_checksum_is_kept_and_a_result_before_a_failure() -> None:
+def test_the_smaller_checksum_is_kept_and_a_result_before_a_failure():
     small, large = sorted(map(Record, _DONE[:2]), key=render_record)
     assert joined([Contents(records={"r": each}) for each in (large, small)]).records["r"] == small
     record = Contents(records={"r": large})
@@ -115,7 +122,7 @@ def test_the_smaller_checksum_is_kept_and_a_result_before_a_failure() -> None:
     assert joined((untimed, timed)) == joined((timed, untimed)) == timed
 
 
-def test_files_are_the_same_in_any_order_and_grouping(tmp_path: Path, folders: Folders) -> None:
+def test_files_are_the_same_in_any_order_and_grouping(tmp_path, folders):
     for number, (a, b, c) in enumerate(itertools.permutations(folders)):
         at_once, pair, pairwise, onto = (tmp_path / f"{number}-{way}" for way in range(4))
         merge(at_once, a, b, c)
@@ -130,8 +137,8 @@ def test_files_are_the_same_in_any_order_and_grouping(tmp_path: Path, folders: F
 # What a merged folder has.
 
 
-def test_everything_is_there(tmp_path: Path, folders: Folders) -> None:
-    out = results_folder(tmp_path / "out", *staged_rows("d", lengths=(10,)))
+def test_everything_is_there(tmp_path, folders):
+    out = results_folder(tmp_path / "out", *run_rows("d", lengths=(10,)))
     # A shard without a run, and files that are not ours.
     empty = results_folder(tmp_path / "empty")
     for name in ("notes.txt", "records/notes.txt", "records/.x.json.tmp"):
@@ -140,11 +147,9 @@ def test_everything_is_there(tmp_path: Path, folders: Folders) -> None:
     merged = merge(out, *folders, empty)
     assert (merged.conflicts, merged.notices, merged.checkpoints) == ((), (), 0)
     assert not (out / "notes.txt").exists()
-    shown = [(row.model, row.length, row.status) for row in read_rows(out, ACCURACY)]
-    assert shown == [
-        *(("a", 10, "ok"), ("a", 20, "ok"), ("b", 10, "ok"), ("b", 20, "ok")),
-        *(("c", 10, "ok"), ("c", 20, "diverged"), ("d", 10, "ok")),
-    ]
+    shown = [f"{row.model} {row.length} {row.status}" for row in read_rows(out, ACCURACY)]
+    ok = [f"{model} {length} ok" for model in "abcd" for length in (10, 20)]
+    assert shown == [*ok[:5], "c 20 diverged", ok[6]]
     assert len(read_rows(out, SAMPLES)) == 12
     assert [row.length for row in read_rows(out, THROUGHPUT)] == [10, 20]
     assert [row.model for row in read_rows(out, ERRORS)] == ["b", "b", "c"]
@@ -159,35 +164,30 @@ def test_everything_is_there(tmp_path: Path, folders: Folders) -> None:
 # Records that say different things.
 
 
-def test_conflicts_are_named(tmp_path: Path) -> None:
-    a = results_folder(tmp_path / "1", KEPT, *staged_rows("b"))
-    b = results_folder(tmp_path / "2", LOST, *staged_rows("b"), probed=(LOST,))
+def test_conflicts_are_named_and_times_and_provenance_are_none(tmp_path):
+    a = results_folder(tmp_path / "1", KEPT, *run_rows("b"))
+    b = results_folder(tmp_path / "2", LOST, *run_rows("b"), probed=(LOST,))
     for number, order in enumerate(((a, b), (b, a))):
         out = tmp_path / f"out-{number}"
         assert merge(out, *order).conflicts == (
             f"copy, a, seed 0, length 10: {a} and {b} say different things; "
             f"record a-0-10 of {a} is kept",
         )
-        assert read_rows(out, ACCURACY) == (KEPT, *staged_rows("b"))
+        assert read_rows(out, ACCURACY) == (KEPT, *run_rows("b"))
         assert not (out / PROBES).exists()
-
-
-def test_times_and_provenance_are_no_conflict_but_samples_are(tmp_path: Path) -> None:
-    folder = results_folder(tmp_path / "1", ROW)
-    again = results_folder(tmp_path / "2", AGAIN, probed=(AGAIN,))
-    assert merge(tmp_path / "same", folder, again).conflicts == ()
+    once = results_folder(tmp_path / "once", ROW)
+    again = results_folder(tmp_path / "again", AGAIN, probed=(AGAIN,))
+    assert merge(tmp_path / "same", once, again).conflicts == ()
     assert read_rows(tmp_path / "same", ERRORS) == (error_row(ROW),)
     sample = replace(sample_of(ROW, 0), answer="1 1 1")
     open_store(again, create=True).write_record(ROW, [sample], replaces=True)
-    assert len(merge(tmp_path / "samples", folder, again).conflicts) == 1
+    assert len(merge(tmp_path / "samples", once, again).conflicts) == 1
 
 
-def test_what_out_loses_to_another_is_set_aside(tmp_path: Path) -> None:
+def test_what_out_loses_to_another_is_set_aside(tmp_path):
     out = trained(tmp_path / "out", LOST, mark="lost", probed=(LOST,))
-    names = [
-        *(f"checkpoints/{ROW.stage_id}.optimizer.pt", f"checkpoints/{ROW.stage_id}.pt"),
-        *("records/a-0-10.json", "probes/a-0-10.json"),
-    ]
+    names = [f"checkpoints/{ROW.stage_id}{end}" for end in (".optimizer.pt", ".pt")]
+    names += ["records/a-0-10.json", "probes/a-0-10.json"]
     lost = files_in(out)
     kept = trained(tmp_path / "1", KEPT, mark="kept", goes_on=False)
     merged = merge(out, kept)
@@ -221,12 +221,15 @@ def marks(folder: Path) -> tuple[str | None, ...]:
     return tuple(read_checkpoint(path).decode() if path.exists() else None for path in paths)
 
 
-def test_checkpoint_is_of_a_record_that_says_the_same(tmp_path: Path) -> None:
+def test_checkpoint_is_of_a_record_that_says_the_same(tmp_path):
     kept = results_folder(tmp_path / "1", KEPT)
     lost = trained(tmp_path / "2", LOST, mark="a")
-    unevaluated = trained(tmp_path / "3", left=(ROW,), mark="a")
+    unevaluated = trained(tmp_path / "3", planned(ROW), mark="a")
     assert merge(tmp_path / "none", kept, lost, unevaluated).checkpoints == 0
     assert marks(tmp_path / "none") == (None, None)
+    # A stage that was not evaluated yet goes on from its own.
+    merge(tmp_path / "alone", unevaluated)
+    assert marks(tmp_path / "alone") == ("a", "a")
     # Of those that training can go on from, the first by content.
     good = trained(tmp_path / "4", KEPT, mark="b")
     ended = trained(tmp_path / "5", KEPT, mark="a", goes_on=False)
@@ -234,24 +237,14 @@ def test_checkpoint_is_of_a_record_that_says_the_same(tmp_path: Path) -> None:
     for number, order in enumerate(itertools.permutations((good, ended, other))):
         assert merge(tmp_path / f"out-{number}", lost, *order).checkpoints == 1
         assert marks(tmp_path / f"out-{number}") == ("b", "b")
+    # Only the record at the trained length decides.
+    for number, place in enumerate({"length": n, "record_id": f"at-{n}"} for n in (5, 20)):
+        out = trained(tmp_path / f"at-{number}", replace(LOST, **place), KEPT, mark="kept")
+        merge(out, results_folder(tmp_path / f"by-{number}", replace(KEPT, **place), KEPT))
+        assert marks(out) == ("kept", "kept")
 
 
-def test_a_stage_that_was_not_evaluated_goes_on(tmp_path: Path) -> None:
-    merge(tmp_path / "out", trained(tmp_path / "1", left=(ROW,), mark="unevaluated"))
-    assert marks(tmp_path / "out") == ("unevaluated", "unevaluated")
-
-
-def test_only_the_record_at_the_trained_length_decides(tmp_path: Path) -> None:
-    shorter, longer = (
-        [replace(row, length=length, record_id=f"at-{length}") for row in (LOST, KEPT)]
-        for length in (5, 20)
-    )
-    out = trained(tmp_path / "out", shorter[0], KEPT, longer[0], mark="kept")
-    merge(out, results_folder(tmp_path / "1", shorter[1], KEPT, longer[1]))
-    assert marks(out) == ("kept", "kept")
-
-
-def test_damaged_checkpoint_is_named_and_not_used(tmp_path: Path) -> None:
+def test_damaged_checkpoint_is_named_and_not_used(tmp_path):
     folder = trained(tmp_path / "1", ROW, mark="a")
     other = trained(tmp_path / "2", ROW, mark="b")
     line = "not used: it is damaged: the checksum does not match"
@@ -265,7 +258,7 @@ def test_damaged_checkpoint_is_named_and_not_used(tmp_path: Path) -> None:
     assert merged.notices == (f"{optimizer_path(other, ROW.stage_id)}: {line}",)
 
 
-def test_weights_and_state_are_of_one_training_whenever_killed(tmp_path: Path) -> None:
+def test_weights_and_state_are_of_one_training_whenever_killed(tmp_path):
     folder = trained(tmp_path / "1", ROW, mark="a")
     for step in itertools.count():
         out = trained(tmp_path / f"out-{step}", ROW, mark="b")
@@ -282,30 +275,23 @@ def test_weights_and_state_are_of_one_training_whenever_killed(tmp_path: Path) -
 # Faults.
 
 
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [
-        *(("records/b-0-10.json", 5), ("failures/c-0-20.json", 5)),
-        *((PLAN, 6), (THROUGHPUT, 6), ("probes/b-0-10.json", 6)),
-    ],
-)
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: b"\0" + whole[1:]])
-def test_damaged_files_are_named_and_not_used(
-    tmp_path: Path, folders: Folders, name: str, rows: int, damage: Callable[[bytes], bytes]
-) -> None:
-    path = folders[2 if "failures" in name else 0] / name
-    content = damage(path.read_bytes())
+DAMAGED = {"records/b-0-10.json": 5, "failures/c-0-20.json": 5, PLAN: 6, THROUGHPUT: 6}
+
+
+@pytest.mark.parametrize("name", [*DAMAGED, "probes/b-0-10.json"])
+def test_damaged_files_are_named_and_not_used(tmp_path, folders, name):
+    path, out = folders[2 if "failures" in name else 0] / name, tmp_path / "out"
+    content = path.read_bytes()[:-9]
     path.write_bytes(content)
-    out = tmp_path / "out"
     (notice,) = merge(out, *folders).notices
     assert notice.startswith(f"{path}: not used: ")
     assert path.read_bytes() == content
-    assert len(read_rows(out, ACCURACY)) == rows
+    assert len(read_rows(out, ACCURACY)) == DAMAGED.get(name, 6)
     assert len(read_rows(out, ERRORS)) == (2 if "b-0-10" in name else 3)
     assert (out / name).exists() == (name in (PLAN, THROUGHPUT))
 
 
-def test_damaged_files_of_out_are_set_aside(tmp_path: Path, folders: Folders) -> None:
+def test_damaged_files_of_out_are_set_aside(tmp_path, folders):
     out = tmp_path / "out"
     merge(out, *folders)
     expected = merged_files(out)
@@ -321,9 +307,7 @@ def test_damaged_files_of_out_are_set_aside(tmp_path: Path, folders: Folders) ->
 
 
 @pytest.mark.parametrize("harm", [killed_before, full_disk])
-def test_the_same_merge_completes_what_was_disturbed(
-    tmp_path: Path, folders: Folders, harm: Callable[[int], Any]
-) -> None:
+def test_the_same_merge_completes_what_was_disturbed(tmp_path, folders, harm):
     merge(tmp_path / "undisturbed", *folders)
     for step in itertools.count(0, 2):
         out = tmp_path / f"disturbed-{step}"
@@ -353,8 +337,8 @@ def check_refused(out: Path, *folders: Path, message: str) -> None:
     assert (files_in(out, but=()) if out.is_dir() else None) == before
 
 
-def test_what_does_not_fit_is_refused(tmp_path: Path, folders: Folders) -> None:
-    other = results_folder(tmp_path / "other", *staged_rows("d"))
+def test_what_does_not_fit_is_refused(tmp_path, folders):
+    other = results_folder(tmp_path / "other", *run_rows("d"))
     with locked(other, PROBES):
         message = "other: is being probed or merged into; wait for its end"
         check_refused(other, *folders, message=message)
@@ -367,8 +351,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, folders: Folders) -> None:
     check_refused(tmp_path / "file", *folders, message="is a file, a folder is needed")
 
 
-def test_lengths_after_other_lengths_are_refused(tmp_path: Path) -> None:
-    rows = staged_rows("a", lengths=(10, 20, 30))
+def test_lengths_after_other_lengths_are_refused(tmp_path):
+    rows = run_rows("a", lengths=(10, 20, 30))
     # The third folder has length 30 at the end of a path without 20.
     ladders = [
         results_folder(tmp_path / "1", *rows[:2]),

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 
 from results.errors import ResultsError
 from results.schema.columns import columns_of
-from results.schema.probe_rows import (
-    MAP_MEASURES,
-    InfluenceRow,
-    MapRow,
-    ProbeRow,
-)
+from results.schema.probe_rows import CONTEXT, MAP_MEASURES, MapRow, ProbeRow
 from results.schema.rows import AccuracyRow
 from results.store.checked_json import seal, unseal
 from results.store.csv_files import ERRORS, INFLUENCE, MAPS, PROBE_TABLES, SAMPLES, read_rows
@@ -24,26 +19,16 @@ from results.store.probes import PROBES, ProbeRecord, ProbeStore
 from results.store.records import SHARED_COLUMNS, stage_columns
 from results.tables import read_probes
 from tests.results.store.harm import files_in, full_disk, times_in
-from tests.rows import accuracy_row, error_row, rows_of, sample_of
+from tests.rows import accuracy_row, error_row, influence_row, rows_of, sample_of
 
 VERSION = 3
 
 
 def tables_of(row: AccuracyRow) -> dict[str, tuple[ProbeRow, ...]]:
-    stage = stage_columns(row)
-    influence = InfluenceRow(
-        **stage,
-        parameters="trained",
-        measure="context",
-        source_item=1,
-        effect=-0.25,
-        test_sequences=32,
-    )
-    maps = [
-        MapRow(**stage, measure=measure, output_item=2, source_item=1, value=1e-30)
-        for measure in MAP_MEASURES
-    ]
+    influence = influence_row(row, CONTEXT, 1, -0.25)
     aligned = replace(influence, measure="gradient", aligned_effect=12.5)
+    place = stage_columns(row) | {"output_item": 2, "source_item": 1, "value": 1e-30}
+    maps = [MapRow(**place, measure=measure) for measure in MAP_MEASURES]
     return {ERRORS: (error_row(row),), INFLUENCE: (influence, aligned), MAPS: tuple(maps)}
 
 
@@ -65,9 +50,7 @@ def probe_file(folder: Path, record_id: str = "record0") -> Path:
 @pytest.mark.parametrize("name", PROBE_TABLES)
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(data=st.data())
-def test_any_row_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
-) -> None:
+def test_any_row_comes_back(tmp_path_factory, name, data):
     folder = tmp_path_factory.mktemp("probes")
     record = ProbeRecord("record0", VERSION, {name: (data.draw(rows_of(PROBE_TABLES[name])),)})
     store_of(folder).write(record)
@@ -76,8 +59,14 @@ def test_any_row_comes_back(
     assert read_rows(folder, name) == record.tables[name]
 
 
-def test_later_findings_replace_earlier_ones(tmp_path: Path) -> None:
-    store, row = store_of(tmp_path), accuracy_row(config_id="a-long-name")
+def test_later_findings_replace_earlier_ones_and_another_version_is_absent(tmp_path):
+    row = accuracy_row(config_id="a-long-name")
+    store_of(tmp_path, row, version=2)
+    store = store_of(tmp_path)
+    assert store.read("record0") is None
+    assert (store.version_of("record0"), store.version_of("record1")) == (2, None)
+    store.compile(["record0"])
+    assert (read_rows(tmp_path, ERRORS), store.notices) == ((), [])
     few = ProbeRecord("record0", VERSION, {ERRORS: tables_of(row)[ERRORS]})
     for record in (few, record_of(row)):
         store.write(record)
@@ -87,62 +76,43 @@ def test_later_findings_replace_earlier_ones(tmp_path: Path) -> None:
     assert probe_file(tmp_path).read_bytes().count(b"a-long-name") == 1
 
 
-def test_findings_of_another_version_count_as_absent(tmp_path: Path) -> None:
-    row = accuracy_row()
-    store_of(tmp_path, row, version=2)
-    store = store_of(tmp_path)
-    assert store.read("record0") is None
-    assert (store.version_of("record0"), store.version_of("record1")) == (2, None)
-    store.compile(["record0"])
-    assert (read_rows(tmp_path, ERRORS), store.notices) == ((), [])
-    store.write(record_of(row))
-    assert store.read("record0") == record_of(row)
+NOT_HELD = "it does not hold record_id, stage, tables, version"
+BAD_ROWS: list[Any] = [[], 3, [3], [[1.0, 2.0]], [["x", 0.0, 0.0, 0.0, 1]]]
+BAD: list[tuple[Any, str]] = [
+    (b"", "the file is empty"),
+    *((content, "it is damaged, or was not written") for content in (b"{}", b"\0" * 50)),
+    *((changes, NOT_HELD) for changes in (seal([]), {"more": 1})),
+    ({"record_id": "record1"}, "it holds record record1, not the one in its name"),
+    *(
+        (changes, "it holds a row or a table that is not of a probe")
+        for changes in (
+            *({"stage": it} for it in (None, {}, {"task": "copy", "wrong_items": 3.0})),
+            *({"tables": it} for it in ([], {SAMPLES: []})),
+            *({"tables": {ERRORS: it}} for it in (*BAD_ROWS, [[0.0, 0.0, 0.0, 0.0, -1]])),
+        )
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (b"", "the file is empty"),
-        (b"{}", "it is damaged, or was not written"),
-        (b"\0" * 50, "it is damaged, or was not written"),
-        (seal([]), "it does not hold record_id, stage, tables, version"),
-        ({"more": 1}, "it does not hold record_id, stage, tables, version"),
-        ({"record_id": "record1"}, "it holds record record1, not the one in its name"),
-        *(
-            (changes, "it holds a row or a table that is not of a probe")
-            for changes in (
-                {"stage": None},
-                {"stage": {}},
-                {"stage": {"task": "copy", "wrong_items": 3.0}},
-                {"tables": []},
-                {"tables": {SAMPLES: []}},
-                {"tables": {ERRORS: []}},
-                {"tables": {ERRORS: 3}},
-                {"tables": {ERRORS: [3]}},
-                {"tables": {ERRORS: [[1.0, 2.0]]}},
-                {"tables": {ERRORS: [["x", 0.0, 0.0, 0.0, 1]]}},
-                {"tables": {ERRORS: [[0.0, 0.0, 0.0, 0.0, -1]]}},
-            )
-        ),
-    ],
-    ids=str,
-)
-def test_bad_file_is_named_and_set_aside(tmp_path: Path, changes: Any, message: str) -> None:
-    store, path = store_of(tmp_path, accuracy_row()), probe_file(tmp_path)
-    content = changes
-    if isinstance(changes, dict):
-        content = seal(unseal(path.read_bytes()) | changes)
-    path.write_bytes(content)
-    viewed = ProbeStore(tmp_path, version=VERSION, is_read_only=True)
-    for each in (viewed, viewed, store, store):
-        assert each.read("record0") is None
-        assert path.exists() == (each is viewed)
-    assert path.with_name("record0.json.rejected").read_bytes() == content
-    for (notice,) in (viewed.notices, store.notices):
-        assert notice.startswith(f"{path}: not used: {message}")
+def test_bad_file_is_named_and_set_aside(tmp_path):
+    path = probe_file(tmp_path)
+    for changes, message in BAD:
+        store, content = store_of(tmp_path, accuracy_row()), changes
+        if isinstance(changes, dict):
+            content = seal(unseal(path.read_bytes()) | changes)
+        path.write_bytes(content)
+        viewed = ProbeStore(tmp_path, version=VERSION, is_read_only=True)
+        for each in (viewed, viewed, store, store):
+            assert each.read("record0") is None
+            assert path.exists() == (each is viewed)
+        aside = path.with_name("record0.json.rejected")
+        assert aside.read_bytes() == content
+        aside.unlink()
+        for (notice,) in (viewed.notices, store.notices):
+            assert notice.startswith(f"{path}: not used: {message}")
 
 
-def test_records_of_two_stages_or_other_tables_are_refused() -> None:
+def test_records_of_two_stages_or_other_tables_are_refused():
     row = accuracy_row()
     for name in SHARED_COLUMNS:
         value = getattr(row, name)
@@ -158,8 +128,11 @@ def test_records_of_two_stages_or_other_tables_are_refused() -> None:
         ProbeRecord("record0", VERSION, foreign)
 
 
-def test_tables_are_compiled_in_the_order_of_the_records(tmp_path: Path) -> None:
+def test_tables_are_compiled_in_the_order_of_the_records(tmp_path):
     rows = [accuracy_row(record_id=name, seed=seed) for seed, name in enumerate("bcad")]
+    for name, row_type in PROBE_TABLES.items():
+        frame = read_probes(tmp_path, name)
+        assert (len(frame), [*frame.columns]) == (0, [item.name for item in columns_of(row_type)])
     store = store_of(tmp_path, *rows)
     probe_file(tmp_path, "d").write_bytes(b"{")
     store.compile([*"bcad", "absent"])
@@ -177,14 +150,7 @@ def test_tables_are_compiled_in_the_order_of_the_records(tmp_path: Path) -> None
     assert len(read_rows(tmp_path, MAPS)) == len(MAP_MEASURES)
 
 
-def test_an_absent_table_has_no_rows(tmp_path: Path) -> None:
-    for name, row_type in PROBE_TABLES.items():
-        frame = read_probes(tmp_path, name)
-        assert list(frame.columns) == [item.name for item in columns_of(row_type)]
-        assert len(frame) == 0
-
-
-def test_what_cannot_be_written_is_named_and_leaves_the_old_files(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_named_and_leaves_the_old_files(tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
     store = store_of(folder, accuracy_row())

@@ -2,8 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 import pytest
 
@@ -13,25 +12,24 @@ from results.schema.rows import OK
 from results.store.checked_json import seal
 from results.store.folder import open_store
 from results.store.records import Record, parse_record, render_record
-from tests.rows import accuracy_row, example_record, failed, filled_store, sample_of
+from tests.rows import accuracy_row, failed, filled_store, sample_of
 
-WHOLE = render_record(example_record())
-
-
-def cut_everywhere() -> Iterable[bytes]:
-    return (WHOLE[:end] for end in range(len(WHOLE)))
+ROW = accuracy_row()
+EXAMPLE = Record(ROW, (sample_of(ROW, 0), sample_of(ROW, 1)))
+WHOLE = render_record(EXAMPLE)
 
 
-def with_flipped_bits() -> Iterable[bytes]:
+DAMAGED, NOT_OURS = "it is damaged: the checksum does not match", "it is damaged, or was not"
+VERSION = "it is of schema version 2, not 1"
+
+
+def cut_or_flipped() -> Iterable[bytes]:
+    yield from (WHOLE[:end] for end in range(len(WHOLE)))
     draw = random.Random(20)
     for _ in range(200):
         flipped = bytearray(WHOLE)
         flipped[draw.randrange(len(WHOLE))] ^= 1 << draw.randrange(8)
         yield bytes(flipped)
-
-
-DAMAGED, NOT_OURS = "it is damaged: the checksum does not match", "it is damaged, or was not"
-VERSION = "it is of schema version 2, not 1"
 
 
 def foreign() -> Iterable[tuple[bytes, str]]:
@@ -64,9 +62,8 @@ def foreign() -> Iterable[tuple[bytes, str]]:
 
 
 @pytest.mark.fault("F6")
-def test_damage_is_detected(tmp_path: Path, reached: Callable[..., None]) -> None:
-    damages = [(content, "") for content in (*cut_everywhere(), *with_flipped_bits())]
-    damages += foreign()
+def test_damage_is_detected(tmp_path, reached):
+    damages = [*((content, "") for content in cut_or_flipped()), *foreign()]
     filled_store(tmp_path, [accuracy_row()])
     path = tmp_path / "records" / "record0.json"
     for content, message in damages:
@@ -87,22 +84,18 @@ def test_damage_is_detected(tmp_path: Path, reached: Callable[..., None]) -> Non
     reached(injected=len(damages), text=text)
 
 
-def test_rejected_files_are_all_kept(tmp_path: Path) -> None:
+def test_rejected_files_are_all_kept(tmp_path):
     store = filled_store(tmp_path, [accuracy_row()])
-    folder = tmp_path / "records"
-    for content in (b"1", b"2", b"3"):
-        (folder / "record0.json").write_bytes(content)
+    folder, names = tmp_path / "records", ("", ".2", ".3")
+    for name in names:
+        (folder / "record0.json").write_bytes(name.encode())
         assert store.read_record("record0") is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
-        "record0.json.rejected": b"1",
-        "record0.json.2.rejected": b"2",
-        "record0.json.3.rejected": b"3",
+        f"record0.json{name}.rejected": name.encode() for name in names
     }
 
 
-def test_a_record_put_there_meanwhile_is_not_set_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_put_there_meanwhile_is_not_set_aside(tmp_path, monkeypatch):
     """Two commands read a bad file; one has set it aside and written a good one."""
     store = filled_store(tmp_path, [accuracy_row()])
     path = tmp_path / "records" / "record0.json"
@@ -121,26 +114,21 @@ def test_a_record_put_there_meanwhile_is_not_set_aside(
     assert store.read_record("record0") is not None
 
 
-def test_record_comes_back(tmp_path: Path) -> None:
-    record = example_record()
+def test_record_comes_back(tmp_path):
     store = open_store(tmp_path, create=True)
-    store.write_record(record.row, record.samples)
-    assert store.read_record("record0") == record
-    assert open_store(tmp_path, create=False).read_record("record0") == record
+    store.write_record(ROW, EXAMPLE.samples)
+    assert store.read_record("record0") == EXAMPLE
+    assert open_store(tmp_path, create=False).read_record("record0") == EXAMPLE
     content = (tmp_path / "records" / "record0.json").read_bytes()
     assert content == WHOLE
     document = json.loads(content)
     assert list(document) == ["schema_version", "checksum", "body"]
-    assert document["body"]["row"] == to_json(record.row)
-    assert document["body"]["samples"][1] == {
-        "sample": 1,
-        "source": "3 1 2",
-        "target": "3 1 2",
-        "answer": "3 1 1",
-    }
+    assert document["body"]["row"] == to_json(ROW)
+    texts = {"source": "3 1 2", "target": "3 1 2", "answer": "3 1 1"}
+    assert document["body"]["samples"][1] == {"sample": 1} | texts
 
 
-def test_samples_must_belong_to_the_row() -> None:
+def test_samples_must_belong_to_the_row():
     row = accuracy_row()
     with pytest.raises(ResultsError, match=r"samples: one is of .*, its row is of "):
         Record(row, (sample_of(row, 0), sample_of(accuracy_row(seed=1), 1)))
