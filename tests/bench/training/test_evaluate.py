@@ -52,17 +52,12 @@ def untrained(name, *, seed=1):
         return resolve(MODELS[name].builder)(ModelConfig(symbols=SYMBOLS, hidden=16))
 
 
-def check_chance(accuracy, chance, *, sequences):
-    error = math.sqrt(chance * (1 - chance) / (sequences * LENGTH))
-    assert accuracy == pytest.approx(chance, abs=3 * error)
-
-
 # Models whose score is known.
 
 
 @pytest.mark.fault("F17")
 @all_tasks
-@pytest.mark.parametrize("length", [1, 2, 25])
+@pytest.mark.parametrize("length", [1, 25])
 def test_oracle_scores_one_and_carries_all_bits(task, length):
     scores = scores_of(Oracle(task), task, length=length)
     exact = [name for name in scores if name.endswith(("token_accuracy", "sequence_accuracy"))]
@@ -90,20 +85,14 @@ def test_model_that_finds_every_symbol_equally_likely_carries_nothing():
 def test_untrained_model_is_at_chance(name, monkeypatch):
     """Not `rnn-aligned`: it maps most items to one answer, so its items are not independent."""
     monkeypatch.setattr(evaluate, "TEST_SEQUENCES", 1024)
+    error = math.sqrt(1 / SYMBOLS * (1 - 1 / SYMBOLS) / (1024 * LENGTH))
     for task in (TASKS["copy"], TASKS["reverse"]):
         scores = scores_of(untrained(name), task)
         for column in ("token_accuracy", "teacher_forced_token_accuracy"):
-            check_chance(scores[column], 1 / SYMBOLS, sequences=1024)
+            assert scores[column] == pytest.approx(1 / SYMBOLS, abs=3 * error)
         assert scores["carried_bits"] < 0.0
     scores = scores_of(untrained(name), TASKS["sort"])
     assert scores["token_accuracy"] < scores["constant_accuracy"] + 0.015
-
-
-@pytest.mark.fault("F17", is_twin=True)
-def test_chance_check_rejects_a_model_that_has_learned():
-    """The twin: two items in a hundred above chance are found."""
-    with pytest.raises(AssertionError):
-        check_chance(1 / SYMBOLS + 0.02, 1 / SYMBOLS, sequences=1024)
 
 
 # Answers counted one by one.
