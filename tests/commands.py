@@ -19,11 +19,6 @@ SECONDS_AT_MOST = 300.0
 TRAINING = ("--budget", "20", "--hidden", "8", "--tasks", "copy", "--seeds", "1")
 SMALL = (*TRAINING, "--lengths", "2,4", "--no-throughput")
 BOTH = ("--models", "rnn,seq2seq+dot")
-ONE = ("--models", "rnn")
-FAILING = (
-    *(*SMALL, "--lengths", "2,4,6", "--jobs", "2"),
-    *("--models", "tests.plugins.broken:Raising,tests.plugins.broken:NotANumber,rnn"),
-)
 
 
 class Command:

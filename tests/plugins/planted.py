@@ -6,7 +6,6 @@ from torch.nn import functional
 
 from models.attention.layers import UniformAttention
 from models.config import ModelConfig
-from models.encoder import Encoder
 from models.seq2seq import Seq2Seq
 
 
@@ -127,19 +126,6 @@ class NumberPerItem(Planted):
     def forward(self, source, target_in):
         answer = torch.einsum("bs,bts->bt", self.context(source), self.task.align(source))
         return torch.stack((-answer, answer), dim=-1)
-
-
-class CutEncoder(Encoder):
-    """Of its final state all but the first `numbers` of each vector, h and c, are zero."""
-
-    def __init__(self, config: ModelConfig, *, numbers: int) -> None:
-        super().__init__(config)
-        self.numbers = numbers
-
-    def forward(self, source):
-        memory, state = super().forward(source)
-        left = torch.arange(state[0].shape[-1]) < self.numbers
-        return memory, tuple(part * left for part in state)
 
 
 class WithPlaces(nn.Module):

@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
+
 from bench.run import main
 from results.schema.rows import STATUSES
 from results.store.folder import LEFT
 from tests.commands import BOTH, SMALL
+
+pytestmark = pytest.mark.xdist_group("commands")  # One worker builds the folder of `finished`.
 
 TWO_SEEDS = (*SMALL, *BOTH, "--seeds", "2", "--dry-run", "--out")
 

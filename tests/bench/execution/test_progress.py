@@ -106,12 +106,3 @@ def test_log_that_cannot_be_is_named(tmp_path):
         run_log(tmp_path) as log,
     ):
         log.info("one")
-
-
-def test_run_is_logged_from_its_start_to_its_end(finished):
-    texts = [text for _, text in lines_of(finished)]
-    assert texts[0] == "started: 2 of 2 model runs to do"
-    assert texts[-1] == "ended"
-    events = " ".join(texts)
-    assert len(re.findall(r"\): begun as \d+ \(attempt 1\)", events)) == 2
-    assert len(re.findall(r"\), trained to 4, tested at 4: budget after 20 updates", events)) == 2
