@@ -24,13 +24,9 @@ BOTH = ("--models", "rnn,seq2seq+dot")
 class Command:
     """One command line, started in a folder of its own, with all its descendants.
 
-    Args:
-        out: Its results folder.
-        arguments: Its other arguments.
-        before: Folders that come first where modules are looked for.
-        leads_group: Whether it has a process group of its own, as from a terminal.
-        begins: Its module, and the option that names its results folder.
-        variables: Further environment variables.
+    `before` are folders that come first where modules are looked for. With `leads_group` it has
+    a process group of its own, as from a terminal. It `begins` with its module and the option
+    that names its results folder.
     """
 
     def __init__(

@@ -130,18 +130,6 @@ def test_rows_and_csvs_of_one_folder_alone_are_counted(a, b, tmp_path, compared)
     assert "accuracy.csv: only in B, not compared\n" in compared(fast, b)
 
 
-def test_another_score_is_compared(tmp_path, compared):
-    folders = [
-        write(tmp_path / name, rows(cross_entropy_bits=bits)) for name, bits in (("a", 2), ("b", 1))
-    ]
-
-    output = compared(*folders, "--score", "cross_entropy_bits")
-
-    assert "Accuracy: cross_entropy_bits, B - A" in output
-    assert "0 no difference seen, 2 no verdict, no spread\n" in output + "\n"
-    assert "Expected" not in output
-
-
 def test_tolerance_and_lengths(a, b, tmp_path, compared):
     for tolerance, verdict in (("0.05", "worse"), ("1", "no difference seen")):
         output = compared(a, b, "--tolerance", tolerance)

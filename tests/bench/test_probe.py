@@ -298,7 +298,7 @@ def check_refused(folder, ordered, message, *arguments, **options):
     assert ordered == []
 
 
-def test_folder_that_cannot_be_probed_is_refused(tmp_path, ordered):
+def test_folder_that_cannot_be_probed_is_refused(copied, tmp_path, ordered):
     empty, absent, file = (tmp_path / name for name in ("empty", "absent", "file"))
     empty.mkdir()
     file.touch()
@@ -307,42 +307,30 @@ def test_folder_that_cannot_be_probed_is_refused(tmp_path, ordered):
     check_refused(absent, ordered, f"--results: {absent}: there is no such folder")
     check_refused(file, ordered, f"--results: {file}: is a file, a folder is needed")
     assert not absent.exists()
-
-
-def test_folder_without_a_usable_checkpoint_is_refused(copied, ordered):
-    checkpoints = copied / "checkpoints"
-    for path in checkpoints.iterdir():
+    for path in (copied / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:-1])
     first = weights_path(copied, accuracy_rows(copied)[0].stage_id)
     line = f"--results: {copied}: no checkpoints, which probes read; "
     damaged = "not used: it is damaged: the checksum does not match"
     check_refused(copied, ordered, f"{line}{first}: {damaged}")
-    shutil.rmtree(checkpoints)
+    shutil.rmtree(copied / "checkpoints")
     check_refused(copied, ordered, f"{line}only the folder that bench.run wrote has them")
 
 
-@pytest.mark.parametrize(
-    ("where", "other", "message"),
-    [
-        (
-            "load_models",
-            lambda: MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)},
-            "copy, seq2seq were made with model_version 1, here it is 9; train them again in"
-            " another folder",
-        ),
-        (
-            "RECIPE_VERSION",
-            9,
-            "copy, seq2seq were made with recipe_version 2, here it is 9; train them again in"
-            " another folder",
-        ),
+def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
+    def models():
+        return MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)}
+
+    made = "copy, seq2seq were made with {}, here it is 9; train them again in another folder"
+    for where, other, message in (
+        ("load_models", models, made.format("model_version 1")),
+        ("RECIPE_VERSION", 9, made.format("recipe_version 2")),
         ("load_tasks", dict, "task 'copy' is not known here"),
         ("load_models", dict, "model 'seq2seq' is not known here"),
-    ],
-)
-def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch, where, other, message):
-    monkeypatch.setattr(probe, where, other)
-    check_refused(copied, ordered, f"--results: {message}")
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(probe, where, other)
+            check_refused(copied, ordered, f"--results: {message}")
 
 
 def test_probes_of_another_version_that_nothing_replaces_are_kept(

@@ -31,17 +31,6 @@ def test_every_record_of_every_run_has_its_status(finished, capsys):
     ]
 
 
-def test_people_read_a_line_for_each_block_the_records_and_what_is_to_do(finished, capsys):
-    assert main([*TWO_SEEDS, str(finished), "--jobs", "2"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "Matrix: copy x rnn, seq2seq+dot x 2 seeds; 2 lengths 2..4, curriculum, lstm 8, encoder bi,"
-        " cpu",
-        "Records: 8 in 4 model runs; 4 done, 0 failed, 0 not reached, 4 left in " + str(finished),
-        "To do: 2 model runs, 2 at a time; at most about 6 seconds if every stage takes its whole"
-        " budget",
-    ]
-
-
 def test_request_is_said_whole_without_a_path_and_of_a_shard_alone(tmp_path, capsys):
     out = tmp_path / "nothing"
     assert main(["--preset=claims", "--shard=1/2", "--dry-run", "--json", f"--out={out}"]) == 0

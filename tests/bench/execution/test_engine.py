@@ -110,15 +110,6 @@ def test_child_that_reads_no_order_is_a_failed_run(do, tmp_path):
     assert [row[1] for row in rows_of(tmp_path, "rnn")] == ["failed", "not_reached"]
 
 
-def test_folder_without_room_for_logs_is_one_line(do, tmp_path, capsys):
-    do({"rnn": "done"})
-    (tmp_path / "logs").write_text("a file", encoding="utf-8")
-    assert matrix(tmp_path) == 2
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("bench.run: ")
-    assert "logs" in last
-
-
 def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
     do, alive, tmp_path, monkeypatch
 ):

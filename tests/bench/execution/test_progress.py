@@ -71,23 +71,17 @@ def lines_of(folder):
     return [LINE.fullmatch(line).groups() for line in text.splitlines()]
 
 
-def test_log_has_a_line_for_each_event_with_time_and_process(tmp_path):
-    with run_log(tmp_path) as log:
-        log.info("one")
-        log.info("of several\nlines")
-    texts = ("one", "of several lines", "ended")
-    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
-
-
-def test_what_ended_it_is_its_last_line(tmp_path):
+def test_log_has_a_line_for_each_event_and_for_what_ended_it(tmp_path):
     def write_and_fail():
         with run_log(tmp_path) as log:
             log.info("one")
+            log.info("of several\nlines")
             raise ResultsError("the disk is full")
 
     with pytest.raises(ResultsError):
         write_and_fail()
-    assert lines_of(tmp_path)[-1][1] == "ended: ResultsError: the disk is full"
+    texts = ("one", "of several lines", "ended: ResultsError: the disk is full")
+    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
 
 
 def test_full_disk_stops_no_work(tmp_path, capsys):

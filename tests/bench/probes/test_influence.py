@@ -71,7 +71,7 @@ def test_positions_are_spread_evenly_and_alike_from_either_end(length, most):
     assert len(steps) == 0 or 0 < steps.min() >= steps.max() - 2
 
 
-# Occlusion. Its effects: those planted in models, in `test_worker` and `test_planted_effects`.
+# Occlusion. Its effects: those planted in models, in `test_worker`.
 
 
 class Recording(nn.Module):

@@ -151,6 +151,11 @@ def test_baselines_of_the_task_are_in_every_row(task):
         assert (scores["carried_bits"] is not None) == has_bits
 
 
+def test_chunks_are_as_large_as_the_caches_take():
+    sizes = ((200, 64), (200, 128), (100_000, 1024))
+    assert [chunk_sequences(length, hidden=hidden) for length, hidden in sizes] == [128, 81, 1]
+
+
 # The test sequences.
 
 
@@ -185,12 +190,6 @@ def test_chunks_change_neither_the_cross_entropy_nor_an_answer(size):
     answers = answers_of(model, task, chunk_size=size)
     assert answers.cross_entropy_bits == pytest.approx(nats / math.log(2), rel=1e-5)
     assert torch.equal(answers.answer, model.generate(batch.source, LENGTH))
-
-
-def test_chunks_are_as_large_as_the_caches_take():
-    assert chunk_sequences(200, hidden=64) == 128
-    assert chunk_sequences(200, hidden=128) == 81
-    assert chunk_sequences(100_000, hidden=1024) == 1
 
 
 def test_evaluation_leaves_the_model_and_the_global_generator_as_they_were():

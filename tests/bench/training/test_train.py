@@ -59,26 +59,20 @@ def held_out(length):
 # How a stage ends.
 
 
-def test_stage_ends_at_its_budget_and_counts():
+def test_stage_ends_at_its_budget_solved_or_on_the_plateau():
     trajectory = start()
     outcome = train(trajectory)
     assert outcome.stopped_because == "budget"
     assert outcome.updates == trajectory.updates == 30
     assert outcome.tokens == trajectory.tokens == 30 * 16 * 6
-
-
-def test_solved_stage_ends_early():
     outcome = train(start(build_dot), lengths=(2,), budget=2000)
     assert outcome.stopped_because == "solved"
     assert outcome.updates < 2000
     assert outcome.validation.sequence_accuracy >= QUICK.solved_accuracy
-
-
-def test_stage_without_progress_ends_on_the_plateau():
-    """Unless it is nearly solved: then it goes on to its budget."""
     recipe = dataclasses.replace(QUICK, learning_rate=1e-9, plateau_fraction=0.1)
     outcome = train(start(recipe=recipe), recipe=recipe, budget=200)
     assert (outcome.stopped_because, outcome.updates) == ("plateau", 10 + 200 * 0.1)
+    # A stage that is nearly solved goes on to its budget.
     nearly_solved = dataclasses.replace(recipe, plateau_accuracy=0.0)
     outcome = train(start(recipe=recipe), recipe=nearly_solved, budget=200)
     assert outcome.stopped_because == "budget"
