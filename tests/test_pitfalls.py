@@ -4,6 +4,7 @@ Each check stands beside a twin that it must reject: a way of measuring that is 
 respect, as other suites have it. Other rules are checked elsewhere:
 
 * held-out strings that also occur in training, padding: tests/tasks/test_sampling.py
+* accuracy over answered items alone, no baselines: tests/bench/training/test_evaluate.py
 * the best of several seeds: tests/bench/cli/test_summary.py
 * too few test sequences: tests/bench/test_run.py
 * diverged runs dropped: tests/bench/training/test_model_run.py
@@ -103,18 +104,6 @@ class Peeking(Known):
         return answer[:, 1:]
 
 
-class HalfAnswering(Known):
-    """Is right in the first half of its items and gives no symbol at all in the second."""
-
-    def forward(self, source, target_in):
-        return self.certain_of(self.task.targets(source))
-
-    def generate(self, source, length):
-        answer = self.task.targets(source)
-        answer[:, length // 2 :] = -1
-        return answer
-
-
 def scores_of(score_answers, model, *, length):
     """Score a model; `score_answers` is `score`, or a twin of it."""
     sizes = {"length": length, "symbols": model.symbols}
@@ -136,47 +125,6 @@ def test_model_that_peeks_at_the_answer_is_seen_free_running():
 
     check_peeking(score)
     rejects(check_peeking, forced)
-
-
-def check_division(score_answers):
-    """Half of the items right and half of them not answered is one half, not all."""
-    scores = scores_of(score_answers, HalfAnswering(COPY, symbols=8), length=10)
-    assert scores["token_accuracy"] == 0.5
-    assert scores["correct_prefix_items"] == 5
-    assert scores["sequence_accuracy"] == 0.0
-
-
-def test_accuracy_is_divided_by_all_target_items():
-    def over_answered_items(answers, *arguments, **sizes):
-        answered = answers.answer >= 0
-        right = (answers.answer == answers.target).sum() / answered.sum()
-        return score(answers, *arguments, **sizes) | {"token_accuracy": right.item()}
-
-    check_division(score)
-    rejects(check_division, over_answered_items)
-
-
-def check_baselines(score_answers):
-    """Each is there, and the best constant is no better than a guess only where that is so."""
-    for task in TASKS.values():
-        scores = scores_of(score_answers, Constant(task, symbols=8), length=40)
-        names = ("chance_accuracy", "constant_accuracy", "repeat_accuracy")
-        chance, constant, repeat = (scores[name] for name in names)
-        assert chance == 1 / 8
-        assert scores["token_accuracy"] == pytest.approx(constant, abs=0.01)
-        if task is SORT:
-            assert repeat > constant > 4 * chance
-        else:
-            assert repeat == constant == chance
-
-
-def test_baselines_are_in_every_row_and_follow_the_task():
-    def constant_is_chance(*arguments, **sizes):
-        scores = score(*arguments, **sizes)
-        return scores | {"constant_accuracy": scores["chance_accuracy"]}
-
-    check_baselines(score)
-    rejects(check_baselines, constant_is_chance)
 
 
 def check_sort(score_answers):

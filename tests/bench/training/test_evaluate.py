@@ -101,7 +101,8 @@ def test_untrained_model_is_at_chance(name, monkeypatch):
 @pytest.mark.fault("F17")
 def test_scores_agree_with_counting_one_by_one():
     draw = torch.Generator().manual_seed(5)
-    source, target, answer = (torch.randint(3, (200, 4), generator=draw) for _ in range(3))
+    source, target = (torch.randint(3, (200, 4), generator=draw) for _ in range(2))
+    answer = torch.randint(-1, 3, (200, 4), generator=draw)  # An item without an answer is wrong.
     forced = torch.rand(200, 4, generator=draw) < 0.9
     answers = Answers(source, target, answer, forced, cross_entropy_bits=900.0)
     scores = score(answers, TASKS["copy"], ENTRY, length=4, symbols=3)
