@@ -36,7 +36,7 @@ def few_test_sequences() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A results folder in which two models on two lengths are done; not to be written to."""
     folder = tmp_path_factory.mktemp("finished") / "results"
