@@ -1,21 +1,26 @@
 """What is said of a plan: to people in a few lines, to programs as JSON."""
 
 import json
+from dataclasses import replace
 
-import pytest
-
+from bench.cli.run_options import parse_request
+from bench.plan.runs import plan_blocks
 from bench.run import main
-from results.schema.rows import STATUSES
-from results.store.folder import LEFT
+from results.schema.rows import OK, STATUSES
+from results.store.folder import LEFT, open_store
 from tests.commands import BOTH, SMALL
-
-pytestmark = pytest.mark.xdist_group("commands")  # One worker builds the folder of `finished`.
 
 TWO_SEEDS = (*SMALL, *BOTH, "--seeds", "2", "--dry-run", "--out")
 
 
-def test_every_record_of_every_run_has_its_status(finished, capsys):
-    assert main([*TWO_SEEDS, str(finished), "--json"]) == 0
+def test_every_record_of_every_run_has_its_status(tmp_path, capsys):
+    store = open_store(tmp_path, create=True)
+    runs = plan_blocks(parse_request([*SMALL, *BOTH]).blocks)
+    rows = [row for run in runs for row in run.planned_rows()]
+    store.extend_plan(rows)
+    for row in rows:
+        store.write_record(replace(row, status=OK, attempts=1))
+    assert main([*TWO_SEEDS, str(tmp_path), "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["records"] == dict.fromkeys((*STATUSES, LEFT), 0) | {"ok": 4, LEFT: 4}
     assert content["runs_to_do"] == 2
