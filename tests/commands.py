@@ -19,23 +19,14 @@ SECONDS_AT_MOST = 300.0
 TRAINING = ("--budget", "20", "--hidden", "8", "--tasks", "copy", "--seeds", "1")
 SMALL = (*TRAINING, "--lengths", "2,4", "--no-throughput")
 BOTH = ("--models", "rnn,seq2seq+dot")
-ONE = ("--models", "rnn")
-FAILING = (
-    *(*SMALL, "--lengths", "2,4,6", "--jobs", "2"),
-    *("--models", "tests.plugins.broken:Raising,tests.plugins.broken:NotANumber,rnn"),
-)
 
 
 class Command:
     """One command line, started in a folder of its own, with all its descendants.
 
-    Args:
-        out: Its results folder.
-        arguments: Its other arguments.
-        before: Folders that come first where modules are looked for.
-        leads_group: Whether it has a process group of its own, as from a terminal.
-        begins: Its module, and the option that names its results folder.
-        variables: Further environment variables.
+    `before` are folders that come first where modules are looked for. With `leads_group` it has
+    a process group of its own, as from a terminal. It `begins` with its module and the option
+    that names its results folder.
     """
 
     def __init__(

@@ -1,12 +1,11 @@
 """Folders that several tests start from, and one thread of arithmetic."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from tests.commands import BOTH, FAILING, SMALL, run
+from tests.commands import BOTH, SMALL, run
 
 REFUSE_HEAVY_IMPORTS = """
 import sys
@@ -37,25 +36,13 @@ def few_test_sequences() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A results folder in which two models on two lengths are done; not to be written to."""
     folder = tmp_path_factory.mktemp("finished") / "results"
     status, _, errors = run(folder, *SMALL, *BOTH, "--jobs", "2")
     assert status == 0, errors
     return folder
-
-
-@pytest.fixture(scope="package")
-def failed(tmp_path_factory):
-    """A results folder in which of three models one raises and one diverges, and how it ended."""
-    folder = tmp_path_factory.mktemp("failed") / "results"
-    return folder, *run(folder, *FAILING)
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "results")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 import types
+import typing
 from collections import Counter
 from dataclasses import replace
 
@@ -33,8 +34,11 @@ from results.store.files import locked
 from results.store.folder import open_store
 from results.store.probes import PROBES, ProbeStore
 from tasks import TASKS
-from tests.commands import Command, accuracy_rows, files, snapshot, wait_until
+from tests.commands import Command, accuracy_rows, snapshot
 from tests.rows import accuracy_row
+
+# One worker builds the folders.
+pytestmark = pytest.mark.xdist_group("probe")
 
 VERSION, TRAINED, LENGTHS = probe.PROBE_VERSION, ("seq2seq", "seq2seq+dot"), (2, 4)
 RECIPE = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=16)
@@ -81,11 +85,14 @@ def copied_probed(probed, tmp_path):
 class HereEngine:
     """Carries out orders in this process, since a child takes seconds to start."""
 
+    ordered: typing.ClassVar = []
+
     def __init__(self, *, jobs):
         self.jobs = jobs
 
     def execute(self, orders, *, on_event):
         for order in orders:
+            self.ordered.extend(order.message["records"])
             with tempfile.TemporaryFile("w+") as events, pytest.MonkeyPatch.context() as patch:
                 patch.setattr("sys.stdin", io.StringIO(f"{json.dumps(order.message)}\n"))
                 code = importlib.import_module(order.module).main(events)
@@ -101,16 +108,10 @@ class HereEngine:
 @pytest.fixture(autouse=True)
 def ordered(monkeypatch):
     """Carry orders out in this process; list the records that were ordered."""
-    records = []
-
-    class Listed(HereEngine):
-        def execute(self, orders, *, on_event):
-            records.extend(record for order in orders for record in order.message["records"])
-            return super().execute(orders, on_event=on_event)
-
-    monkeypatch.setattr(probe, "LocalEngine", Listed)
+    monkeypatch.setattr(HereEngine, "ordered", [])
+    monkeypatch.setattr(probe, "LocalEngine", HereEngine)
     monkeypatch.setattr("bench.training.evaluate.TEST_SEQUENCES", 1024)
-    return records
+    return HereEngine.ordered
 
 
 def command(folder, *arguments, lengths="4"):
@@ -192,21 +193,21 @@ def test_second_call_probes_nothing_without_torch_or_a_checkpoint(copied_probed,
     assert snapshot(copied_probed) == before
 
 
-@pytest.mark.parametrize("damage", ["absent", "damaged", "of another version"])
-def test_what_is_gone_or_no_use_is_found_again(copied_probed, ordered, damage):
+def test_what_is_gone_or_no_use_is_found_again(copied_probed, ordered):
     path = next(iter((copied_probed / "probes").iterdir()))
     found = ProbeStore(copied_probed, version=VERSION).read(path.stem)
-    path.unlink()
-    if damage == "damaged":
-        path.write_bytes(b"{")
-    elif damage == "of another version":
-        older = ProbeStore(copied_probed, version=VERSION + 1)
-        older.write(replace(found, version=VERSION + 1))
-    status, _, errors = command(copied_probed)
-    assert status == 0
-    assert (f"{path}: not used: it is damaged" in errors) == (damage == "damaged")
-    assert [record["row"]["record_id"] for record in ordered] == [path.stem]
-    assert ProbeStore(copied_probed, version=VERSION).read(path.stem) == found
+    for damage in ("absent", "damaged", "of another version"):
+        path.unlink()
+        if damage == "damaged":
+            path.write_bytes(b"{")
+        elif damage == "of another version":
+            older = ProbeStore(copied_probed, version=VERSION + 1)
+            older.write(replace(found, version=VERSION + 1))
+        status, _, errors = command(copied_probed)
+        assert status == 0
+        assert (f"{path}: not used: it is damaged" in errors) == (damage == "damaged")
+        assert ProbeStore(copied_probed, version=VERSION).read(path.stem) == found
+    assert [record["row"]["record_id"] for record in ordered] == [path.stem] * 3
 
 
 def test_further_lengths_are_all_that_is_left_to_do(probed, copied_probed, ordered):
@@ -222,23 +223,9 @@ def test_further_lengths_are_all_that_is_left_to_do(probed, copied_probed, order
     assert rows_by_model(copied_probed, INFLUENCE)["seq2seq", 2] == 2 * 3 * 2
 
 
-def test_killed_command_goes_on_to_the_same_tables(probed, copied):
-    arguments = ("--lengths", "4", "--jobs", "1")
-    with Command(copied, *arguments, **COMMAND) as killed:
-        wait_until(lambda: killed.is_over() or files(copied / "probes", "*"))
-        assert not killed.is_over()
-        killed.process.kill()
-        killed.process.wait()
-        wait_until(lambda: not killed.processes())
-    assert not (copied / ERRORS).exists()
-    with Command(copied, *arguments, **COMMAND) as again:
-        status, output, errors = again.end()
-    assert status == 0, errors
-    assert ", 0 done" not in output
-    check_same_tables(probed, copied)
+def test_interrupt_keeps_what_is_probed_and_the_same_command_goes_on(probed, copied, monkeypatch):
+    stopped = []
 
-
-def test_interrupt_keeps_what_is_probed(copied, monkeypatch):
     class Interrupted(HereEngine):
         def execute(self, orders, *, on_event):
             yield from super().execute(orders[:1], on_event=on_event)
@@ -247,7 +234,6 @@ def test_interrupt_keeps_what_is_probed(copied, monkeypatch):
         def stop(self):
             stopped.append(True)
 
-    stopped = []
     monkeypatch.setattr(probe, "LocalEngine", Interrupted)
     status, _, errors = command(copied)
     assert (status, stopped) == (130, [True])
@@ -255,6 +241,7 @@ def test_interrupt_keeps_what_is_probed(copied, monkeypatch):
     assert len(read_rows(copied, ERRORS)) == 2
     monkeypatch.setattr(probe, "LocalEngine", HereEngine)
     assert "Probes: 4 records, 2 done" in command(copied)[1]
+    check_same_tables(probed, copied)
 
 
 # What goes wrong.
@@ -278,21 +265,6 @@ def test_records_without_a_usable_checkpoint_are_named(copied):
             "copy, seq2seq, seed 1, length 2; copy, seq2seq, seed 1, length 4\n"
         ) in errors
     assert rows_by_model(copied, ERRORS) == {("seq2seq+dot", 2): 1, ("seq2seq+dot", 4): 1}
-
-
-def test_checkpoint_that_goes_while_others_are_probed_is_named(copied, monkeypatch):
-    first, *_ = accuracy_rows(copied)
-    monkeypatch.setattr(
-        worker,
-        "build",
-        lambda row, build=worker.build: (
-            weights_path(copied, first.stage_id).unlink(missing_ok=True) or build(row)
-        ),
-    )
-    status, _, errors = command(copied)
-    assert status == 1
-    assert f"are not probed: copy, {first.model}, seed 1, length {first.length}\n" in errors
-    assert len(read_rows(copied, ERRORS)) == 3
 
 
 @pytest.mark.parametrize("code", [0, -9])
@@ -326,7 +298,7 @@ def check_refused(folder, ordered, message, *arguments, **options):
     assert ordered == []
 
 
-def test_folder_that_cannot_be_probed_is_refused(tmp_path, ordered):
+def test_folder_that_cannot_be_probed_is_refused(copied, tmp_path, ordered):
     empty, absent, file = (tmp_path / name for name in ("empty", "absent", "file"))
     empty.mkdir()
     file.touch()
@@ -335,53 +307,30 @@ def test_folder_that_cannot_be_probed_is_refused(tmp_path, ordered):
     check_refused(absent, ordered, f"--results: {absent}: there is no such folder")
     check_refused(file, ordered, f"--results: {file}: is a file, a folder is needed")
     assert not absent.exists()
-
-
-def test_folder_without_a_usable_checkpoint_is_refused(copied, ordered):
-    checkpoints = copied / "checkpoints"
-    for path in checkpoints.iterdir():
+    for path in (copied / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:-1])
     first = weights_path(copied, accuracy_rows(copied)[0].stage_id)
     line = f"--results: {copied}: no checkpoints, which probes read; "
     damaged = "not used: it is damaged: the checksum does not match"
     check_refused(copied, ordered, f"{line}{first}: {damaged}")
-    shutil.rmtree(checkpoints)
+    shutil.rmtree(copied / "checkpoints")
     check_refused(copied, ordered, f"{line}only the folder that bench.run wrote has them")
 
 
-@pytest.mark.parametrize(
-    ("where", "other", "message"),
-    [
-        (
-            "load_models",
-            lambda: MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)},
-            "copy, seq2seq were made with model_version 1",
-        ),
-        (
-            "load_tasks",
-            lambda: {"copy": replace(TASKS["copy"], version=9)},
-            "copy, seq2seq were made with task_version 1",
-        ),
-        ("SAMPLER_VERSION", 9, "copy, seq2seq were made with sampler_version 1"),
-        ("RECIPE_VERSION", 9, "copy, seq2seq were made with recipe_version 2"),
-        ("EVALUATOR_VERSION", 9, "copy, seq2seq were made with evaluator_version 1"),
+def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
+    def models():
+        return MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)}
+
+    made = "copy, seq2seq were made with {}, here it is 9; train them again in another folder"
+    for where, other, message in (
+        ("load_models", models, made.format("model_version 1")),
+        ("RECIPE_VERSION", 9, made.format("recipe_version 2")),
         ("load_tasks", dict, "task 'copy' is not known here"),
         ("load_models", dict, "model 'seq2seq' is not known here"),
-    ],
-)
-def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch, where, other, message):
-    monkeypatch.setattr(probe, where, other)
-    if "made" in message:
-        message += ", here it is 9; train them again in another folder"
-    check_refused(copied, ordered, f"--results: {message}")
-
-
-def test_plug_in_that_is_refused_is_one_line(copied, ordered, monkeypatch):
-    def refuse():
-        raise ValueError("entry point x: cannot be loaded")
-
-    monkeypatch.setattr(probe, "load_models", refuse)
-    check_refused(copied, ordered, "entry point x: cannot be loaded")
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(probe, where, other)
+            check_refused(copied, ordered, f"--results: {message}")
 
 
 def test_probes_of_another_version_that_nothing_replaces_are_kept(
@@ -403,35 +352,16 @@ def test_probes_of_another_version_that_nothing_replaces_are_kept(
     assert len(ordered) == 4
 
 
-def test_another_probe_at_work_is_waited_for_by_nobody(copied, ordered):
-    with locked(copied, PROBES):
-        check_refused(
-            copied, ordered, f"{copied}: another bench.probe is at work here; wait for its end"
-        )
-
-
-def test_lengths_that_were_not_trained_are_refused_if_asked_for_and_named_if_not(
-    copied_probed, ordered
-):
+def test_mistake_is_one_line(copied_probed, ordered):
     choice = f"not trained in {copied_probed}; choose from --lengths 2,4"
+    jobs = "--jobs: must be a whole number from 1 to 1024, got '0'"
     check_refused(copied_probed, ordered, f"--lengths: 6,7: {choice}", lengths="2..7:2")
+    check_refused(copied_probed, ordered, jobs, "--jobs", "0")
+    check_refused(copied_probed, ordered, "--results: must name a folder, got ''", "--results=")
+    with locked(copied_probed, PROBES):
+        busy = f"{copied_probed}: another bench.probe is at work here; wait for its end"
+        check_refused(copied_probed, ordered, busy)
+    # Lengths of the default that were not trained are named, and no mistake.
     status, _, errors = command(copied_probed, lengths=None)
     assert status == 0
     assert errors == f"Influence and maps are not measured at 20,100: {choice}\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--lengths", "ten"], "--lengths: 'ten' is not a length"),
-        (["--jobs", "0"], "--jobs: must be a whole number from 1 to 1024, got '0'"),
-        (["--results", ""], "--results: must name a folder, got ''"),
-        (["--length", "10"], "unrecognized arguments: --length 10"),
-    ],
-    ids=str,
-)
-def test_mistake_in_an_option_is_one_line(probed, arguments, message):
-    status, output, errors = command(probed, *arguments)
-    assert (status, output) == (2, "")
-    assert errors.startswith(f"bench.probe: {message}")
-    assert len(errors.splitlines()) == 1

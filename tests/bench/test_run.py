@@ -1,8 +1,7 @@
 """`bench.run` as a user starts it: what it leaves, and that it goes on where it ended."""
 
-import itertools
+import re
 import resource
-import shutil
 import signal
 import sys
 import time
@@ -13,8 +12,6 @@ from results.schema.rows import AccuracyRow
 from results.store.csv_files import ACCURACY
 from tests.commands import (
     BOTH,
-    FAILING,
-    ONE,
     SMALL,
     Command,
     accuracy_rows,
@@ -27,6 +24,9 @@ from tests.commands import (
     without_times,
 )
 from tests.plugins.broken import REPAIRED
+
+# One worker builds the folder of `finished`.
+pytestmark = pytest.mark.xdist_group("commands")
 
 SECONDS_TO_DIE = 5.0
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
@@ -49,7 +49,7 @@ def test_finished_run_has_a_row_for_every_model_and_length(finished):
     assert str(finished.parent) not in text
 
 
-def test_finished_run_leaves_no_other_file_than_it_says(finished):
+def test_finished_run_leaves_no_other_file_than_it_says_and_a_log(finished):
     """Nothing half written, no throughput that was not asked for, one optimiser for each run."""
     assert files(finished, "*") == [
         *("accuracy.csv", "checkpoints", "checksums.json", "locks", "logs", "plan.json"),
@@ -57,82 +57,54 @@ def test_finished_run_leaves_no_other_file_than_it_says(finished):
     ]
     assert len(files(finished / "records", "*")) == len(weights(finished)) == 4
     assert len(files(finished / "checkpoints", "*.optimizer.pt")) == 2
+    log = (finished / "logs" / "run.log").read_text(encoding="utf-8")
+    first, *events, last = [line.split(" ", 2)[2] for line in log.splitlines()]
+    assert (first, last) == ("started: 2 of 2 model runs to do", "ended")
+    said = " ".join(events)
+    assert len(re.findall(r"\): begun as \d+ \(attempt 1\)", said)) == 2
+    assert said.count("), trained to 4, tested at 4: budget after 20 updates") == 2
 
 
-def test_second_run_loads_no_torch_takes_no_time_and_changes_no_byte(copied, without_torch):
+def test_second_run_loads_no_torch_takes_no_time_and_changes_no_byte(finished, without_torch):
     def processor_seconds():  # Unlike a clock, blind to what else the machine does.
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
 
-    before, began = snapshot(copied), processor_seconds()
-    for dry in ((), ("--dry-run",)):
-        status, output, errors = run(copied, *SMALL, *BOTH, *dry, before=[without_torch])
-        assert (status, errors) == (0, "")
-        assert "Records: 4 in 2 model runs; 4 done, 0 failed, 0 not reached, 0 left" in output
-        assert "To do: no training, all of it is done" in output
-    assert processor_seconds() - began < 6.0
-    assert snapshot(copied) == before
+    before, began = snapshot(finished), processor_seconds()
+    status, output, errors = run(finished, *SMALL, *BOTH, before=[without_torch])
+    assert (status, errors) == (0, "")
+    assert "Records: 4 in 2 model runs; 4 done, 0 failed, 0 not reached, 0 left" in output
+    assert "To do: no training, all of it is done" in output
+    assert processor_seconds() - began < 3.0
+    assert snapshot(finished) == before
 
 
-def test_further_lengths_train_only_what_is_new(copied, failed):
-    """And they end with the numbers of a run that was never interrupted."""
-    before = {path: each for path, each in snapshot(copied).items() if len(path.parts) > 1}
-    further = ("--lengths", "2,4,6", "--test-lengths", "3")
-    status, output, errors = run(copied, *SMALL, *ONE, *further)
-    assert status == 0, errors
-    assert "2 done, 0 failed, 0 not reached, 4 left" in output
-    after = snapshot(copied)
-    old = [path for path in before if path.parts[0] == "records" or path.name in weights(copied)]
-    assert len(old) == 8
-    assert all(after[path] == before[path] for path in old)
-    assert len(weights(copied)) == 5
-    rows = [row for row in accuracy_rows(copied) if row.model == "rnn"]
-    assert [(row.train_length, row.length) for row in rows] == [
-        *((2, 2), (2, 3), (4, 3), (4, 4), (6, 3), (6, 6))
-    ]
-    assert rows[1].train_seconds == rows[0].train_seconds
-    assert without_times(rows[-1:]) == without_times([rows_by_length(failed[0], "rnn")[6]])
-
-
-def test_model_that_raises_or_diverges_leaves_rows_and_stops_no_other(failed):
-    folder, status, _, errors = failed
+def test_failing_model_leaves_rows_stops_no_other_and_is_tried_again_if_asked_for(tmp_path):
+    """What diverges, runs out of memory or dies: bench/training and bench/execution."""
+    folder, raising = tmp_path / "results", "tests.plugins.broken:Raising"
+    asked = (*SMALL, "--lengths", "2,4,6", "--jobs", "2", "--models")
+    status, _, errors = run(folder, *asked, f"{raising},rnn")
     assert status == 1
-    assert {
-        model: [row.status for row in rows]
-        for model, rows in itertools.groupby(accuracy_rows(folder), key=lambda row: row.model)
-    } == {
-        "tests.plugins.broken:NotANumber": ["ok", "diverged", "not_reached"],
-        "tests.plugins.broken:Raising": ["ok", "failed", "not_reached"],
-        "rnn": ["ok", "ok", "ok"],
-    }
-    for model, error in (
-        ("Raising", "ValueError: longer than 2"),
-        ("NotANumber", "Diverged: the loss is nan after 10 updates of the stage"),
-    ):
-        row = rows_by_length(folder, f"tests.plugins.broken:{model}")[4]
-        assert (row.error, row.attempts, row.token_accuracy) == (error, 1, None)
-        assert f"copy, {row.model}, seed 11, length 4: {row.status}: {error}" in errors
-    assert "4 of 9 records are missing:" in errors
+    assert [row.status for row in rows_by_length(folder, "rnn").values()] == ["ok"] * 3
+    rows = rows_by_length(folder, raising)
+    assert [row.status for row in rows.values()] == ["ok", "failed", "not_reached"]
+    error = "ValueError: longer than 2"
+    assert (rows[4].error, rows[4].attempts, rows[4].token_accuracy) == (error, 1, None)
+    assert f"copy, {raising}, seed 11, length 4: failed: {error}" in errors
+    assert "2 of 6 records are missing:" in errors
     assert "Traceback" not in errors
-
-
-def test_what_failed_is_tried_again_only_when_asked_for(failed, tmp_path):
-    folder = shutil.copytree(failed[0], tmp_path / "results")
     before = snapshot(folder)
-    status, output, _ = run(folder, *FAILING)
+    status, output, _ = run(folder, *asked, f"{raising},rnn")
     assert status == 1
-    assert "2 failed, 2 not reached, 0 left" in output
+    assert "1 failed, 1 not reached, 0 left" in output
     assert "To do: nothing but what failed; --retry-failed tries that again" in output
     assert snapshot(folder) == before
-    raising = "tests.plugins.broken:Raising"
-    again = (*FAILING, "--models", raising, "--retry-failed")
-    status, output, errors = run(folder, *again, **{REPAIRED: "yes"})
+    status, output, errors = run(folder, *asked, raising, "--retry-failed", **{REPAIRED: "yes"})
     assert status == 0, errors
     assert "To do: 1 model runs" in output
-    rows = rows_by_length(folder, raising).values()
-    assert [(row.status, row.attempts, row.error) for row in rows] == [
-        *(("ok", 1, None), ("ok", 2, None), ("ok", 2, None))
-    ]
+    assert [
+        (row.status, row.attempts, row.error) for row in rows_by_length(folder, raising).values()
+    ] == [("ok", 1, None), ("ok", 2, None), ("ok", 2, None)]
 
 
 @needs_proc

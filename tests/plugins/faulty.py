@@ -46,22 +46,16 @@ def _die_by(number):
 
 
 class Crashing(_LaterFaulty):
-    """Reads where it must not."""
-
     def go_wrong(self):
         _die_by(signal.SIGSEGV)
 
 
 class Aborting(_LaterFaulty):
-    """Ends as a C++ library does that meets what it did not expect."""
-
     def go_wrong(self):
         _die_by(signal.SIGABRT)
 
 
 class Vanishing(_LaterFaulty):
-    """Ends as if all were well, without a word."""
-
     def go_wrong(self):
         os._exit(0)
 

@@ -6,20 +6,14 @@ from torch.nn import functional
 
 from models.attention.layers import UniformAttention
 from models.config import ModelConfig
-from models.encoder import Encoder
 from models.seq2seq import Seq2Seq
 
 
 class CarryingEncoder(nn.Module):
-    """The memory at a position is its item; the state is their sum, each times its position.
+    """The memory at a position is its item; the state is their sum, each times its position."""
 
-    Args:
-        scale: Of the state; with 0 nothing passes in it.
-    """
-
-    def __init__(self, config: ModelConfig, *, scale: float = 1.0) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.scale = scale
         self.embedding = nn.Embedding.from_pretrained(
             torch.eye(config.symbols, config.hidden), freeze=False
         )
@@ -27,7 +21,7 @@ class CarryingEncoder(nn.Module):
     def forward(self, source):
         memory = self.embedding(source)
         positions = torch.arange(1, source.shape[1] + 1)
-        state = self.scale * (positions[:, None] * memory).sum(dim=1)[None]
+        state = (positions[:, None] * memory).sum(dim=1)[None]
         return memory, (state, state)
 
 
@@ -50,8 +44,11 @@ class GivenAttention(UniformAttention):
         return torch.bmm(self.weights, memory), self.weights
 
 
-class Planted(Seq2Seq):
-    """A real encoder-decoder whose attention is the task's alignment, `shift` places to the right.
+class Copying(Seq2Seq):
+    """A real encoder-decoder that answers with the item that it looks at.
+
+    Its parameters are set by hand, as training would. Its logits are 5 tanh(2) for that item and
+    0 for all others. Its attention is the task's alignment, `shift` places to the right.
 
     Args:
         shift_from: First sequence of a batch for which the attention is shifted.
@@ -60,6 +57,13 @@ class Planted(Seq2Seq):
     def __init__(self, config: ModelConfig, *, task, shift: int = 0, shift_from: int = 0) -> None:
         super().__init__(config, build_attention=GivenAttention)
         self.task, self.shift, self.shift_from = task, shift, shift_from
+        self.encoder = CarryingEncoder(config)
+        with torch.no_grad():
+            self.decoder.combine.weight.zero_()
+            self.decoder.combine.bias.zero_()
+            self.decoder.combine.weight[:, config.hidden :] = 2 * torch.eye(config.hidden)
+            self.decoder.output.weight.copy_(5 * torch.eye(config.symbols, config.hidden))
+            self.decoder.output.bias.zero_()
 
     def look(self, source):
         weights = self.task.align(source).to(self.decoder.output.weight.dtype)
@@ -81,65 +85,6 @@ class Planted(Seq2Seq):
         for index in range(length):
             items[:, index + 1] = self(source, items[:, :-1])[:, index].argmax(dim=-1)
         return items[:, 1:]
-
-
-class Copying(Planted):
-    """Answers with the item that it looks at: parameters set by hand, as training would.
-
-    Its logits are 5 tanh(2) for that item and 0 for all others.
-    """
-
-    def __init__(self, config: ModelConfig, **options) -> None:
-        super().__init__(config, **options)
-        self.encoder = CarryingEncoder(config)
-        with torch.no_grad():
-            self.decoder.combine.weight.zero_()
-            self.decoder.combine.bias.zero_()
-            self.decoder.combine.weight[:, config.hidden :] = 2 * torch.eye(config.hidden)
-            self.decoder.output.weight.copy_(5 * torch.eye(config.symbols, config.hidden))
-            self.decoder.output.bias.zero_()
-
-
-class NumberPerItem(Planted):
-    """Carries each item of two symbols in one number of its context, as far as there are numbers.
-
-    Its attention is the task's alignment, and nothing is read there.
-
-    Args:
-        numbers: How many numbers are left of the context; the others are 0.
-    """
-
-    def __init__(self, config: ModelConfig, *, task, numbers: int) -> None:
-        super().__init__(config, task=task)
-        self.numbers = numbers
-        self.encoder.embedding = nn.Embedding.from_pretrained(
-            torch.tensor([[-1.0], [1.0]]), freeze=False
-        )
-
-    def attention_weights(self, source, target_in):
-        self.look(source)
-        return self.decoder.attention.weights
-
-    def context(self, source):
-        is_left = torch.arange(source.shape[1]) < self.numbers
-        return self.encoder.embedding(source).squeeze(-1) * is_left
-
-    def forward(self, source, target_in):
-        answer = torch.einsum("bs,bts->bt", self.context(source), self.task.align(source))
-        return torch.stack((-answer, answer), dim=-1)
-
-
-class CutEncoder(Encoder):
-    """Of its final state all but the first `numbers` of each vector, h and c, are zero."""
-
-    def __init__(self, config: ModelConfig, *, numbers: int) -> None:
-        super().__init__(config)
-        self.numbers = numbers
-
-    def forward(self, source):
-        memory, state = super().forward(source)
-        left = torch.arange(state[0].shape[-1]) < self.numbers
-        return memory, tuple(part * left for part in state)
 
 
 class WithPlaces(nn.Module):

@@ -22,20 +22,16 @@ from models import MODELS
 from tasks import TASKS
 
 WHOLE = "must be a whole number from"
-NAMES = "must be names joined by commas, got"
 ADDRESS = "must be local, dask or dask=tcp://HOST:PORT, got"
 REFUSED = {
-    # Of each option: a value, and how the line begins behind its name.
+    # Of each rule of each option: a value, and how the line begins behind its name.
     "--lengths=ten": "'ten' is not a length; write 10..200, 10..200:5 or 10,20,50",
     "--test-lengths=20..10": "'20..10' runs backwards; write 10..20",
     "--preset=quik": "'quik' is unknown; did you mean 'quick'? known: quick, default, paper",
     "--tasks=copy,sorted": "'sorted' is unknown; did you mean 'sort'? known: copy, reverse, sort",
-    "--tasks=copy,": f"{NAMES} 'copy,'",
-    "--models=rnn,seq2sec": "'seq2sec' is unknown; did you mean 'seq2seq'? known: rnn, rnn-aligned",
+    "--tasks=copy,": "must be names joined by commas, got 'copy,'",
     "--models=transformer": "'transformer' is unknown; known: rnn",
-    "--models=": f"{NAMES} ''",
     "--models=models.rnn:build": "'models.rnn:build' cannot be imported: ",
-    "--models=no_such.module:build": "'no_such.module:build' cannot be imported: ",
     "--models=models/rnn.py:build": "'models/rnn.py:build' cannot be imported: ",
     "--models=models.config:CELLS": "'models.config:CELLS' is not a builder, it cannot be called",
     "--protocol=": "'' is unknown; known: curriculum, independent, mixed",
@@ -44,7 +40,7 @@ REFUSED = {
     "--device=cuda:0": "'cuda:0' is unknown; did you mean 'cuda'? known: cpu, cuda",
     **{
         f"--seeds={text}": f"{WHOLE} 1 to 1000, got {text!r}"
-        for text in ("", "0", "-1", "1.0", "1e3", " 3", "+3", "1_0", "١", "1001", "9" * 5000)
+        for text in ("", "0", "-1", "1.0", " 3", "1_0", "١", "1001", "9" * 5000)
     },
     "--first-seed=1000000001": f"{WHOLE} 1 to 1000000000",
     "--budget=0": f"{WHOLE} 1 to 1000000",
@@ -55,15 +51,11 @@ REFUSED = {
     "--learning-rate=1": "must be a number between 0 and 1, got '1'",
     "--learning-rate=0": "must be a number between 0 and 1, got '0'",
     "--learning-rate=nan": "must be a number between 0 and 1, got 'nan'",
-    "--learning-rate=fast": "must be a number between 0 and 1, got 'fast'",
     "--symbols=1": f"{WHOLE} 2 to 65536, got '1'",
-    "--symbols=65537": f"{WHOLE} 2 to 65536",
-    "--symbols=sort=": f"{WHOLE} 2 to 65536, got ''",
     "--symbols=sort=16,32": "must be V or task=V joined by commas, got 'sort=16,32'",
     "--symbols=sorted=16": "'sorted' is unknown; did you mean 'sort'? known: copy, reverse, sort",
     "--symbols=sort=16,sort=8": "sort has two sizes, got 'sort=16,sort=8'",
     "--engine=dusk": "'dusk' is unknown; did you mean 'dask'? known: local, dask",
-    "--engine=dask=": f"{ADDRESS} 'dask='",
     "--engine=dask=tcp://host": f"{ADDRESS} 'dask=tcp://host'",
     "--engine=local=tcp://host:1": f"{ADDRESS} 'local=tcp://host:1'",
     "--shard=0/3": "the shard must be from 1 to 3, got 0/3",
@@ -91,31 +83,22 @@ def refused(tmp_path, monkeypatch, capsys):
     return line
 
 
-@pytest.mark.parametrize("argument", REFUSED, ids=lambda text: text[:40])
-def test_mistake_is_one_line_with_the_option_the_rule_and_the_value(refused, argument):
-    option = argument.partition("=")[0]
-    assert refused(argument).startswith(f"{option}: {REFUSED[argument]}")
+def test_mistake_is_one_line_with_the_option_the_rule_and_the_value(refused):
+    for argument, message in REFUSED.items():
+        option = argument.partition("=")[0]
+        assert refused(argument).startswith(f"{option}: {message}"), argument
+    for argument in ("--lenghts", "--length", "extra", "two\nlines"):
+        assert refused(argument).startswith(f"unrecognized arguments: {argument.split()[0]}")
+    assert refused("--lengths", "2", "--models", "rnn", "--jobs", "none").startswith("--jobs: ")
+    unplanned = "--symbols: 'sort' is unknown; known: copy\n"
+    assert refused("--symbols", "sort=3", "--tasks", "copy") == unplanned
 
 
-@pytest.mark.parametrize("argument", ["--lenghts", "--length", "extra", "two\nlines"])
-def test_what_is_no_option_is_refused(refused, argument):
-    assert refused(argument).startswith(f"unrecognized arguments: {argument.split()[0]}")
-
-
-def test_mistake_is_found_whatever_comes_before_it(refused):
-    first = ("--lengths", "2", "--models", "rnn", "--out", "results")
-    assert refused(*first, "--jobs", "none").startswith("--jobs: ")
-    assert refused(*first, "--symbols", "sort=3", "--tasks", "copy") == (
-        "--symbols: 'sort' is unknown; known: copy\n"
-    )
-
-
-@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/results"])
-@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
-def test_folder_that_cannot_be_one_is_refused(refused, out, dry):
-    if dry and out == "/proc/results":
-        pytest.skip("a dry run needs no folder")
-    assert refused("--lengths", "2", "--out", out, *dry).startswith(out)
+def test_folder_that_cannot_be_one_is_refused(refused):
+    for out in ("file", "file/below", "x" * 300):
+        for dry in ((), ("--dry-run",)):
+            assert refused("--lengths", "2", "--out", out, *dry).startswith(out)
+    assert refused("--lengths", "2", "--out", "/proc/results").startswith("/proc/results")
 
 
 def test_what_is_not_here_is_refused(refused, monkeypatch):
@@ -126,20 +109,18 @@ def test_what_is_not_here_is_refused(refused, monkeypatch):
     assert refused("--engine", "dask").startswith("--engine: dask needs distributed; pip install")
 
 
-def test_model_whose_module_raises_is_refused(refused, tmp_path, monkeypatch):
+def test_plug_in_that_cannot_be_loaded_is_named(refused, tmp_path, monkeypatch):
     (tmp_path / "raising_plugin.py").write_text("1 / 0", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert refused("--models", "raising_plugin:build") == (
         "--models: 'raising_plugin:build' cannot be imported: division by zero\n"
     )
-
-
-@pytest.mark.parametrize("registry", ["tasks", "models"])
-@pytest.mark.parametrize("arguments", [(), ("--tasks", "copy", "--models", "rnn")])
-def test_faulty_entry_point_is_named(refused, registry, arguments, monkeypatch):
-    faulty = EntryPoint("faulty", "no_such_package:entry", f"bottleneck_bench.{registry}")
-    monkeypatch.setattr(f"{registry}.entry_points", lambda group: [faulty])
-    assert "faulty" in refused("--dry-run", *arguments)
+    for registry in ("tasks", "models"):
+        faulty = EntryPoint("faulty", "no_such_package:entry", f"bottleneck_bench.{registry}")
+        with monkeypatch.context() as patch:
+            patch.setattr(f"{registry}.entry_points", lambda group, faulty=faulty: [faulty])
+            for named in ((), ("--tasks", "copy", "--models", "rnn")):
+                assert "faulty" in refused("--dry-run", *named)
 
 
 # What is right.
@@ -194,30 +175,24 @@ def test_every_flag_overrides_its_part_of_each_block_of_a_preset():
     assert not request.measures_throughput
 
 
-def test_flag_leaves_the_rest_of_a_preset_alone():
+def test_flag_leaves_the_rest_of_a_preset_or_of_the_alphabets_alone():
+    assert settings_of("--symbols", "sort=16, copy=2")[0].symbols == {"sort": 16, "copy": 2}
     plain = settings_of("--preset=capacity")
     changed = settings_of("--lengths=3", "--preset=capacity")
     assert changed == [replace(each, lengths=(3,)) for each in plain]
     assert [(each.hidden, each.symbols["copy"]) for each in plain[2:4]] == [(32, 64), (64, 4)]
 
 
-def test_alphabet_of_one_task_leaves_the_others():
-    assert settings_of("--symbols", "sort=16, copy=2")[0].symbols == {"sort": 16, "copy": 2}
-
-
-@pytest.mark.parametrize(
-    ("argument", "where"),
-    [
+def test_throughput_is_measured_only_here_and_of_the_whole_plan():
+    for argument, where in (
         ("--engine=dask", ("dask", None, None)),
         ("--engine=dask=tls://host:8786", ("dask", "tls://host:8786", None)),
         ("--shard=2/3", ("local", None, Shard(2, 3))),
         ("--no-throughput", ("local", None, None)),
-    ],
-)
-def test_throughput_is_measured_only_here_and_of_the_whole_plan(argument, where):
-    request = parse_request([argument])
-    assert (request.engine, request.scheduler, request.shard) == where
-    assert not request.measures_throughput
+    ):
+        request = parse_request([argument])
+        assert (request.engine, request.scheduler, request.shard) == where
+        assert not request.measures_throughput
 
 
 def test_help_names_every_preset_task_and_model(capsys):

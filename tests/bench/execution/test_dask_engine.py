@@ -50,6 +50,7 @@ def opened(scheduler, folder, *, device="cpu"):
     return DaskEngine(scheduler, jobs=1, device=device, out=folder)
 
 
+@pytest.mark.xdist_group("commands")  # One worker builds the folder of `finished`.
 def test_rows_are_those_of_the_local_engine(scheduler, finished, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "no-repository"))
     folder = tmp_path / "results"
@@ -60,30 +61,25 @@ def test_rows_are_those_of_the_local_engine(scheduler, finished, tmp_path, monke
     assert log.count("trained to 4, tested at 4") == 1
 
 
-def test_scheduler_that_does_not_answer_is_refused_in_time(tmp_path, capsys):
+def test_cluster_that_cannot_serve_is_refused(scheduler, tmp_path, monkeypatch, capsys):
+    with pytest.raises(UsageError, match="offers the resource GPU; start them with: dask worker"):
+        opened(scheduler, tmp_path, device="cuda")
+    engine = opened(scheduler, tmp_path / "elsewhere")
+    with pytest.raises(ResultsError, match=r"does not see .*elsewhere; --out must be a folder"):
+        list(engine.execute([], on_event=lambda order, event: None))
+    engine.stop()
+    monkeypatch.setattr(dask_engine, "CONNECT_SECONDS", 1)
     began = time.monotonic()
     assert command(tmp_path / "results", scheduler="tcp://127.0.0.1:1") == 2
-    assert time.monotonic() - began < dask_engine.CONNECT_SECONDS + 3.0
-    output, errors = capsys.readouterr()
-    assert output == ""
-    assert errors == (
-        "bench.run: --engine: no scheduler answers at tcp://127.0.0.1:1 within 5 seconds\n"
-    )
+    assert time.monotonic() - began < 1 + 3.0
+    silent = "bench.run: --engine: no scheduler answers at tcp://127.0.0.1:1 within 1 seconds\n"
+    assert capsys.readouterr() == ("", silent)
     assert not (tmp_path / "results").exists()
-
-
-def test_cluster_without_workers_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(dask_engine, "CONNECT_SECONDS", 0.5)
     with (
         cluster_of(0) as started,
         pytest.raises(UsageError, match="--engine: no worker has joined the scheduler at tcp"),
     ):
         opened(started.scheduler_address, tmp_path)
-
-
-def test_cluster_without_a_gpu_is_refused_where_one_is_needed(scheduler, tmp_path):
-    with pytest.raises(UsageError, match="offers the resource GPU; start them with: dask worker"):
-        opened(scheduler, tmp_path, device="cuda")
 
 
 def test_worker_with_another_version_is_refused(scheduler, tmp_path, monkeypatch):
@@ -95,15 +91,6 @@ def test_worker_with_another_version_is_refused(scheduler, tmp_path, monkeypatch
     )
     with pytest.raises(UsageError, match=r"worker tcp://there:1 has torch 2.*, here it is 1\.0"):
         opened(scheduler, tmp_path)
-
-
-def test_worker_that_does_not_see_the_folder_is_refused(scheduler, tmp_path):
-    engine = opened(scheduler, tmp_path / "elsewhere")
-    try:
-        with pytest.raises(ResultsError, match=r"does not see .*elsewhere; --out must be a folder"):
-            list(engine.execute([], on_event=lambda order, event: None))
-    finally:
-        engine.stop()
 
 
 def test_stop_ends_the_children_on_the_workers(scheduler, tmp_path, monkeypatch):

@@ -1,10 +1,8 @@
 """What a command shows and leaves while it works: a bar, or a line a minute, and its log."""
 
-import contextlib
 import os
 import re
 import sys
-import termios
 import time
 
 import pytest
@@ -16,47 +14,19 @@ from results.errors import ResultsError
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\d+) (.+)")
 
 
-def show_bar(*, records=4, seconds=0.0):
-    """Move a bar to its end, with something said and a redrawing without a record in between."""
-    with progress_bar(records, "training", unit="record") as bar:
-        for number in range(records):
-            time.sleep(seconds)
-            bar.update(0)
-            time.sleep(seconds / 2)
+@pytest.mark.parametrize("minute", [60.0, 0.2])
+def test_without_a_terminal_a_bar_is_a_line_a_minute_at_most(monkeypatch, capsys, minute):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", minute)
+    began = time.monotonic()
+    with progress_bar(8, "training", unit="record") as bar:
+        for number in range(8):
+            time.sleep(0.05)
+            bar.update(0)  # A redrawing without a record in between.
+            time.sleep(0.025)
             bar.update(1)
             if number == 1:
                 bar.write("said", file=sys.stderr)
-
-
-def shown_on(reader, writer, monkeypatch, **timing):
-    """Return all that a bar writes where standard error is this file."""
-    with os.fdopen(writer, "w", encoding="utf-8") as file, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", file)
-        show_bar(**timing)
-    shown = b""
-    with contextlib.suppress(OSError):  # The end of a terminal is an error.
-        while chunk := os.read(reader, 4096):
-            shown += chunk
-    os.close(reader)
-    return shown.decode()
-
-
-def test_terminal_shows_one_bar_that_ends_full(monkeypatch):
-    reader, writer = os.openpty()
-    termios.tcsetwinsize(writer, (24, 80))
-    shown = shown_on(reader, writer, monkeypatch, seconds=0.3)
-    assert "\rtraining:   0%" in shown
-    assert "\rsaid\r\n" in shown.replace(" ", "")
-    assert shown.count("\n") == 2
-    assert re.match(r"training: 100%\|.+\| 4/4 \[", shown.splitlines()[-1])
-    assert all(float(speed) < 4.0 for speed in re.findall(r"([\d.]+)record/s", shown))
-
-
-@pytest.mark.parametrize("minute", [60.0, 0.2])
-def test_pipe_shows_a_line_a_minute_at_most(monkeypatch, minute):
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", minute)
-    began = time.monotonic()
-    shown = shown_on(*os.pipe(), monkeypatch, records=8, seconds=0.05)
+    shown = capsys.readouterr().err
     assert shown.count("said\n") == 1
     assert "\r" not in shown
     states = [line for line in shown.splitlines() if line != "said"]
@@ -71,23 +41,17 @@ def lines_of(folder):
     return [LINE.fullmatch(line).groups() for line in text.splitlines()]
 
 
-def test_log_has_a_line_for_each_event_with_time_and_process(tmp_path):
-    with run_log(tmp_path) as log:
-        log.info("one")
-        log.info("of several\nlines")
-    texts = ("one", "of several lines", "ended")
-    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
-
-
-def test_what_ended_it_is_its_last_line(tmp_path):
+def test_log_has_a_line_for_each_event_and_for_what_ended_it(tmp_path):
     def write_and_fail():
         with run_log(tmp_path) as log:
             log.info("one")
+            log.info("of several\nlines")
             raise ResultsError("the disk is full")
 
     with pytest.raises(ResultsError):
         write_and_fail()
-    assert lines_of(tmp_path)[-1][1] == "ended: ResultsError: the disk is full"
+    texts = ("one", "of several lines", "ended: ResultsError: the disk is full")
+    assert lines_of(tmp_path) == [(str(os.getpid()), text) for text in texts]
 
 
 def test_full_disk_stops_no_work(tmp_path, capsys):
@@ -106,12 +70,3 @@ def test_log_that_cannot_be_is_named(tmp_path):
         run_log(tmp_path) as log,
     ):
         log.info("one")
-
-
-def test_run_is_logged_from_its_start_to_its_end(finished):
-    texts = [text for _, text in lines_of(finished)]
-    assert texts[0] == "started: 2 of 2 model runs to do"
-    assert texts[-1] == "ended"
-    events = " ".join(texts)
-    assert len(re.findall(r"\): begun as \d+ \(attempt 1\)", events)) == 2
-    assert len(re.findall(r"\), trained to 4, tested at 4: budget after 20 updates", events)) == 2

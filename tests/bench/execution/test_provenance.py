@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from bench.execution.provenance import write_run_file
+from bench.execution.provenance import provenance, write_run_file
 from results.errors import ResultsError
+from results.schema.rows import PROVENANCE_COLUMNS
 
 
 def test_run_file_holds_request_and_environment_without_host_or_path(tmp_path):
@@ -24,3 +25,8 @@ def test_run_file_holds_request_and_environment_without_host_or_path(tmp_path):
 def test_run_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ResultsError, match=r"run\.json: cannot be written: No such file"):
         write_run_file(tmp_path / "gone", {})
+
+
+def test_provenance_may_differ_between_machines():
+    """Merging takes rows that differ in these columns alone for equal."""
+    assert tuple(provenance("cpu", threads=1)) == PROVENANCE_COLUMNS

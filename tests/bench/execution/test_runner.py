@@ -89,50 +89,32 @@ def test_run_that_another_holds_is_asked_for_until_it_is_done(tmp_path, capsys):
     )
 
 
-def test_run_that_fails_elsewhere_is_not_tried_again(tmp_path):
-    (run,), store = plan(tmp_path)
+def test_run_that_ends_elsewhere_is_taken_over_if_killed_and_not_tried_again_if_failed(tmp_path):
+    runs, store = plan(tmp_path, seeds=(1, 2))
 
-    def failed_meanwhile(order):
-        fail(store, run, "diverged", attempts=1)
-        return elsewhere(order)
-
-    engine = ScriptedEngine(failed_meanwhile)
-    carry_out(tmp_path, engine, (run,), store)
-    assert len(engine.orders) == 1
-
-
-def test_run_that_is_killed_elsewhere_is_taken_over(tmp_path):
-    (run,), store = plan(tmp_path)
-
-    def killed_meanwhile(order):
-        fail(store, run, "killed", attempts=1)
+    def ended_meanwhile(order):
+        run, status = (runs[0], "diverged") if order.name == runs[0].run_id else (runs[1], "killed")
+        fail(store, run, status, attempts=1)
         return ChildEnd(order, None)
 
     def done(order):
-        finish(store, run)
+        finish(store, runs[1])
         return ChildEnd(order, 0)
 
-    engine = ScriptedEngine(killed_meanwhile, done)
-    carry_out(tmp_path, engine, (run,), store)
-    assert engine.orders == [[(run.run_id, 1)], [(run.run_id, 2)]]
+    engine = ScriptedEngine(ended_meanwhile, done)
+    carry_out(tmp_path, engine, runs, store)
+    assert engine.orders == [[(run.run_id, 1) for run in runs], [(runs[1].run_id, 2)]]
 
 
 @pytest.mark.parametrize("retries", [0, 2])
-def test_killed_run_is_tried_so_often_and_no_more(tmp_path, retries):
-    (run,), store = plan(tmp_path)
-    engine = ScriptedEngine(*[died] * 10)
-    carry_out(tmp_path, engine, (run,), store, retries=retries)
-    assert len(engine.orders) == retries + 1
-    (failure,) = store.failures().values()
-    assert (failure.status, failure.attempts) == ("killed", retries + 1)
-
-
-def test_retries_come_after_all_others_have_had_their_turn(tmp_path):
+def test_killed_runs_are_tried_so_often_after_all_others_had_their_turn(tmp_path, retries):
     runs, store = plan(tmp_path, seeds=(1, 2, 3))
-    engine = ScriptedEngine(died, died)
-    carry_out(tmp_path, engine, runs, store)
+    engine = ScriptedEngine(*[died] * 10)
+    carry_out(tmp_path, engine, runs, store, retries=retries)
     ids = [run.run_id for run in runs]
-    assert engine.orders == [[(name, 1) for name in ids], [(name, 2) for name in ids]]
+    assert engine.orders == [[(name, n) for name in ids] for n in range(1, retries + 2)]
+    failures = {(each.status, each.attempts) for each in store.failures().values()}
+    assert failures == {("killed", retries + 1)}
 
 
 def test_order_is_needed_until_its_records_are_there_or_it_was_tried_as_often(tmp_path):

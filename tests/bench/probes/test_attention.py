@@ -40,28 +40,22 @@ def test_columns_are_those_counted_by_hand():
     assert offset[1] == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("shift", range(-3, 4))
-def test_alignment_places_off_is_found_by_its_offset(shift):
-    """Near is one place at most."""
+def test_alignment_is_found_by_its_offset():
+    """Near is one place at most; the last position is no neighbour of the first."""
     truth = truth_of("copy")[:, 3:-3]  # Away from the borders.
-    is_true, is_near = float(shift == 0), float(abs(shift) <= 1)
-    expected = [is_true, is_near, is_true, is_near, 0.0], (shift, 1.0)
-    assert columns_of(truth.roll(shift, dims=-1), truth) == expected
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_true_alignment_is_found_with_equal_items_too(name):
-    (aligned, near, mass, near_mass, _), offset = columns_of(truth_of(name), truth_of(name))
-    assert (aligned, near, offset) == (1.0, 1.0, (0.0, 1.0))
-    assert (mass, near_mass) == pytest.approx((1.0, 1.0))
-
-
-def test_last_position_is_no_neighbour_of_the_first():
+    for shift in range(-3, 4):
+        is_true, is_near = float(shift == 0), float(abs(shift) <= 1)
+        expected = [is_true, is_near, is_true, is_near, 0.0], (shift, 1.0)
+        assert columns_of(truth.roll(shift, dims=-1), truth) == expected
     truth = truth_of("copy")
     looks_at_the_last = torch.zeros_like(truth)
     looks_at_the_last[..., -1] = 1.0
     (aligned, near, *_), _ = columns_of(looks_at_the_last, truth)
     assert (aligned, near) == pytest.approx((1 / LENGTH, 2 / LENGTH))
+    truth = truth_of("sort")  # Equal items share their positions.
+    (aligned, near, mass, near_mass, _), offset = columns_of(truth, truth)
+    assert (aligned, near, offset) == (1.0, 1.0, (0.0, 1.0))
+    assert (mass, near_mass) == pytest.approx((1.0, 1.0))
 
 
 def test_uniform_weights_look_anywhere():

@@ -71,7 +71,7 @@ def test_positions_are_spread_evenly_and_alike_from_either_end(length, most):
     assert len(steps) == 0 or 0 < steps.min() >= steps.max() - 2
 
 
-# Occlusion. Its effects: those planted in models, in `test_worker` and `test_planted_effects`.
+# Occlusion. Its effects: those planted in models, in `test_worker`.
 
 
 class Recording(nn.Module):
@@ -211,13 +211,10 @@ def test_probes_leave_the_model_and_the_global_generator_as_they_were(name):
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
     assert torch.backends.cudnn.enabled
-
-
-def test_hooks_are_removed_when_a_model_raises():
-    model = built(Raising)
+    raising = built(Raising)
     with pytest.raises(ValueError, match="is too long"):
-        gradients_of(model, batch_of())
-    assert not any(module._forward_hooks for module in model.modules())
+        gradients_of(raising, batch)
+    assert not any(module._forward_hooks for module in raising.modules())
 
 
 @pytest.mark.parametrize("name", MODELS)

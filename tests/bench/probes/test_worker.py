@@ -218,20 +218,14 @@ def test_every_model_has_its_rows_and_nothing_is_invented(name, task):
 
 
 def test_influence_and_maps_are_there_only_where_asked_for():
+    """The sequences looked into are the first of those that are scored."""
     subject = untrained_subject("seq2seq+dot")
     tables = tables_of(subject, measures_influence=False)
     assert set(tables) == {ERRORS, POSITIONS, ALIGNMENT}
     assert tables[ALIGNMENT][0].occlusion_agreement_fraction is None
     assert MAPS not in tables_of(subject, keeps_maps=False)
-
-
-# What is looked into.
-
-
-def test_sequences_looked_into_are_the_first_of_those_that_are_scored():
-    subject = untrained_subject("rnn", length=12)
     scored = answer_test_sequences(
-        subject.trained, subject.task, length=12, symbols=SYMBOLS, seed=SEED
+        subject.trained, subject.task, length=4, symbols=SYMBOLS, seed=SEED
     )
     assert torch.equal(subject.batch.source[:64], scored.source)
 
