@@ -11,9 +11,6 @@ from results.stats.intervals import mean_interval
 
 STATE, ALPHABET = "hidden", "symbols"
 SIZES = [STATE, ALPHABET]
-MOST_SPREAD = 1.1
-# Where more of the target is carried, it is the target that holds the curves together.
-MOST_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -33,22 +30,11 @@ class Collapse:
     """How the curves of several sizes compare at one load."""
 
     load: float  # Bits of the target per number of the state.
-    shares: tuple[float, float]  # Lowest and highest share of them carried, mean over seeds.
     sizes: int
     n: int  # Seeds that have a value for all sizes.
     all: Spread
     states: Spread  # The widest over states with one alphabet.
     alphabets: Spread  # The widest over alphabets with one state.
-
-    @property
-    def is_close(self) -> bool:
-        """True if the sizes differ by less than a tenth."""
-        return self.all.ratio < MOST_SPREAD
-
-    @property
-    def is_one_curve(self) -> bool:
-        """True if the sizes are close, and none is limited by its target."""
-        return self.is_close and self.shares[1] <= MOST_SHARE
 
 
 def collapse_of(rows: pd.DataFrame, *, x: str, y: str) -> Collapse | None:
@@ -80,10 +66,8 @@ def collapse_of(rows: pd.DataFrame, *, x: str, y: str) -> Collapse | None:
     table = pd.Series(values).rename_axis(["seed", *SIZES]).unstack(SIZES).dropna()
     if table.empty or table.shape[1] < 2:
         return None
-    means = table.mean() / load
     return Collapse(
         load=load,
-        shares=(float(means.min()), float(means.max())),
         sizes=table.shape[1],
         n=len(table),
         all=_spread(table, []),

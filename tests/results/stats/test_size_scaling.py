@@ -67,26 +67,21 @@ def test_bits_per_number_are_one_curve_where_bits_are_held():
     assert found.load == LOAD
     # The curves of the smallest state and alphabets of 4, 16 and 64, and so on.
     assert (found.sizes, found.n) == (6, len(SEEDS))
-    assert (found.is_close, found.is_one_curve) == (True, True)
     for spread in (found.all, found.states, found.alphabets):
         # Interpolation alone makes a difference.
         assert 1 <= spread.ratio < 1.02
-    share = MOST * filled(LOAD / MOST) / LOAD * 1.02
-    assert found.shares == pytest.approx((share, share), rel=0.02)
 
 
 def test_what_differs_between_alphabets_or_between_states_is_told_apart():
     # Half an item per number, so 3 bits of room where an item has 6, and 1 where it has 2.
     found = collapsed(rows_of(items_are_held))
     highest, lowest = 3 * filled(LOAD / 3), filled(LOAD)
-    assert (found.is_close, found.is_one_curve) == (False, False)
     assert found.all.ratio == pytest.approx(highest / lowest, rel=0.01)
     assert found.alphabets.ratio == pytest.approx(found.all.ratio)
     assert found.states.ratio < 1.02
     found = collapsed(rows_of(large_states_waste))
     rooms = [8 * MOST / math.sqrt(numbers) for numbers in (64, 256)]
     small, large = (room * filled(LOAD / room) for room in rooms)
-    assert not found.is_one_curve
     assert found.states.ratio == pytest.approx(small / large, rel=0.01)
     assert found.alphabets.ratio < 1.02
 
@@ -110,24 +105,11 @@ def test_seeds_make_the_interval_of_the_logarithm():
     assert [found.all.ratio, found.all.low, found.all.high] == pytest.approx(ends, rel=1e-12)
     assert found.states == found.all
     assert math.isnan(found.alphabets.ratio)
-    assert found.shares == pytest.approx((0.5, 0.7), rel=1e-12)
     one = collapsed(two_sizes([1.2])).all
     assert one.ratio == pytest.approx(1.2)
     assert math.isnan(one.low)
     # Which of the two is the higher one may change with the seed.
     assert collapsed(two_sizes([1.25, 0.8])).all.ratio == pytest.approx(1.25)
-
-
-def test_close_curves_that_follow_the_target_tell_nothing():
-    for ratio, share, is_close, is_one_curve in (
-        (1.09, 0.5, True, True),
-        (1.11, 0.5, False, False),
-        (1.0, 0.9, True, True),
-        (1.09, 0.82, True, True),
-        (1.09, 0.83, True, False),
-    ):
-        found = collapsed(two_sizes([ratio], share=share))
-        assert (found.is_close, found.is_one_curve) == (is_close, is_one_curve)
 
 
 def test_a_seed_without_all_sizes_and_a_curve_short_of_the_load_are_left_out():
