@@ -60,7 +60,7 @@ def rooms(root: Path) -> Counter[str]:
 
 
 def with_one_importer(root: Path) -> list[str]:
-    """The modules that exactly one other module imports; a command that none imports is not one."""
+    """The modules that exactly one other module imports."""
     known = modules(root)
     importers: dict[str, set[str]] = {name: set() for name in known}
     for each in imports(root):

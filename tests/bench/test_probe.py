@@ -38,7 +38,6 @@ from tests.commands import Command, accuracy_rows, snapshot
 from tests.rows import accuracy_row
 
 # One worker builds the folders.
-pytestmark = pytest.mark.xdist_group("probe")
 
 VERSION, TRAINED, LENGTHS = probe.PROBE_VERSION, ("seq2seq", "seq2seq+dot"), (2, 4)
 RECIPE = Recipe(batch_size=8, stage_budget_updates=4, validation_sequences=16)
@@ -321,9 +320,17 @@ def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
     def models():
         return MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)}
 
+    tasks = {"copy": replace(TASKS["copy"], version=9)}
     made = "copy, seq2seq were made with {}, here it is 9; train them again in another folder"
     for where, other, message in (
         ("load_models", models, made.format("model_version 1")),
+        (
+            "load_tasks",
+            lambda: {"copy": replace(TASKS["copy"], version=9)},
+            made.format("task_version 1"),
+        ),
+        ("SAMPLER_VERSION", 9, made.format("sampler_version 1")),
+        ("EVALUATOR_VERSION", 9, made.format("evaluator_version 1")),
         ("RECIPE_VERSION", 9, made.format("recipe_version 2")),
         ("load_tasks", dict, "task 'copy' is not known here"),
         ("load_models", dict, "model 'seq2seq' is not known here"),

@@ -26,7 +26,6 @@ from tests.commands import (
 from tests.plugins.broken import REPAIRED
 
 # One worker builds the folder of `finished`.
-pytestmark = pytest.mark.xdist_group("commands")
 
 SECONDS_TO_DIE = 5.0
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")

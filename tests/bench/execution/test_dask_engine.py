@@ -50,7 +50,6 @@ def opened(scheduler, folder, *, device="cpu"):
     return DaskEngine(scheduler, jobs=1, device=device, out=folder)
 
 
-@pytest.mark.xdist_group("commands")  # One worker builds the folder of `finished`.
 def test_rows_are_those_of_the_local_engine(scheduler, finished, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "no-repository"))
     folder = tmp_path / "results"
