@@ -49,6 +49,10 @@ COMMANDS = {
     ),
     "bench.compare": (TWO_FOLDERS, {"--lengths": RANGE, "--score": NAME, "--tolerance": NAME}),
     "reports.claims": (FINISHED, {"--config": NAME, "--format": NAME, "--results": FOLDER}),
+    "reports.examples": (
+        SMALL,
+        {"--config": NAME, "--results": FOLDER, "--task": NAME, "--length": NUMBER},
+    ),
     "reports.figures": (SMALL, {"--config": NAME, "--results": FOLDER, "--out": FOLDER}),
 }
 

@@ -141,12 +141,16 @@ SETS = 200
 TEST_SEQUENCES = 1024
 
 
-def simulated(half_lengths: np.ndarray, *, draw: np.random.Generator) -> pd.DataFrame:
+def simulated(
+    half_lengths: np.ndarray, *, draw: np.random.Generator, is_rising: bool = False
+) -> pd.DataFrame:
     """Return a falling curve for each row and seed of half_lengths, with the noise of a test set.
 
     The items of one sequence stand or fall together, so the sequences alone are independent.
     """
     share = 1 / (1 + (np.array(GRID) / half_lengths[..., None]) ** 1.7)
+    if is_rising:
+        share = 0.8 - 0.7 * share
     spread = np.sqrt(share * (1 - share) / TEST_SEQUENCES)
     score = (share + spread * draw.normal(size=share.shape)).ravel()
     sets, seeds, places = (each.ravel() for each in np.indices(share.shape))
@@ -169,7 +173,7 @@ def check_simulation(n: int, *, half_length: float) -> tuple[float, float]:
 
 
 @pytest.mark.fault("F16")
-@pytest.mark.parametrize(("n", "half_length"), [(3, 25.0), (5, 60.0)])
+@pytest.mark.parametrize(("n", "half_length"), [(3, 25.0), (3, 60.0), (5, 25.0), (5, 60.0)])
 def test_the_mean_crossing_is_unbiased_and_its_interval_covers(n, half_length, reached):
     bias, covered = check_simulation(n, half_length=half_length)
     text = f"{n} seeds, L50 {half_length:.0f}: bias {bias:+.1%}, {covered:.1%} covered"
@@ -186,6 +190,7 @@ def first_below(lengths: Sequence[float], values: Sequence[float], *, level: flo
     ("part", "broken"),
     [
         ("threshold_length.crossing", first_below),
+        ("intervals.CONFIDENCE", 0.7),
         ("intervals.CONFIDENCE", 0.999),
         ("intervals.stats.t.ppf", lambda q, freedom: stats.norm.ppf(q)),
     ],
@@ -194,3 +199,17 @@ def test_the_simulation_rejects(part, broken, monkeypatch):
     monkeypatch.setattr(f"results.stats.{part}", broken)
     with pytest.raises(AssertionError):
         check_simulation(3, half_length=25.0)
+
+
+@pytest.mark.fault("F16")
+@pytest.mark.parametrize(("kind", "middle"), [(ABOVE, 900.0), (BELOW, 4.0), (NOT_IDENTIFIED, 60.0)])
+def test_censored_and_rising_curves_are_always_reported_as_such(kind, middle, reached):
+    draw = np.random.default_rng(7)
+    half_lengths = middle * np.exp(0.1 * draw.normal(size=(SETS, 3)))
+    frame = simulated(half_lengths, draw=draw, is_rising=kind == NOT_IDENTIFIED)
+    found = crossings(frame, "score", ["set"])
+    reached(injected=SETS, text=f"{kind} always reported")
+    assert (found["kind"] == kind).all()
+    means = mean_crossing(found, ["set"])
+    assert (means[kind] == 3).all()
+    assert means[["length", "low", "high"]].isna().all(axis=None)
