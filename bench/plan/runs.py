@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bench.plan.recipe import (
@@ -89,7 +90,8 @@ class ModelRun:
     model_version: int
     test_factors: tuple[float, ...] = ()
 
-    @property
+    # Kept once found: a dry run asks for it in every row of the plan.
+    @cached_property
     def config_id(self) -> str:
         """Hash of the settings: rows that share it may be in one curve."""
         return digest(
@@ -105,7 +107,7 @@ class ModelRun:
             }
         )
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Hash of what this trajectory begins with."""
         # Only the first stage is in it: a longer ladder is the same run, continued.

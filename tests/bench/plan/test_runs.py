@@ -117,7 +117,8 @@ def test_whatever_changes_numbers_changes_every_id():
 @pytest.mark.parametrize("name", ["SAMPLER_VERSION", "RECIPE_VERSION", "EVALUATOR_VERSION"])
 def test_version_changes_the_ids_of_what_it_names(name, monkeypatch):
     def ids():
-        return [{RUN.config_id, RUN.run_id, *stage_ids(RUN)}, set(record_ids(RUN))]
+        run = replace(RUN)  # A run keeps its ids, and versions change only between commands.
+        return [{run.config_id, run.run_id, *stage_ids(run)}, set(record_ids(run))]
 
     trained, tested = ids()
     monkeypatch.setattr(plan, name, getattr(plan, name) + 1)
