@@ -27,7 +27,7 @@ from results.stats.comparison import (
 )
 from results.stats.intervals import CONFIDENCE
 from results.store.csv_files import ACCURACY, THROUGHPUT
-from results.tables import read_accuracy, read_throughput
+from results.tables import has_table, read_accuracy, read_throughput
 
 # These may differ: a comparison is made to see what they change.
 PROVENANCE = (
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _results_folder(text: str) -> Path:
     folder = parse_folder(text)
-    if not any((folder / name).is_file() for name in (ACCURACY, THROUGHPUT)):
+    if not any(has_table(folder, name) for name in (ACCURACY, THROUGHPUT)):
         raise argparse.ArgumentTypeError(f"{text!r} has neither {ACCURACY} nor {THROUGHPUT}")
     return folder
 
@@ -100,7 +100,7 @@ def compare(given: argparse.Namespace) -> int:
         raise UsageError(f"B: must be another folder than A, got {str(given.b)!r}")
     sections, notes, refusals = [], [], []
     for name, compared in ((ACCURACY, _accuracy), (THROUGHPUT, _throughput)):
-        having = [side for side, folder in folders.items() if (folder / name).is_file()]
+        having = [side for side, folder in folders.items() if has_table(folder, name)]
         if len(having) == 1:
             notes.append(f"{name}: only in {having[0]}, not compared")
         elif having:

@@ -78,9 +78,9 @@ def draw_all(results: Path | None, out: Path, *, config_ids: Sequence[str]) -> i
     """
     folder = results_folder(results)
     rows, timings = pd.DataFrame(), pd.DataFrame()
-    if (folder / csv_files.ACCURACY).is_file():
+    if tables.has_table(folder, csv_files.ACCURACY):
         rows = tables.read_accuracy(folder)
-    if (folder / csv_files.THROUGHPUT).is_file():
+    if tables.has_table(folder, csv_files.THROUGHPUT):
         timings = tables.read_throughput(folder)
     if rows.empty and timings.empty:
         raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
@@ -107,7 +107,7 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
         print(f"no accuracy figures: {csv_files.ACCURACY} is absent or empty")
         return
     found = {name: tables.read_probes(folder, name) for name in csv_files.PROBE_TABLES}
-    if len(found[csv_files.ERRORS]) and (folder / csv_files.SAMPLES).is_file():
+    if len(found[csv_files.ERRORS]) and tables.has_table(folder, csv_files.SAMPLES):
         found[csv_files.SAMPLES] = tables.read_samples(folder)
     yield from _of_capacity(chosen)
     parts = split_by_training(chosen)

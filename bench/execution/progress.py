@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from results.errors import ResultsError
+from results.errors import explain_os_errors
 from results.schema.columns import one_line
 
 LOG = "run.log"
@@ -50,11 +50,9 @@ def open_log(out: Path, name: str) -> TextIOWrapper:
         ResultsError: There can be no log.
     """
     path = out / "logs" / name
-    try:
+    with explain_os_errors(f"{path}: cannot be written"):
         path.parent.mkdir(exist_ok=True)
         return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 @contextmanager

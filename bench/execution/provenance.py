@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from results.errors import ResultsError
+from results.errors import explain_os_errors
 from results.store.files import replace_file
 
 RUN_FILE = "run.json"
@@ -53,10 +53,8 @@ def write_run_file(out: Path, request: Mapping[str, Any]) -> None:
         },
     }
     path = out / RUN_FILE
-    try:
+    with explain_os_errors(f"{path}: cannot be written"):
         replace_file(path, f"{json.dumps(content, indent=2, sort_keys=True)}\n".encode())
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _platform() -> str:

@@ -53,8 +53,8 @@ def rows_of_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd
     return frame[frame["config_id"].isin(config_ids)] if config_ids else frame
 
 
-def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
-    """Choose the folder to read; `option` named it at the command line.
+def results_folder(folder: Path | None) -> Path:
+    """Choose the folder to read: the one that `--results` names, or the default.
 
     Raises:
         ResultsError: What was named is not a folder.
@@ -62,11 +62,11 @@ def results_folder(folder: Path | None, *, option: str = "--results") -> Path:
     """
     # Unlike Path.is_dir, this is false, not an error, where the name is too long.
     if folder is not None and not os.path.isdir(folder):
-        raise ResultsError(f"{option}: {folder} is not a folder")
+        raise ResultsError(f"--results: {folder} is not a folder")
     try:
         return locate_results(folder)
     except ResultsError as error:
-        raise NothingToReport(f"{option}: {error}") from None
+        raise NothingToReport(f"--results: {error}") from None
 
 
 def shown(path: Path) -> str:

@@ -1,4 +1,5 @@
 import dataclasses
+import gzip
 import os
 import subprocess
 import sys
@@ -238,6 +239,23 @@ def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
     assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
     names = {"errors", "positions", "influence", "map_occlusion_6", "map_gradient_6"}
     assert probed - plain == names
+
+
+@QUICK
+def test_gzipped_tables_are_drawn_as_plain_ones(tmp_path):
+    rows = curve_rows(tasks=("copy",), models=("seq2seq",), seeds=(0,), lengths=(4, 6))
+    folder = write_folder(
+        tmp_path / "results", rows, samples=sample_rows(rows), tables=probe_tables
+    )
+    names = drawn(folder, tmp_path / "plain")
+    assert (folder / "samples.csv").is_file()
+    for table in folder.glob("*.csv"):
+        (folder / f"{table.name}.gz").write_bytes(gzip.compress(table.read_bytes()))
+        table.unlink()
+    assert drawn(folder, tmp_path / "packed") == names
+    for name in names:
+        packed, plain = (tmp_path / where / f"{name}.png" for where in ("packed", "plain"))
+        assert packed.read_bytes() == plain.read_bytes(), name
 
 
 @QUICK
