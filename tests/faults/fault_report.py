@@ -40,6 +40,14 @@ FAULTS = {
     "F17": ("correctness floor: chance, oracle, baselines", "checks"),
     "F18": ("bad command lines", "command lines"),
     "F19": ("hostile checkpoints and records", "files"),
+    "F20": ("packages and folders of the suite's names around a command", "folders"),
+    "F21": ("dice of other libraries, seeds set by a model", "dice"),
+    "F22": ("a stranger's model against the contract", "models"),
+    "F23": ("arrays of jobs: resubmitted, in part, with gaps", "arrays"),
+    "F24": ("surroundings: backend, encoding, line ends, compiler", "surroundings"),
+    "F25": ("a user's module that exits, parses or hangs at import", "modules"),
+    "F26": ("outputs of a wrong shape, edited code", "models"),
+    "F27": ("names and messages that are not plain text", "texts"),
 }
 # Here nothing is broken on purpose, so that the count is not one of faults.
 HARMLESS = {"F10", "F13", "F14", "F15", "F16", "F17"}
