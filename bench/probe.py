@@ -12,12 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import MOST_JOBS, physical_cores, registered, whole_number
+from bench.cli.options import MOST_JOBS, physical_cores, whole_number
 from bench.execution.engine import ChildOrder, LocalEngine
 from bench.execution.progress import progress_bar
+from bench.execution.strangers import (
+    Refused,
+    known_models,
+    known_tasks,
+    meet_models,
+    meet_tasks,
+)
 from bench.plan.recipe import EVALUATOR_VERSION, PROBE_VERSION, RECIPE_VERSION
-from models import entry_from_reference, load_models
-from results.command_line import DONE, FAILED, Parser, UsageError, parse_folder, run_command
+from results.command_line import (
+    DONE,
+    FAILED,
+    Parser,
+    UsageError,
+    default_folder,
+    parse_folder,
+    run_command,
+)
 from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import AccuracyRow
@@ -26,7 +40,8 @@ from results.store.csv_files import INFLUENCE
 from results.store.files import locked
 from results.store.folder import Store, csv_order, open_store
 from results.store.probes import PROBES, ProbeStore
-from tasks import SAMPLER_VERSION, load_tasks
+from tasks import SAMPLER_VERSION
+from tasks.import_path import code_hash
 
 INFLUENCE_LENGTHS = (20, 100)  # Influence takes longest: one short length, and one long.
 NAMED_AT_MOST = 5
@@ -49,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add(
         "--results",
         type=parse_folder,
-        default=Path("results"),
+        default=default_folder("results"),
         metavar="DIR",
         help="folder of bench.run, as its --out",
     )
@@ -144,18 +159,26 @@ def _open_trained(root: Path) -> tuple[Store, list[AccuracyRow]]:
     return store, rows
 
 
-def _require_same_code(rows: Iterable[AccuracyRow]) -> None:
+def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
     """Refuse what other code trained: with this code it is another model that answers."""
-    tasks, models = registered(load_tasks), registered(load_models)
+    tasks, models = ({getattr(row, name) for row in rows} for name in ("task", "model"))
+    for kind, names, known in (
+        ("task", tasks, known_tasks()),
+        ("model", {name for name in models if ":" not in name}, known_models()),
+    ):
+        for name in sorted(names.difference(known)):
+            raise UsageError(f"--results: {kind} {name!r} is not known here")
+    try:
+        task_of = {task.name: task for task in meet_tasks(sorted(tasks))}
+        model_of = {entry.name: entry for entry in meet_models(sorted(models))}
+    except Refused as error:
+        raise UsageError(f"--results: {error}") from None
     for row in rows:
-        if row.task not in tasks:
-            raise UsageError(f"--results: task {row.task!r} is not known here")
-        if row.model not in models and ":" not in row.model:
-            raise UsageError(f"--results: model {row.model!r} is not known here")
-        entry = models.get(row.model) or entry_from_reference(row.model)
+        task, entry = task_of[row.task], model_of[row.model]
         for name, here in (
+            ("code_hash", code_hash(*task.references, *entry.references)),
             ("model_version", entry.version),
-            ("task_version", tasks[row.task].version),
+            ("task_version", task.version),
             ("sampler_version", SAMPLER_VERSION),
             ("recipe_version", RECIPE_VERSION),
             ("evaluator_version", EVALUATOR_VERSION),

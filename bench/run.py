@@ -22,7 +22,7 @@ from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
-from results.store.folder import Store, open_store, trained_otherwise
+from results.store.folder import Store, coded_otherwise, open_store, trained_otherwise
 
 
 class Stopped(BaseException):
@@ -76,8 +76,14 @@ def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
     runs = plan_blocks(request.blocks)
     if request.shard is not None:
         runs = shard_of(runs, request.shard)
+    rows = [row for run in runs for row in run.planned_rows()]
+    row = coded_otherwise(store.plan(), rows)
+    if row is not None:
+        raise UsageError(
+            f"--models: {request.out} has rows of an earlier version of the code of {row.task}, "
+            f"{row.model}; choose another --out, or undo the edit"
+        )
     # Two trainings of one length, after other lengths before it, do not belong in one curve.
-    rows = (row for run in runs for row in run.planned_rows())
     row = trained_otherwise(store.plan(), rows)
     if row is not None:
         raise UsageError(

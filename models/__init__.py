@@ -5,9 +5,8 @@ Read `seq2seq.py` first: it puts an encoder, a decoder and one kind of attention
 networks without an encoder. `interface.py` says what a model of your own has to offer.
 """
 
-from importlib.metadata import entry_points
-
 from models.entry import ModelEntry
+from tasks.import_path import load_plug_in
 
 ENTRY_POINT_GROUP = "bottleneck_bench.models"
 
@@ -57,28 +56,15 @@ MODELS: dict[str, ModelEntry] = {
 }
 
 
-def load_models() -> dict[str, ModelEntry]:
-    """Collect `MODELS` and the entries that installed packages add.
+def find_model(name: str) -> ModelEntry:
+    """Find a model by its name or by its builder, `module:function`; import a plug-in's entry.
 
     Raises:
-        ValueError: An entry point of `bottleneck_bench.models` cannot be loaded, is not a
-            `ModelEntry`, or takes a name that is taken.
+        KeyError: There is no such model.
+        Exception: Whatever the plug-in raises.
     """
-    models = dict(MODELS)
-    # Sorted, because the order in which distributions are found differs between machines.
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
-        try:
-            entry = point.load()
-        except Exception as error:  # Loading it runs its author's code.
-            raise ValueError(f"entry point {point.name}: cannot be loaded: {error}") from None
-        if not isinstance(entry, ModelEntry):
-            raise ValueError(f"entry point {point.name}: must be a ModelEntry, got {entry!r}")
-        if entry.name in models:
-            raise ValueError(f"entry point {point.name}: the name {entry.name!r} is taken")
-        models[entry.name] = entry
-    return models
-
-
-def entry_from_reference(reference: str) -> ModelEntry:
-    """Describe a model that is named at the command line by its builder, `module:function`."""
-    return ModelEntry(name=reference, summary=f"built by {reference}", builder=reference)
+    if name in MODELS:
+        return MODELS[name]
+    if ":" in name:
+        return ModelEntry(name=name, summary=f"built by {name}", builder=name)
+    return load_plug_in(ENTRY_POINT_GROUP, name, ModelEntry)

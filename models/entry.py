@@ -35,3 +35,8 @@ class ModelEntry:
             raise ValueError(f"name: must be one word without a comma, got {self.name!r}")
         if self.version < 1:
             raise ValueError(f"version: must be at least 1, got {self.version}")
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The functions that it names."""
+        return (self.builder,)

@@ -4,3 +4,14 @@ Read `figures.py` first. It picks rows (`selection/`), and each module of `plots
 of figures with the marks and axes of `drawing/`. `tables/` has the tables of the README.
 Nothing here imports torch.
 """
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+# As in `bench`: whatever is in the folder of the command, `results` is that of the suite.
+_suite = str(Path(__file__).parents[1])
+sys.path.insert(0, _suite)
+if Path(import_module("results").__file__ or "").parents[1] != Path(_suite):
+    raise ImportError("another package named 'results' was imported before that of the suite")
+sys.path.remove(_suite)

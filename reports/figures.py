@@ -29,7 +29,7 @@ from reports.selection.folder import (
 )
 from reports.selection.missing import missing_lines, unfinished_lines
 from results import tables
-from results.command_line import NothingToReport, Parser, parse_folder, run_command
+from results.command_line import NothingToReport, Parser, default_folder, parse_folder, run_command
 from results.errors import ResultsError
 from results.store import csv_files
 from results.store.files import replace_file
@@ -43,7 +43,6 @@ PROBE_FIGURES = (
     *(f"map_{measure}" for measure in maps.MAPS),
 )
 COST_FIGURES = {"throughput": throughput.TIME, "memory": throughput.MEMORY}
-OUT = Path(__file__).with_name("figures")
 # A figure is drawn only when its turn comes: all of them together would take much memory.
 Drawings = Iterator[tuple[str, Callable[[], Figure]]]
 
@@ -55,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out",
         type=parse_folder,
-        default=OUT,
+        default=default_folder("reports/figures"),
         metavar="DIR",
-        help="folder for the figures (default: reports/figures)",
+        help="folder for the figures (default in the clone: reports/figures)",
     )
     add_config_option(parser)
     return run_command(

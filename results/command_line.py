@@ -14,6 +14,7 @@ from results.errors import ResultsError
 from results.schema.columns import one_line
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_SUITE = Path(__file__).resolve().parents[1]
 
 
 class UsageError(Exception):
@@ -35,8 +36,24 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(one_line(message.removeprefix("argument ")))
 
 
+class _Default(str):
+    """A default, which argparse hands to `type=` as if it were given."""
+
+    __slots__ = ()
+
+
+def default_folder(name: str) -> str:
+    """Make a folder of the clone the default of an option with `type=parse_folder`."""
+    return _Default(name)
+
+
 def parse_folder(text: str) -> Path:
     """Read a folder, which need not exist."""
+    # Elsewhere it would be made by accident, in a folder of somebody's own.
+    if isinstance(text, _Default) and not _SUITE.samefile(Path.cwd()):
+        raise argparse.ArgumentTypeError(
+            f"its default {text!r} is a folder of the suite's clone; here, name a folder"
+        )
     if not text:  # Path would take that for the folder here.
         raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
     return Path(text)

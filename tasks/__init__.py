@@ -6,11 +6,10 @@ Functions are named as text, so importing this package imports neither torch nor
 of your own adds a `Task` by an entry point of the group `bottleneck_bench.tasks`.
 """
 
-from importlib.metadata import entry_points
-
+from tasks.import_path import load_plug_in
 from tasks.task import Task
 
-__all__ = ["ENTRY_POINT_GROUP", "SAMPLER_VERSION", "TASKS", "Task", "load_tasks"]
+__all__ = ["ENTRY_POINT_GROUP", "SAMPLER_VERSION", "TASKS", "Task", "find_task"]
 
 ENTRY_POINT_GROUP = "bottleneck_bench.tasks"
 # The rule of tasks/sampling.py. It is part of every id, so that results of two rules never mix.
@@ -64,28 +63,11 @@ TASKS: dict[str, Task] = {
 }
 
 
-def load_tasks() -> dict[str, Task]:
-    """Collect `TASKS` and the tasks of every installed plug-in, by name.
+def find_task(name: str) -> Task:
+    """Find a task by its name; that of a plug-in is imported.
 
     Raises:
-        ValueError: A plug-in cannot be imported, does not name a `Task`, gives it another name
-            than its entry point has, or takes a name that is already in use.
+        KeyError: There is no such task.
+        Exception: Whatever the plug-in raises.
     """
-    tasks = dict(TASKS)
-    # Sorted, because the order in which distributions are found differs between machines.
-    for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
-        where = f"entry point {entry_point.name!r} of {ENTRY_POINT_GROUP}"
-        try:
-            task = entry_point.load()
-        except Exception as error:  # Loading it runs its author's code.
-            raise ValueError(f"{where}: {entry_point.value} cannot be imported: {error}") from error
-        if not isinstance(task, Task):
-            raise ValueError(
-                f"{where}: {entry_point.value} is not a Task but {type(task).__name__}"
-            )
-        if task.name != entry_point.name:
-            raise ValueError(f"{where}: its task must have the same name, got {task.name!r}")
-        if task.name in tasks:
-            raise ValueError(f"{where}: {task.name!r} is already the name of a task")
-        tasks[task.name] = task
-    return tasks
+    return TASKS[name] if name in TASKS else load_plug_in(ENTRY_POINT_GROUP, name, Task)

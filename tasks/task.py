@@ -101,6 +101,11 @@ class Task:
         for field in _REFERENCES:
             require_reference(getattr(self, field), argument=field)
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The functions that it names."""
+        return tuple(getattr(self, field) for field in _REFERENCES)
+
     def targets(self, source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch target"]:
         """Answer every source."""
         return resolve(self.transform)(source)

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # A room, or a module on top of a package, imports only from the lines above its own, and from its
 # own room. Modules that are not named are commands: they come last and may import every room.
 ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
-    "bench": (("plan",), ("cli",), ("execution",), ("training",), ("probes", "timing")),
+    "bench": (("plan",), ("execution",), ("cli", "training"), ("probes", "timing")),
     "results": (("errors",), ("schema",), ("store", "stats"), ("claims", "tables")),
     "reports": (("drawing", "selection"), ("plots", "tables")),
     "models": (("config",), ("interface",), ("recurrent", "attention")),

@@ -9,19 +9,18 @@ import difflib
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from models import MODELS, entry_from_reference, load_models
+from bench.execution.strangers import Refused, known_models, meet_models
+from models import MODELS
 from models.config import CELLS, ENCODERS
 from models.entry import ModelEntry
-from results.command_line import UsageError, parse_folder
+from results.command_line import UsageError, default_folder, parse_folder
+from tasks.import_path import require_reference
 
 DEVICES = ("cpu", "cuda")
 MOST_JOBS = 1024
-
-Entry = TypeVar("Entry")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +37,12 @@ def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Add where it is computed, and where results go."""
     add = parser.add_argument
     add("--device", type=parse_device, default="cpu", help=", ".join(DEVICES))
-    add("--out", type=parse_folder, default=Path("results"), help="folder (default: %(default)s)")
+    add(
+        "--out",
+        type=parse_folder,
+        default=default_folder("results"),
+        help="folder (default in the clone: results)",
+    )
 
 
 def whole_number(*, at_least: int = 1, at_most: int = 1_000_000) -> Callable[[str], int]:
@@ -103,40 +107,25 @@ def parse_device(text: str) -> str:
 
 def parse_models(text: str) -> tuple[ModelEntry, ...]:
     """Read the names of models, or references to their builders."""
-    known = registered(load_models)
-    return tuple(
-        _entry_of_builder(name) if ":" in name else known[one_of(known)(name)]
-        for name in parse_names(text)
-    )
-
-
-def _entry_of_builder(reference: str) -> ModelEntry:
-    from tasks.import_path import resolve
-
+    names = parse_names(text)
     try:
-        builder = resolve(reference)
-    except Exception as error:  # Importing it runs its author's code, which may raise anything.
-        raise ArgumentTypeError(f"{reference!r} cannot be imported: {error}") from None
-    if not callable(builder):
-        raise ArgumentTypeError(f"{reference!r} is not a builder, it cannot be called")
-    return entry_from_reference(reference)
+        for name in names:
+            if ":" in name:
+                require_reference(name, argument="models")
+            else:
+                one_of(known_models())(name)
+        return meet_models(names)
+    except (Refused, ValueError) as error:
+        raise ArgumentTypeError(str(error).removeprefix("models: ")) from None
 
 
-def default_models(names: Collection[str] | None = None) -> tuple[ModelEntry, ...]:
-    """List the models of the default matrix, or those of these names, as registered."""
-    return tuple(
-        entry
-        for entry in registered(load_models).values()
-        if (entry.is_default if names is None else entry.name in names)
-    )
-
-
-def registered(load: Callable[[], dict[str, Entry]]) -> dict[str, Entry]:
-    """Load a registry; refuse a faulty plug-in, which is named in its error."""
+def default_models(names: Sequence[str] | None = None) -> tuple[ModelEntry, ...]:
+    """List the models of the default matrix, or those of these names."""
     try:
-        return load()
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+        entries = meet_models(known_models() if names is None else names)
+    except Refused as error:
+        raise UsageError(f"--models: {error}; or name the models that are wanted") from None
+    return tuple(entry for entry in entries if names is not None or entry.is_default)
 
 
 def processors() -> set[int]:

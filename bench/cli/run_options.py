@@ -16,17 +16,17 @@ from bench.cli.options import (
     one_of,
     parse_names,
     physical_cores,
-    registered,
     unknown_name,
     whole_number,
 )
+from bench.execution.strangers import Refused, known_tasks, meet_tasks
 from bench.plan.cost import Limits
 from bench.plan.presets import PRESETS, Part, Preset
 from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, Settings
 from bench.plan.shards import Shard, parse_shard
 from results.command_line import Parser, UsageError
-from tasks import TASKS, Task, load_tasks
+from tasks import TASKS, Task
 
 LOCAL, DASK = "local", "dask"
 MOST_SEEDS = 1000
@@ -151,8 +151,7 @@ def read_request(given: argparse.Namespace) -> Request:
 
 
 def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
-    known = registered(load_tasks)
-    tasks = given.tasks or tuple(known[name] for name in part.tasks)
+    tasks = given.tasks or tuple(TASKS[name] for name in part.tasks)
     test_lengths, test_factors = given.test_lengths
     last_seed = given.first_seed + (given.seeds or preset.seeds) - 1
     settings = Settings(
@@ -174,8 +173,11 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
 
 
 def _tasks(text: str) -> tuple[Task, ...]:
-    known = registered(load_tasks)
-    return tuple(known[one_of(known)(name)] for name in parse_names(text))
+    names = [one_of(known_tasks())(name) for name in parse_names(text)]
+    try:
+        return meet_tasks(names)
+    except Refused as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _symbols(text: str) -> int | dict[str, int]:

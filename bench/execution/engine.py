@@ -24,6 +24,7 @@ from results.errors import ResultsError
 from results.store.files import locked
 from tasks.import_path import resolve
 
+_WORKER_MAIN = Path(__file__).with_name("worker_main.py")
 _CHILD_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -138,7 +139,7 @@ class LocalEngine:
         with child:
             try:
                 on_event(order, {"begun": child.pid})
-                for event in _converse(child, order.message):
+                for event in converse(child, order.message):
                     on_event(order, event)
                 exit_code = child.wait()
             finally:
@@ -157,7 +158,7 @@ def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, 
     """
     with open_log(out, f"{module}.log") as log, start_child(module, log) as child:
         try:
-            yield from _converse(child, message)
+            yield from converse(child, message)
             exit_code = child.wait()
         finally:
             end_with_descendants(child)
@@ -165,10 +166,13 @@ def child_events(module: str, message: Any, *, out: Path) -> Iterator[dict[str, 
         raise ResultsError(f"{module} ended with exit status {exit_code}; see {log.name}")
 
 
-def start_child(module: str, log: TextIOWrapper) -> "subprocess.Popen[str]":
-    """Start a child process that executes the `main` of a module."""
+def start_child(module: str, log: TextIOWrapper | int) -> "subprocess.Popen[str]":
+    """Start a child process that executes the `main` of a module; `log` takes what it prints."""
+    # By its path, and with this process's own: whatever lies in the folder of the command, a child
+    # imports the suite, and a user's modules, from where its parent does.
+    path = json.dumps([each or os.getcwd() for each in sys.path])
     return subprocess.Popen(
-        (sys.executable, "-m", "bench.execution.worker_main", module, str(os.getpid())),
+        (sys.executable, "-P", str(_WORKER_MAIN), module, str(os.getpid()), path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -178,7 +182,7 @@ def start_child(module: str, log: TextIOWrapper) -> "subprocess.Popen[str]":
     )
 
 
-def _converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str, Any]]:
+def converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str, Any]]:
     """Send a child its order and yield its events until it closes its output."""
     assert child.stdin is not None
     assert child.stdout is not None
@@ -214,3 +218,13 @@ def _descendants(process: int) -> list[int]:
             for each in map(int, path.read_text(encoding="ascii").split()):
                 found += [each, *_descendants(each)]
     return found
+
+
+def exit_in_words(code: int) -> str:
+    """Say how a process ended; a negative code is that of a signal."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:  # A real-time signal has no name.
+        return f"killed by signal {-code}"

@@ -4,7 +4,6 @@ Several runners may work on one folder: one waits for a run that another one hol
 over when that one dies. Imports no torch.
 """
 
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.execution.engine import ChildEnd, ChildOrder, Engine
+from bench.execution.engine import ChildEnd, ChildOrder, Engine, exit_in_words
 from bench.execution.progress import progress_bar
 from bench.execution.worker_main import RESULTS_REFUSED
 from bench.plan.cost import Limits
@@ -184,13 +183,6 @@ def _end_in_words(end: ChildEnd) -> tuple[str, str]:
         return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"
     code = end.exit_code or 0
     if code < 0:
-        return _MAY_PASS, f"killed by {_signal_name(-code)}"
+        return _MAY_PASS, exit_in_words(code)
     without = " without a record" if code == 0 else ""
-    return "failed", f"exit status {code}{without}; see logs/{end.order.name}.log"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # A real-time signal has no name.
-        return f"signal {number}"
+    return "failed", f"{exit_in_words(code)}{without}; see logs/{end.order.name}.log"

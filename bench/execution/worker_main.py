@@ -1,14 +1,16 @@
 """The first code of every child process. Imports nothing heavy before it is tied to its parent.
 
-`python -m bench.execution.worker_main MODULE PARENT_PID` runs MODULE's `main`, which writes its
-events to the file that it is given.
+`worker_main.py MODULE PARENT_PID PATH` runs MODULE's `main`, which writes its events to the file
+that it is given. PATH is the module search path of the parent, as JSON.
 """
 
 import ctypes
 import importlib
+import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 RESULTS_REFUSED = 74  # The exit status where the results folder refused a record; as EX_IOERR.
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
@@ -17,8 +19,13 @@ _SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 def main() -> int:
     """Run the `main` of the module that the first argument names."""
-    module, parent_pid = sys.argv[1], int(sys.argv[2])
-    _die_with_parent(parent_pid)
+    module, parent_pid, path = sys.argv[1:]
+    del sys.argv[1:]  # A user's module may parse arguments: these are not its own.
+    _die_with_parent(int(parent_pid))
+    suite = str(Path(__file__).parents[2])
+    sys.path[:] = [suite, *json.loads(path)]
+    importlib.import_module("bench")  # With it come the other packages of the suite.
+    sys.path.remove(suite)
     # What a model prints goes to the log; the parent reads events, and nothing else.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

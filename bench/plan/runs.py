@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from bench.plan.recipe import (
@@ -23,6 +24,7 @@ from models.config import ModelConfig
 from models.entry import ModelEntry
 from results.schema.rows import NOT_REACHED, AccuracyRow
 from tasks import SAMPLER_VERSION, Task
+from tasks.import_path import code_hash
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -89,6 +91,7 @@ class ModelRun:
     task_version: int
     model_version: int
     test_factors: tuple[float, ...] = ()
+    code_hash: str | None = None
 
     # Kept once found: a dry run asks for it in every row of the plan.
     @cached_property
@@ -110,9 +113,13 @@ class ModelRun:
     @cached_property
     def run_id(self) -> str:
         """Hash of what this trajectory begins with."""
+        # A user's code counts by its files. The suite's own counts by its versions, so that its
+        # ids outlive a change of words.
+        code = {} if self.code_hash is None else {"code": self.code_hash}
         # Only the first stage is in it: a longer ladder is the same run, continued.
         return digest(
             {
+                **code,
                 "config": self.config_id,
                 "task": self.task,
                 "model": self.model,
@@ -173,6 +180,7 @@ class ModelRun:
             recipe_version=RECIPE_VERSION,
             evaluator_version=EVALUATOR_VERSION,
             attempts=0,
+            code_hash=self.code_hash,
             run_id=self.run_id,
             stage_id=stage.stage_id,
             record_id=stage.record_id(length),
@@ -217,6 +225,10 @@ def plan_matrix(
     settings: Settings, *, tasks: Sequence[Task], models: Sequence[ModelEntry]
 ) -> tuple[ModelRun, ...]:
     """List the model runs of tasks x models, in the order in which they are started."""
+    code_hashes = {
+        (task.name, entry.name): code_hash(*task.references, *entry.references)
+        for task, entry in product(tasks, models)
+    }
     return tuple(
         ModelRun(
             task=task.name,
@@ -237,6 +249,7 @@ def plan_matrix(
             recipe=settings.recipe,
             task_version=task.version,
             model_version=entry.version,
+            code_hash=code_hashes[task.name, entry.name],
         )
         # Seeds outermost: after the first the figure is whole, and each further one narrows its
         # intervals. Attention first: these runs take longest, and none should begin as the last.

@@ -27,7 +27,7 @@ from bench.probes.influence import (
 from bench.training.checkpoints import Checkpoints
 from bench.training.evaluate import answer_test_sequences, chunk_sequences
 from bench.training.seeding import THREADS, build_model, stream
-from models import entry_from_reference, load_models
+from models import find_model
 from models.config import ModelConfig
 from models.interface import attention_weights
 from results.schema import probe_rows
@@ -37,7 +37,7 @@ from results.schema.rows import AccuracyRow
 from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import stage_columns
-from tasks import Task, load_tasks
+from tasks import Task, find_task
 from tasks.sampling import Batch, sample_batch
 
 # The more a measure costs, the fewer sequences it gets. Occlusion takes a pass for each source
@@ -245,7 +245,7 @@ def _first(batch: Batch, sequences: int) -> Batch:
 
 def build(row: AccuracyRow) -> nn.Module:
     """Build the model of a row as it is before its first update."""
-    entry = load_models().get(row.model) or entry_from_reference(row.model)
+    entry = find_model(row.model)
     config = ModelConfig(symbols=row.symbols, hidden=row.hidden, cell=row.cell, encoder=row.encoder)
     return build_model(entry.builder, config, seed=row.seed, device="cpu")
 
@@ -256,14 +256,13 @@ def main(events: TextIO) -> int:
     order = json.loads(sys.stdin.readline())
     root = Path(order["out"])
     checkpoints, store = Checkpoints(root), ProbeStore(root, version=PROBE_VERSION)
-    tasks = load_tasks()
     for wanted in order["records"]:
         row = from_json(AccuracyRow, wanted.pop("row"))
         trained = build(row)
         # A checkpoint may have gone since the command looked for it.
         has_checkpoint = checkpoints.load_weights(row.stage_id, trained) is not None
         if has_checkpoint:
-            subject = Subject(row, tasks[row.task], trained, initial=build(row))
+            subject = Subject(row, find_task(row.task), trained, initial=build(row))
             store.write(ProbeRecord(row.record_id, PROBE_VERSION, probe(subject, **wanted)))
         event = {"record": row.record_id, "has_checkpoint": has_checkpoint}
         print(json.dumps(event), file=events, flush=True)

@@ -29,6 +29,7 @@ from models.interface import SequenceModel, attention_path, forward_flops, param
 from results.schema.columns import to_json
 from results.schema.rows import FORWARD_PASSES_PER_UPDATE, NOISY, OK, STEADY, ThroughputRow
 from tasks import TASKS
+from tasks.import_path import code_hash
 from tasks.sampling import Batch, sample_batch
 
 ROUNDS = 7
@@ -228,6 +229,7 @@ def _row(
         batch_size=measurement.batch_size,
         device=measurement.device,
         processors=processors,
+        code_hash=code_hash(measurement.builders[timed.case.model]),
         **provenance(measurement.device, threads=measurement.threads),  # type: ignore[arg-type]
         **measured,
     )

@@ -37,13 +37,14 @@ from bench.training.train import (
     summary_of,
     train_stage,
 )
-from models import entry_from_reference, load_models
+from models import find_model
 from models.interface import attention_path, forward_flops, parameter_count
 from results.errors import ResultsError
 from results.schema.rows import OK, AccuracyRow, SampleRow
 from results.store.folder import Store, open_store
 from results.store.records import SHARED_COLUMNS
-from tasks import load_tasks
+from tasks import find_task
+from tasks.import_path import code_hash
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -58,8 +59,7 @@ class _OngoingRun:
     emit: Emit
 
     def __post_init__(self) -> None:
-        self.task = load_tasks()[self.run.task]
-        self.entry = load_models().get(self.run.model) or entry_from_reference(self.run.model)
+        self.task, self.entry = find_task(self.run.task), find_model(self.run.model)
         self.checkpoints = Checkpoints(self.store.root)
         self.stages = tuple(self.run.stages())
         self.reached = -1  # Index of the stage at whose end the trajectory is.
@@ -69,6 +69,9 @@ class _OngoingRun:
     def trajectory(self) -> Trajectory:
         """The model and its optimiser, built in a stage: its rows can say that this failed."""
         run = self.run
+        # Long after the command began: its author may have gone on working at it.
+        if code_hash(*self.task.references, *self.entry.references) != run.code_hash:
+            raise ValueError(f"the files of {run.task} or {run.model} were edited meanwhile")
         model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
         return Trajectory(model, build_optimizer(model, run.recipe))
 

@@ -46,6 +46,7 @@ class Layout:
 
     columns: tuple[Column, ...]
     names: frozenset[str]
+    empty: dict[str, None]  # The optional columns, without a value.
     values: Callable[[Any], tuple[Any, ...]]
 
 
@@ -90,7 +91,8 @@ def layout_of(row_type: type[Any]) -> Layout:
         fields = dataclasses.fields(row_type)
         columns = tuple(_column_of(field, hints[field.name]) for field in fields)
         names = [item.name for item in columns]
-        _LAYOUTS[row_type] = Layout(columns, frozenset(names), operator.attrgetter(*names))
+        empty = dict.fromkeys(item.name for item in columns if item.is_optional)
+        _LAYOUTS[row_type] = Layout(columns, frozenset(names), empty, operator.attrgetter(*names))
     return _LAYOUTS[row_type]
 
 
@@ -169,7 +171,7 @@ def from_json(row_type: type[Row], values: object) -> Row:
     if not isinstance(values, dict):
         raise ResultsError(f"a row must be an object, not {type(values).__name__}")
     check_names(row_type, list(values))
-    return _build(row_type, values)
+    return _build(row_type, layout_of(row_type).empty | values)
 
 
 def _build(row_type: type[Row], values: Mapping[str, Scalar]) -> Row:
@@ -181,17 +183,24 @@ def _build(row_type: type[Row], values: Mapping[str, Scalar]) -> Row:
 
 
 def check_names(row_type: type[Any], names: Sequence[str]) -> None:
-    """Refuse names that are not exactly the columns of the row type, in any order."""
-    wanted = layout_of(row_type).names
-    if wanted != set(names) or len(wanted) != len(names):
-        wrong = sorted(wanted.symmetric_difference(names)) or ["a name twice"]
-        raise ResultsError(f"columns: not those of the schema: {', '.join(wrong)}")
+    """Refuse names that are not the columns of the row type, in any order.
+
+    Optional columns may be absent: a folder of an older version has no column that came later.
+    """
+    layout = layout_of(row_type)
+    if layout.names == set(names) and len(layout.names) == len(names):
+        return
+    wrong = sorted((layout.names ^ set(names)) - layout.empty.keys())
+    if wrong or len(set(names)) < len(names):
+        raise ResultsError(
+            f"columns: not those of the schema: {', '.join(wrong or ['a name twice'])}"
+        )
 
 
 def from_texts(row_type: type[Row], texts: Mapping[str, str]) -> Row:
     """Build a row from the texts of a CSV by column name; a refusal names the column."""
     check_names(row_type, list(texts))
-    values = {item.name: _parse(item, texts[item.name]) for item in columns_of(row_type)}
+    values = {item.name: _parse(item, texts.get(item.name, "")) for item in columns_of(row_type)}
     return _build(row_type, values)
 
 

@@ -174,6 +174,9 @@ class AccuracyRow:
     sampler_version: int = column("number", "Version of the sampler.")
     recipe_version: int = column("number", "Version of the training recipe.")
     evaluator_version: int = column("number", "Version of the evaluator.")
+    code_hash: str | None = optional(
+        "identifier", "Hash of the files of a user's model or task; empty for the suite's own."
+    )
 
     attempts: int = column("attempts", "Times that the stage was tried.")
     error: str | None = optional("text", "Why the stage failed.")
@@ -257,6 +260,9 @@ class ThroughputRow:
     platform: str | None = optional("name", "Operating system and processor architecture.")
     commit: str | None = optional("name", "Commit of the source code.")
     schema_version: int = column("number", "Version of this schema.", default=SCHEMA_VERSION)
+    code_hash: str | None = optional(
+        "identifier", "Hash of the files of a user's model or task; empty for the suite's own."
+    )
     error: str | None = optional("text", "Why the measurement failed.")
 
     def __post_init__(self) -> None:

@@ -251,6 +251,17 @@ def _parse(content: bytes, record_id: str, *, statuses: Sequence[str]) -> Record
     return record
 
 
+def coded_otherwise(
+    present: Iterable[AccuracyRow], wanted: Iterable[AccuracyRow]
+) -> AccuracyRow | None:
+    """Find the first wanted row whose task and model are present with other code of a user."""
+    codes = {(row.task, row.model): row.code_hash for row in present}
+    for row in wanted:
+        if codes.get((row.task, row.model), row.code_hash) != row.code_hash:
+            return row
+    return None
+
+
 def trained_otherwise(
     present: Iterable[AccuracyRow], wanted: Iterable[AccuracyRow]
 ) -> AccuracyRow | None:

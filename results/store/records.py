@@ -75,8 +75,7 @@ def render_plan(rows: Sequence[AccuracyRow]) -> bytes:
 def parse_plan(content: bytes) -> tuple[AccuracyRow, ...]:
     """Read a document as planned rows; refuse a damaged one."""
     body = unseal(content)
-    empty = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
     try:
-        return tuple(from_json(AccuracyRow, empty | values) for values in body["rows"])
+        return tuple(from_json(AccuracyRow, values) for values in body["rows"])
     except (KeyError, TypeError):
         raise ResultsError("it does not hold planned rows") from None

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 from bench import probe
+from bench.execution import strangers
 from bench.execution.engine import ChildEnd
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
@@ -34,6 +35,7 @@ from results.store.files import locked
 from results.store.folder import open_store
 from results.store.probes import PROBES, ProbeStore
 from tasks import TASKS
+from tasks.import_path import code_hash
 from tests.commands import Command, accuracy_rows, snapshot
 from tests.rows import accuracy_row
 
@@ -317,22 +319,25 @@ def test_folder_that_cannot_be_probed_is_refused(copied, tmp_path, ordered):
 
 
 def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
-    def models():
-        return MODELS | {"seq2seq": replace(MODELS["seq2seq"], version=9)}
-
-    tasks = {"copy": replace(TASKS["copy"], version=9)}
-    made = "copy, seq2seq were made with {}, here it is 9; train them again in another folder"
-    for where, other, message in (
-        ("load_models", models, made.format("model_version 1")),
-        ("load_tasks", lambda: tasks, made.format("task_version 1")),
-        ("SAMPLER_VERSION", 9, made.format("sampler_version 1")),
-        ("EVALUATOR_VERSION", 9, made.format("evaluator_version 1")),
-        ("RECIPE_VERSION", 9, made.format("recipe_version 2")),
-        ("load_tasks", dict, "task 'copy' is not known here"),
-        ("load_models", dict, "model 'seq2seq' is not known here"),
+    newer, edited = (
+        MODELS | {"seq2seq": replace(MODELS["seq2seq"], **change)}
+        for change in ({"version": 9}, {"builder": "tests.plugins.example:build"})
+    )
+    example = code_hash("tests.plugins.example:build")
+    tasks = TASKS | {"copy": replace(TASKS["copy"], version=9)}
+    made = "copy, seq2seq were made with {}, here it is {}; train them again in another folder"
+    for module, where, other, message in (
+        (strangers, "MODELS", newer, made.format("model_version 1", 9)),
+        (strangers, "MODELS", edited, made.format("code_hash None", example)),
+        (strangers, "TASKS", tasks, made.format("task_version 1", 9)),
+        (probe, "SAMPLER_VERSION", 9, made.format("sampler_version 1", 9)),
+        (probe, "EVALUATOR_VERSION", 9, made.format("evaluator_version 1", 9)),
+        (probe, "RECIPE_VERSION", 9, made.format("recipe_version 2", 9)),
+        (probe, "known_tasks", tuple, "task 'copy' is not known here"),
+        (probe, "known_models", tuple, "model 'seq2seq' is not known here"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(probe, where, other)
+            patch.setattr(module, where, other)
             check_refused(copied, ordered, f"--results: {message}")
 
 

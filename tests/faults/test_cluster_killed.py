@@ -74,7 +74,7 @@ class Cluster:
         for process in marked_processes(self._mark):
             folder = Path(f"/proc/{process}")
             try:
-                if b"bench.execution.worker_main" in (folder / "cmdline").read_bytes():
+                if b"worker_main.py" in (folder / "cmdline").read_bytes():
                     state = (folder / "stat").read_text()
                     found.append(int(state.rsplit(")", 1)[1].split()[1]))
             except OSError:

@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from models import load_models
+from models import ENTRY_POINT_GROUP, MODELS, find_model
 from models.interface import SequenceModel
-from tasks.import_path import resolve
+from tasks.import_path import plug_ins, resolve
 from tests.models import checks, twins
 from tests.plugins.example import BagModel
 
@@ -24,12 +24,13 @@ TWINS = {
     checks.check_attention_weights_sum_to_one: twins.Rescaled,
 }
 CHECKS = [check for check in TWINS if check is not checks.check_attention_weights_sum_to_one]
-ATTENDING = [entry.builder for entry in load_models().values() if entry.attends]
+ENTRIES = [find_model(name) for name in (*MODELS, *plug_ins(ENTRY_POINT_GROUP))]
+ATTENDING = [entry.builder for entry in ENTRIES if entry.attends]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "any_reference" in metafunc.fixturenames:
-        models = {name: entry.builder for name, entry in load_models().items()}
+        models = {entry.name: entry.builder for entry in ENTRIES}
         models |= {"example": "tests.plugins.example:build"}
         models |= {named: named for named in metafunc.config.getoption("--model")}
         metafunc.parametrize("any_reference", models.values(), ids=models.keys())

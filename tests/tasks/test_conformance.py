@@ -4,12 +4,14 @@ import doctest
 
 import pytest
 
-from tasks import TASKS, load_tasks, transforms
+from tasks import ENTRY_POINT_GROUP, TASKS, find_task, transforms
+from tasks.import_path import plug_ins
 from tests.tasks import checks
 from tests.tasks.duplicate import DUPLICATE
 from tests.tasks.twins import broken, sample_any_source
 
-REGISTERED = {**load_tasks(), DUPLICATE.name: DUPLICATE}
+NAMES = (*TASKS, *plug_ins(ENTRY_POINT_GROUP))
+REGISTERED = {**{name: find_task(name) for name in NAMES}, DUPLICATE.name: DUPLICATE}
 
 CHECKS = {name: check for name, check in vars(checks).items() if name.startswith("check_")}
 BASELINES, TRANSFORMS = "tasks.baselines:", "tasks.transforms:"

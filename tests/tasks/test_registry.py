@@ -1,12 +1,11 @@
 """Descriptions, import paths and plug-ins."""
 
 from dataclasses import replace
-from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from tasks import TASKS, load_tasks
-from tasks.import_path import resolve
+from tasks import TASKS
+from tasks.import_path import code_hash, require_no_clash, resolve
 from tasks.task import same_length
 
 
@@ -55,29 +54,54 @@ def test_resolve_names_what_is_wrong(reference, message, tmp_path, monkeypatch):
         resolve(reference)
 
 
-def install(monkeypatch, name, value):
-    """Let one plug-in be installed, with this entry point."""
-    monkeypatch.setattr(
-        "tasks.entry_points", lambda group: EntryPoints([EntryPoint(name, value, group)])
-    )
+def test_files_behind_a_reference_are_hashed(tmp_path, monkeypatch):
+    """Every file that it imports from beside it counts, wherever the import statement is."""
+    monkeypatch.syspath_prepend(tmp_path)
+    sources = {
+        "mine.py": "import torch, near\ndef build(config):\n    from kit.inner import late",
+        "near.py": "",
+        "kit/__init__.py": "from . import parts",
+        "kit/parts.py": "",
+        "kit/inner/late.py": "from ..other import thing",  # A package without __init__.py.
+        "kit/other.py": "this is no Python",
+        "unrelated.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    first = code_hash("mine:build")
+    assert code_hash("mine:other", "tasks.transforms:copy") == first
+    assert code_hash("models.rnn:build_rnn", "tasks.transforms:copy", "absent:build") is None
+    for name in sources:
+        (tmp_path / name).write_text(f"{sources[name]}\n# edited", encoding="utf-8")
+        assert (code_hash("mine:build") == first) == (name == "unrelated.py"), name
+        (tmp_path / name).write_text(sources[name], encoding="utf-8")
+    assert code_hash("mine:build") == first
 
 
-def test_an_installed_plugin_is_found(monkeypatch):
-    install(monkeypatch, "duplicate", "tests.tasks.duplicate:DUPLICATE")
-    assert list(load_tasks()) == [*TASKS, "duplicate"] == ["copy", "reverse", "sort", "duplicate"]
-
-
+@pytest.mark.fault("F20")
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("reference", "files", "hidden"),
     [
-        ("three", "math:pi", "math:pi is not a Task but float"),
-        ("glass", "tests.tasks.duplicate:DUPLICATE", "must have the same name, got 'duplicate'"),
-        ("copy", "tests.tasks.twins:COPY", "'copy' is already the name of a task"),
-        ("lost", "math:LOST", "math:LOST cannot be imported: .*'LOST'"),
-        ("gone", "absent_module:TASK", "absent_module:TASK cannot be imported: No module named"),
+        ("models.recurrent:build", {"models/recurrent.py": ""}, "models/recurrent.py"),
+        ("tasks:build", {"tasks.py": ""}, "tasks.py"),
+        ("mine:build", {"mine.py": "import results", "results/__init__.py": ""}, "results/__in"),
+        ("mine:build", {"mine.py": "from bench import run", "bench/run.py": ""}, "bench/run.py"),
+        ("kit.a:b", {"kit/a.py": "from .c import x", "kit/c.py": "import tasks.task"}, None),
+        ("kit.a:b", {"kit/a.py": "import models", "models/weights.pt": ""}, None),
+        ("kit.a:b", {"kit/a.py": "from models.config import X", "models/mine.py": ""}, None),
+        ("kit.a:b", {"kit/a.py": "from kit.models import X", "kit/models/__init__.py": ""}, None),
     ],
 )
-def test_a_faulty_plugin_is_named(name, value, message, monkeypatch):
-    install(monkeypatch, name, value)
-    with pytest.raises(ValueError, match=f"^entry point '{name}' of .*_bench.tasks: .*{message}"):
-        load_tasks()
+def test_module_that_the_suite_would_hide_is_refused(
+    reference, files, hidden, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    if hidden is None:
+        require_no_clash(reference)
+        return
+    with pytest.raises(ValueError, match=f"{hidden}.*is hidden by a package of the suite"):
+        require_no_clash(reference)

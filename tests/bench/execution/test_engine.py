@@ -154,7 +154,7 @@ def test_child_whose_parent_is_gone_already_begins_nothing():
     """Between its start and its asking to die with its parent, the parent may have died."""
     module = "tests.bench.execution.fake_child"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.execution.worker_main", module, "0"],
+        [sys.executable, "bench/execution/worker_main.py", module, "0", "[]"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -40,6 +40,7 @@ OTHER = {
     "builder": "elsewhere:build",
     "seed": 2,
     "trajectory": ((11,), (20,), (30,)),
+    "code_hash": "abc",
 }
 OTHER_CONFIG = {"symbols": 17, "hidden": 66, "cell": "gru", "encoder": "uni"}
 OTHER_RECIPE = {

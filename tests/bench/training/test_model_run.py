@@ -10,7 +10,7 @@ from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
 from bench.training import model_run
 from bench.training.model_run import execute
-from models import MODELS, entry_from_reference
+from models import find_model
 from results.schema.rows import OK
 from results.store.folder import open_store
 from tasks import TASKS
@@ -21,9 +21,8 @@ RECIPE = Recipe(batch_size=8, stage_budget_updates=20, validation_sequences=16)
 
 
 def run_of(*, lengths=(2, 4, 6), model="rnn", **options):
-    entry = MODELS[model] if model in MODELS else entry_from_reference(model)
     settings = Settings(lengths=lengths, seeds=(1,), hidden=8, recipe=RECIPE, **options)
-    (run,) = plan_matrix(settings, tasks=[TASKS["copy"]], models=[entry])
+    (run,) = plan_matrix(settings, tasks=[TASKS["copy"]], models=[find_model(model)])
     return run
 
 
