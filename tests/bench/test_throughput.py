@@ -4,6 +4,7 @@ A stand-in takes the place of the child process that measures.
 """
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 from bench import throughput
 from bench.cli.run_options import parse_request
 from bench.throughput import main, measure_missing, measurement_of
+from models import find_model
 from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import OK, PHASES
 from results.store.csv_files import THROUGHPUT, read_rows
 from results.store.folder import open_store
+from tasks.import_path import code_hash
 from tests.rows import throughput_row
 
 
@@ -39,7 +42,8 @@ class Measuring:
     def row(self, order, case):
         config = order["config"]
         how = {name: order[name] for name in ("batch_size", "device", "threads")}
-        row = {**case, **config, **how, "embedding": config["hidden"] // 2}
+        code = code_hash(order["builders"][case["model"]])
+        row = {**case, **config, **how, "embedding": config["hidden"] // 2, "code_hash": code}
         if (case["model"], case["length"]) == self.failing:
             failed = {"status": "failed", "error": "it broke"}
             return throughput_row(**row, **failed, rounds=None, median_seconds=None)
@@ -101,6 +105,17 @@ def test_only_what_is_missing_is_measured(child, tmp_path):
     ]
     assert list(child.orders[1]["builders"]) == ["seq2seq"]
     assert before.items() < measured(tmp_path).items()
+
+
+@pytest.mark.fault("F26")
+def test_edited_model_is_measured_anew_in_place_of_the_first(child, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    block = replace(block_of("--lengths", "2"), models=(find_model("mine:build"),))
+    for text in ("", "", "# edited", "# edited"):
+        (tmp_path / "mine.py").write_text(text)
+        measure_missing(measurement_of(block), open_store(tmp_path / "out", create=True))
+    assert child.measured() == [cases(("mine:build",), (2,))] * 2
+    assert set(measured(tmp_path / "out").values()) == {2.0}
 
 
 def test_other_settings_are_measured_beside_the_first(child, tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,6 +67,14 @@ def undisturbed(tmp_path_factory):
 @pytest.fixture
 def copied(undisturbed, tmp_path):
     return shutil.copytree(undisturbed[0], tmp_path / "results")
+
+
+@pytest.mark.fault("F26")
+def test_files_edited_since_the_plan_was_made_are_a_failure(tmp_path):
+    run = replace(run_of(), code_hash="other")
+    with pytest.raises(ValueError, match="the files of copy or rnn were edited meanwhile"):
+        carry_out(run, tmp_path)
+    assert not weights(tmp_path)
 
 
 # Killed and resumed.
