@@ -9,8 +9,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests import ROOT
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -70,15 +68,6 @@ def test_a_room_without_a_face_is_found(tmp_path: Path) -> None:
     (tmp_path / "reports" / "later" / "module.py").touch()
 
     assert left_out(tmp_path) == {"reports/later"}
-
-
-@pytest.mark.parametrize("script", PROJECT["scripts"])
-def test_console_scripts_resolve(script: str) -> None:
-    entry_point = importlib.metadata.EntryPoint(
-        script, PROJECT["scripts"][script], "console_scripts"
-    )
-
-    assert callable(entry_point.load())
 
 
 def test_dependencies_are_what_the_packages_import() -> None:
