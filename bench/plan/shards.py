@@ -66,9 +66,10 @@ def _of_slurm(environment: Mapping[str, str], count: int | None) -> Shard:
         first, last, tasks = (
             _number(environment, f"{_SLURM}{name}") for name in ("MIN", "MAX", "COUNT")
         )
-        if first > 1 or last - first + 1 != tasks:
+        # One task alone, submitted again, would do all parts.
+        if tasks == 1 or first > 1 or last - first + 1 != tasks:
             raise ValueError(
-                f"array: needs all ids from 0 or 1, got {tasks} from {first} to {last}; "
+                f"array: needs several tasks with all ids from 0 or 1, got {tasks} from {first} to {last}; "
                 "write array/N, in which the number of each task decides"
             )
         return _part(task, tasks)
