@@ -69,8 +69,8 @@ def _of_slurm(environment: Mapping[str, str], count: int | None) -> Shard:
         # One task alone, submitted again, would do all parts.
         if tasks == 1 or first > 1 or last - first + 1 != tasks:
             raise ValueError(
-                f"array: needs several tasks with all ids from 0 or 1, got {tasks} from {first} to {last}; "
-                "write array/N, in which the number of each task decides"
+                f"array: needs several tasks with all ids from 0 or 1, got {tasks} from {first} "
+                f"to {last}; write array/N, in which the number of each task decides"
             )
         return _part(task, tasks)
     # A task that is submitted again alone has another MIN, MAX and COUNT than before.

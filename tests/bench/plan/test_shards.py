@@ -89,8 +89,8 @@ def test_bad_shards_are_refused(reached):
             (
                 "array",
                 slurm(ids[0], *ids),
-                f"array: needs several tasks with all ids from 0 or 1, got {len(ids)} from {ids[0]} to {ids[-1]}; "
-                f"{partial}",
+                f"array: needs several tasks with all ids from 0 or 1, got {len(ids)} from "
+                f"{ids[0]} to {ids[-1]}; {partial}",
             )
             for ids in ((1,), (3,), (2, 3), (0, 2, 4), (1, 2, 4), (10, 11, 12))
         ),
