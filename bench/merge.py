@@ -8,10 +8,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.cli.summary import missing_lines
 from bench.plan.recipe import PROBE_VERSION
-from results.command_line import DONE, FAILED, Parser, UsageError, parse_folder, run_command
+from results.command_line import (
+    DONE,
+    FAILED,
+    Parser,
+    UsageError,
+    parse_folder,
+    run_command,
+)
 from results.store.folder import PLAN
 from results.store.merging import merge_folders
+from results.wording import shown_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,8 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m bench.merge",
         description="Merge results folders, such as the shards of one plan, into one.",
-        epilog="Exit status: 0 merged, 1 merged, but two folders say different things of one "
-        "record, 2 a mistake, and nothing is written.",
+        epilog="Exit status: 0 merged, 1 merged, but planned records are missing, or two folders "
+        "say different things of one, 2 a mistake, and nothing is written.",
     )
     add = parser.add_argument
     add("folders", nargs="+", type=_filled, metavar="DIR", help="results folder to read")
@@ -58,19 +67,21 @@ def _merge(given: argparse.Namespace) -> int:
         if not any(folder.samefile(each) for each in folders):
             folders.append(folder)
     merged = merge_folders(folders, out, probe_version=PROBE_VERSION)
+    contents = merged.contents
+    missing = missing_lines([*contents.plan.values()], contents.records, contents.failures)
     for line in (*merged.notices, *merged.conflicts):
         print(line, file=sys.stderr)
-    contents = merged.contents
     stages = len({row.stage_id for row in contents.plan.values()})
     print(
         f"Merged into {out}: {len(contents.records)} of {len(contents.plan)} records, "
         f"{len(contents.failures)} failures, checkpoints of {merged.checkpoints} of {stages} stages"
     )
-    print(f"Figures: python -m reports.figures --results {out}")
-    if not merged.conflicts:
-        return DONE
-    print(f"Conflicts: {len(merged.conflicts)}, in the lines above", file=sys.stderr)
-    return FAILED
+    print(f"Figures: {shown_command('reports.figures', '--results', out)}")
+    if merged.conflicts:
+        print(f"Conflicts: {len(merged.conflicts)}, in the lines above", file=sys.stderr)
+    for line in missing:
+        print(line, file=sys.stderr)
+    return FAILED if missing or merged.conflicts else DONE
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
 from bench.cli.run_options import DASK, Request, build_parser, read_request
-from bench.cli.summary import summary_table
+from bench.cli.summary import missing_lines, summary_table
 from bench.execution.engine import Engine, LocalEngine
 from bench.execution.progress import run_log
 from bench.execution.provenance import write_run_file
@@ -23,6 +23,7 @@ from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
 from results.store.folder import Store, coded_otherwise, open_store, trained_otherwise
+from results.wording import shown_command
 
 
 class Stopped(BaseException):
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(request: Request) -> int:
     if request.is_dry_run:
-        matrix, to_do = _plan(request, open_store(request.out, create=False))
+        _, matrix, to_do = _plan(request, open_store(request.out, create=False))
         print((plan_as_json if request.is_json else plan_as_text)(request, matrix, to_do))
         return DONE
     try:
@@ -58,9 +59,10 @@ def _train(request: Request) -> int:
     # The engine first: a cluster that cannot serve is refused before anything is written.
     with _signals_raise(), _engine_of(request) as engine:
         store = open_store(request.out, create=True)
-        matrix, to_do = _plan(request, store)
+        runs, matrix, to_do = _plan(request, store)
         print(plan_as_text(request, matrix, to_do))
-        store.extend_plan(row for run in matrix.runs for row in run.planned_rows())
+        # Of all shards: a merge says then which of them are missing.
+        store.extend_plan(row for run in runs for row in run.planned_rows())
         with run_log(request.out) as log:
             if to_do:
                 write_run_file(request.out, request_as_json(request, matrix))
@@ -71,11 +73,9 @@ def _train(request: Request) -> int:
     return _conclude(request, store, matrix)
 
 
-def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
-    """Hold the plan against the folder; list the runs to do."""
+def _plan(request: Request, store: Store) -> tuple[Sequence[ModelRun], Matrix, Sequence[ModelRun]]:
+    """Hold the plan against the folder; list all its runs, those of this shard, those to do."""
     runs = plan_blocks(request.blocks)
-    if request.shard is not None:
-        runs = shard_of(runs, request.shard)
     rows = [row for run in runs for row in run.planned_rows()]
     row = coded_otherwise(store.plan(), rows)
     if row is not None:
@@ -90,8 +90,9 @@ def _plan(request: Request, store: Store) -> tuple[Matrix, Sequence[ModelRun]]:
             f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
             f"{row.model} after other lengths than these; choose another --out"
         )
-    matrix = Matrix.of(runs, store)
-    return matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
+    own = runs if request.shard is None else shard_of(runs, request.shard)
+    matrix = Matrix.of(own, store)
+    return runs, matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
 
 
 def _complete(
@@ -141,22 +142,15 @@ def _engine_of(request: Request) -> Iterator[Engine]:
 
 
 def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
-    planned = [row.record_id for run in matrix.runs for row in run.planned_rows()]
-    records = [record for each in planned if (record := store.read_record(each)) is not None]
-    print(f"\n{summary_table([record.row for record in records])}\n")
-    where = "" if str(request.out) == "results" else f" --results {request.out}"
-    print(f"Figures: python -m reports.figures{where}")
-    if len(records) == len(planned):
+    planned = [row for run in matrix.runs for row in run.planned_rows()]
+    read = (store.read_record(row.record_id) for row in planned)
+    rows = {record.row.record_id: record.row for record in read if record is not None}
+    print(f"\n{summary_table([*rows.values()])}\n")
+    where = [] if str(request.out) == "results" else ["--results", request.out]
+    print(f"Figures: {shown_command('reports.figures', *where)}")
+    if len(rows) == len(planned):
         return DONE
-    print(f"{len(planned) - len(records)} of {len(planned)} records are missing:", file=sys.stderr)
-    run_ids = {run.run_id for run in matrix.runs}
-    for row in store.failures().values():
-        if row.run_id in run_ids:
-            print(
-                f"  {row.task}, {row.model}, seed {row.seed}, length {row.length}: "
-                f"{row.status}: {row.error}",
-                file=sys.stderr,
-            )
+    print(*missing_lines(planned, rows, store.failures()), sep="\n", file=sys.stderr)
     return FAILED
 
 

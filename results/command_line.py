@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -75,6 +76,7 @@ def run_command(
         stopped: What to say after Ctrl-C.
     """
     name = parser.prog.removeprefix("python -m ")
+    _make_output_safe()
     try:
         status = act(parser.parse_args(arguments))
         sys.stdout.flush()  # Else a closed pipe is noticed only as Python ends, with a traceback.
@@ -90,6 +92,18 @@ def run_command(
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr)
         return INTERRUPTED
+
+
+def _make_output_safe() -> None:
+    """Let no text fail for a character that the output cannot show, nor for a closed stream."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # In this order each takes its own number, which no file of results must get.
+            empty = os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
+            setattr(sys, name, empty)
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _complain(name: str, error: Exception, *, status: int) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 from results.errors import ResultsError
 from results.schema.columns import columns_of
 from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, path_of, read_rows
+from results.wording import shown_command
 
 # Nullable types: with NumPy's an empty value would turn integers into floats.
 DTYPES: dict[type[Any], str] = {str: "string", int: "Int64", float: "float64"}
@@ -22,7 +23,8 @@ def locate_results(folder: Path | None = None, *, reference: Path = REFERENCE) -
     """Find the folder to report on: the one given, else ./results, else the committed one."""
     if folder is not None:
         if not any(has_table(folder, name) for name in ROW_TYPES):
-            raise ResultsError(f"no results in {folder}: run python -m bench.run --out {folder}")
+            command = shown_command("bench.run", "--out", folder)
+            raise ResultsError(f"no results in {folder}: run {command}")
         return folder
     for candidate in (Path("results"), reference):
         if (candidate / ACCURACY).is_file():

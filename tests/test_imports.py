@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # own room. Modules that are not named are commands: they come last and may import every room.
 ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bench": (("plan",), ("execution",), ("cli", "training"), ("probes", "timing")),
-    "results": (("errors",), ("schema",), ("store", "stats"), ("claims", "tables")),
+    "results": (("errors", "wording"), ("schema",), ("store", "stats"), ("claims", "tables")),
     "reports": (("drawing", "selection"), ("plots", "tables")),
     "models": (("config",), ("interface",), ("recurrent", "attention")),
 }

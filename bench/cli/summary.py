@@ -1,32 +1,28 @@
-"""The small tables at the end of a command. No pandas: it takes a second to import."""
+"""What a command says at its end, in few lines. No pandas: it takes a second to import."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from statistics import fmean
+from typing import Any
 
 from results.schema.rows import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
+from results.wording import columns_of, escaped, spans, told_apart
 
 _MOST_COLUMNS = 5
+_MOST_LINES = 12
+_curve = attrgetter("task", "model", "protocol", *SETTING_COLUMNS)
 
 
 def summary_table(rows: Sequence[AccuracyRow]) -> str:
     """Show mean token accuracy over seeds, per task and model, at a few lengths."""
     # A stage tested at further lengths extrapolates there, which is another question.
     rows = [row for row in rows if row.length == row.train_length or row.protocol == "mixed"]
-
-    @cache
-    def varying(task: str, model: str) -> list[str]:
-        of_model = [row for row in rows if (row.task, row.model) == (task, model)]
-        settings = ("protocol", *SETTING_COLUMNS)
-        return [name for name in settings if len({getattr(row, name) for row in of_model}) > 1]
-
+    labels = _labels(rows, gap=" ")
     scores: dict[str, dict[int, list[float]]] = {}
     for row in rows:
-        # Settings that vary are named, else they would be averaged as if they were seeds.
-        settings = [f"{name} {getattr(row, name)}" for name in varying(row.task, row.model)]
-        label = ", ".join([f"{row.task} {row.model}", *settings])
         if row.token_accuracy is not None:
-            scores.setdefault(label, {}).setdefault(row.length, []).append(row.token_accuracy)
+            by_length = scores.setdefault(labels[_curve(row)], {})
+            by_length.setdefault(row.length, []).append(row.token_accuracy)
     if not scores:
         return "No record yet."
     means = {
@@ -36,18 +32,89 @@ def summary_table(rows: Sequence[AccuracyRow]) -> str:
     return "\n".join(_table("token accuracy", means))
 
 
+def missing_lines(
+    planned: Collection[AccuracyRow],
+    records: Collection[str],
+    failures: Mapping[str, AccuracyRow],
+) -> list[str]:
+    """Count and name planned rows without a record: how some failed, and the others grouped.
+
+    Args:
+        planned: All rows of the plan.
+        records: The record_ids that there is a record of.
+        failures: How rows failed, by record_id.
+    """
+    labels = _labels(planned, gap=", ")
+    missing = [row for row in planned if row.record_id not in records]
+    if not missing:
+        return []
+    lengths: dict[tuple[str, int], set[int]] = {}
+    for row in missing:
+        if row.record_id not in failures:
+            lengths.setdefault((labels[_curve(row)], row.seed), set()).add(row.train_length)
+    seeds: dict[tuple[str, frozenset[int]], list[int]] = {}
+    for (label, seed), of_seed in lengths.items():
+        seeds.setdefault((label, frozenset(of_seed)), []).append(seed)
+    every_seed, every_length = (
+        sorted({*values})
+        for values in ((row.seed for row in planned), (row.train_length for row in planned))
+    )
+    return [
+        f"{len(missing)} of {len(planned)} records are missing:",
+        *_few_lines(
+            f"{labels[_curve(row)]}, seed {row.seed}, length {row.length}: "
+            f"{failures[row.record_id].status}: {escaped(failures[row.record_id].error or '')}"
+            for row in missing
+            if row.record_id in failures
+        ),
+        *_few_lines(
+            f"{label}, seed {spans(of_label, grid=every_seed)}: "
+            f"length {spans(of_seeds, grid=every_length)}"
+            for (label, of_seeds), of_label in sorted(seeds.items(), key=lambda each: each[0][0])
+        ),
+    ]
+
+
+def _few_lines(texts: Iterable[str]) -> list[str]:
+    lines = [f"  {text}" for text in texts]
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[:_MOST_LINES], f"  and {len(lines) - _MOST_LINES} more"]
+
+
+def _labels(rows: Collection[AccuracyRow], *, gap: str) -> dict[tuple[Any, ...], str]:
+    """Name the curves by task, model and the settings that vary, else seeds would hide them."""
+    first = {_curve(row): row for row in rows}
+    settings: dict[tuple[str, str], list[AccuracyRow]] = {}
+    for row in first.values():
+        settings.setdefault((row.task, row.model), []).append(row)
+    tasks, models = (
+        told_apart(getattr(row, name) for row in first.values()) for name in ("task", "model")
+    )
+    labels = {}
+    for curve, row in first.items():
+        varying = [
+            f"{name} {getattr(row, name)}"
+            for name in ("protocol", *SETTING_COLUMNS)
+            if len({getattr(each, name) for each in settings[row.task, row.model]}) > 1
+        ]
+        labels[curve] = ", ".join([f"{tasks[row.task]}{gap}{models[row.model]}", *varying])
+    return labels
+
+
 def throughput_table(rows: Sequence[ThroughputRow]) -> str:
     """Show items per second and peak memory, per phase and model, at a few lengths."""
     rows = [row for row in rows if row.status == OK]
     if not rows:
         return "Nothing measured."
+    models = told_apart(row.model for row in rows)
     lines = []
     for phase in PHASES:
         for title, text in (("tokens per second", _rate), ("peak MiB", _mebibytes)):
             cells: dict[str, dict[int, str]] = {}
             for row in rows:
                 if row.phase == phase:
-                    cells.setdefault(row.model, {})[row.length] = text(row)
+                    cells.setdefault(models[row.model], {})[row.length] = text(row)
             lines += [*_table(f"{phase}, {title}", cells), ""]
     noisy = sum(row.noise == NOISY for row in rows)
     return "\n".join([*lines, f"{noisy} of {len(rows)} rows are noisy"])
@@ -64,14 +131,13 @@ def _mebibytes(row: ThroughputRow) -> str:
 def _table(title: str, lines: Mapping[str, Mapping[int, str]]) -> list[str]:
     """Align a line for each name, a column for each of a few lengths."""
     lengths = _few(sorted({length for by_length in lines.values() for length in by_length}))
-    width = max(map(len, (title, *lines)))
-    header = title.ljust(width) + "".join(f"{length:>9}" for length in lengths)
+    width = max(map(columns_of, (title, *lines)))
+    cells = [(title, {length: str(length) for length in lengths}), *lines.items()]
     return [
-        header,
-        *(
-            name.ljust(width) + "".join(f"{by_length.get(length, '-'):>9}" for length in lengths)
-            for name, by_length in lines.items()
-        ),
+        name
+        + " " * (width - columns_of(name))
+        + "".join(f"{by_length.get(length, '-'):>9}" for length in lengths)
+        for name, by_length in cells
     ]
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from results.errors import explain_os_errors
 from results.schema.columns import one_line
+from results.wording import escaped
 
 LOG = "run.log"
 _SECONDS_BETWEEN_LINES = 60.0
@@ -30,6 +31,12 @@ def progress_bar(total: int, description: str, *, unit: str) -> "tqdm[Any]":
         return bar(file=sys.stderr)
     wait = _SECONDS_BETWEEN_LINES
     return bar(file=_Lines(), delay=wait, mininterval=wait, leave=False)
+
+
+def say_in_file(text: str) -> None:
+    """Write a line to standard error, unless it is a terminal, which has the bar."""
+    if not sys.stderr.isatty():
+        print(escaped(text), file=sys.stderr, flush=True)
 
 
 class _Lines:

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.execution.engine import ChildEnd, ChildOrder, Engine, exit_in_words
-from bench.execution.progress import progress_bar
+from bench.execution.progress import progress_bar, say_in_file
 from bench.execution.worker_main import RESULTS_REFUSED
 from bench.plan.cost import Limits
 from bench.plan.runs import ModelRun
@@ -63,6 +63,7 @@ class Runner:
             count(order.name, "record" in event)
             self._take_event(order, runs[order.name], event)
 
+        ended = 0
         with bar:
             orders = [self._order(run, attempt=matrix.attempt(run)) for run in to_do]
             while orders:
@@ -72,6 +73,10 @@ class Runner:
                     attempt = self._take_end(run, end, last_attempt=last[run.run_id])
                     if attempt is None:  # What failed, or was done elsewhere, is no longer left.
                         count(run.run_id, left[run.run_id])
+                        ended += 1
+                        say_in_file(
+                            f"{ended} of {len(runs)} model runs ended: {self._how_ended(run)}"
+                        )
                     else:
                         again.append((end, self._order(run, attempt=attempt)))
                 orders = [order for _, order in again]
@@ -129,6 +134,14 @@ class Runner:
             return None
         self._log.info(f"{describe(run)}: {failure.error}; it is tried again")
         return failure.attempts + 1
+
+    def _how_ended(self, run: ModelRun) -> str:
+        missing = _missing_rows(self._store, run)
+        if not missing:
+            return f"{describe(run)}: done"
+        failure = _latest(self._store.failures(), missing)
+        what = "" if failure is None else f": length {failure.length}: {failure.status}"
+        return f"{describe(run)}: {len(missing)} records are missing{what}"
 
     def _record_child_end(self, run: ModelRun, end: ChildEnd) -> None:
         """Leave a row for a child that ended without a record or a failure of its own."""

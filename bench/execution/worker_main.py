@@ -6,6 +6,7 @@ that it is given. PATH is the module search path of the parent, as JSON.
 
 import ctypes
 import importlib
+import io
 import json
 import os
 import signal
@@ -29,6 +30,10 @@ def main() -> int:
     # What a model prints goes to the log; the parent reads events, and nothing else.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # A model may print any text, whatever the terminal of the command can show.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     code: int = importlib.import_module(module).main(events)
     return code
 

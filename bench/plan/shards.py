@@ -10,8 +10,7 @@ from bench.plan.runs import ModelRun
 MOST_SHARDS = 10_000
 ARRAY = "array"
 _FORM = re.compile(r"(?P<index>[0-9]{1,6}|array)(/(?P<count>[0-9]{1,6}))?", re.ASCII)
-_SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT")
-_SLURM_STEP = "SLURM_ARRAY_TASK_STEP"
+_SLURM = "SLURM_ARRAY_TASK_"
 _KUBERNETES = "JOB_COMPLETION_INDEX"
 
 
@@ -33,10 +32,10 @@ class Shard:
 
 
 def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
-    """Read `2/8`, or `array` for the place of this process in an array of jobs.
+    """Read `2/8`; or, in an array of jobs, `array/8` or `array` for the place of this process.
 
     Raises:
-        ValueError: It is neither, or the variables of the array are not set.
+        ValueError: It is neither, or the variables of the array do not name one part of it.
     """
     match = _FORM.fullmatch(text)
     if match is None or (match["index"] != ARRAY and match["count"] is None):
@@ -48,15 +47,44 @@ def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard
 
 
 def _from_array(environment: Mapping[str, str], count: int | None) -> Shard:
-    if _SLURM[0] in environment:
-        task, first, tasks = (_number(environment, name) for name in _SLURM)
-        step = _number(environment, _SLURM_STEP) if _SLURM_STEP in environment else 1
-        return Shard((task - first) // max(1, step) + 1, tasks if count is None else count)
+    if f"{_SLURM}ID" in environment:
+        return _of_slurm(environment, count)
     if _KUBERNETES in environment:
         if count is None:  # Unlike Slurm, it does not say how many there are.
             raise ValueError(f"array: {_KUBERNETES} has no number of shards; write array/N")
-        return Shard(_number(environment, _KUBERNETES) + 1, count)
-    raise ValueError(f"array: neither {_SLURM[0]} nor {_KUBERNETES} is set; write I/N")
+        index = _number(environment, _KUBERNETES)
+        if index >= count:  # It counts from 0 by definition.
+            raise ValueError(f"array: {_KUBERNETES} must be below {count}, got {index}")
+        return Shard(index + 1, count)
+    raise ValueError(f"array: neither {_SLURM}ID nor {_KUBERNETES} is set; write I/N")
+
+
+def _of_slurm(environment: Mapping[str, str], count: int | None) -> Shard:
+    """Read the part of a task from its own number alone, if the number of parts is given."""
+    task = _number(environment, f"{_SLURM}ID")
+    if count is None:
+        first, last, tasks = (
+            _number(environment, f"{_SLURM}{name}") for name in ("MIN", "MAX", "COUNT")
+        )
+        # One task alone, submitted again, would do all parts.
+        if tasks == 1 or first > 1 or last - first + 1 != tasks:
+            raise ValueError(
+                f"array: needs several tasks with all ids from 0 or 1, got {tasks} from {first} "
+                f"to {last}; write array/N, in which the number of each task decides"
+            )
+        return _part(task, tasks)
+    # A task that is submitted again alone has another MIN, MAX and COUNT than before.
+    tasks = _number(environment, f"{_SLURM}COUNT") if f"{_SLURM}COUNT" in environment else 1
+    if tasks > count:
+        raise ValueError(f"array/{count}: needs a part for each task, got {tasks} tasks")
+    return _part(task, count)
+
+
+def _part(task: int, count: int) -> Shard:
+    """Give task 0 the last part: ids from 0 and ids from 1 both reach every part once."""
+    if task > count:
+        raise ValueError(f"array: {_SLURM}ID must be from 0 to {count}, got {task}")
+    return Shard(task or count, count)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

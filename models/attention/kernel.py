@@ -42,7 +42,7 @@ def is_ready() -> bool:
     """Compile and load the kernel at the first call; warn once if that fails."""
     try:
         load_library()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0]
         _log.warning("additive attention: not compiled, so it runs in the chunked form: %s", reason)
         return False
@@ -56,6 +56,7 @@ def load_library() -> ctypes.CDLL:
     Raises:
         OSError: There is no compiler, it fails, or its library cannot be loaded.
         ValueError: `$CC` has an open quotation.
+        AttributeError: The library lacks the functions, as one of a C++ compiler does.
     """
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if not compiler or not shutil.which(compiler[0]):
@@ -77,7 +78,13 @@ def load_library() -> ctypes.CDLL:
 def _run(command: list[str]) -> None:
     try:
         subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=_SECONDS_TO_COMPILE
+            command,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",  # A compiler may speak in another encoding.
+            timeout=_SECONDS_TO_COMPILE,
         )
     except subprocess.CalledProcessError as error:
         raise OSError(error.stderr.strip() or f"{command[0]} failed") from None

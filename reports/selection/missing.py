@@ -1,6 +1,5 @@
 """What a table lacks: lengths that a curve does not have, and rows that did not finish."""
 
-from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import product
 
@@ -9,6 +8,7 @@ import pandas as pd
 from reports.selection.captions import counted
 from reports.selection.curves import SEED_CURVE
 from results.schema.rows import OK
+from results.wording import spans
 
 LINES_AT_MOST = 12
 
@@ -65,20 +65,3 @@ def _together(values: "pd.Series[str]", *, name: str, every: int) -> str:
     if len(values) == every > 1:
         return f"every {name}"
     return f"{'seed ' if name == 'seed' else ''}{' and '.join(map(str, values))}"
-
-
-def spans(lengths: Iterable[int], *, grid: Sequence[int]) -> str:
-    """Write lengths with neighbours of the grid together: `10, 40..60`."""
-    places = sorted(grid.index(length) for length in set(lengths))
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and place == runs[-1][-1] + 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    return ", ".join(
-        f"{grid[run[0]]}..{grid[run[-1]]}"
-        if len(run) > 2
-        else ", ".join(str(grid[at]) for at in run)
-        for run in runs
-    )

@@ -1,6 +1,5 @@
 """Judge the five claims by a results folder, line by line, and lay the README's table out."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,7 +92,7 @@ def all_lines(folder: Path, *, config_ids: Sequence[str] = ()) -> list[Line]:
         NothingToReport: accuracy.csv has no row.
     """
     evidence = _evidence_of(folder, config_ids=config_ids)
-    place = shlex.quote(shown(folder))
+    place = Path(shown(folder))
     return [line for measure in MEASURES for line in _lines_of(measure, evidence, folder=place)]
 
 
@@ -119,7 +118,7 @@ def _with_encoder(rows: pd.DataFrame, encoders: "pd.Series[str]") -> pd.DataFram
     return kept.assign(encoder=kept["config_id"].map(encoders))
 
 
-def _lines_of(measure: Measure, evidence: Evidence, *, folder: str) -> list[Line]:
+def _lines_of(measure: Measure, evidence: Evidence, *, folder: Path) -> list[Line]:
     """Judge by one measure, task by task; one line without a finding if nothing is measured."""
     table = measure.effects(evidence)
     bound = f"{'>=' if measure.is_at_least else '<='} {measure.threshold:g}"

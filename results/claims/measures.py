@@ -5,6 +5,7 @@ The thresholds were written before the runs that they judge.
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from results.claims.effects import (
     ALIGNED,
@@ -25,6 +26,7 @@ from results.claims.effects import (
     uniform_share,
 )
 from results.schema.rows import OK
+from results.wording import shown_command
 
 # Each with its words, and the same as columns of accuracy.csv.
 JUDGED_SCORES = {
@@ -37,7 +39,6 @@ JUDGED_SCORES = {
 }
 OWN_LENGTH = "accuracy.csv, encoder bi, length = train_length"
 TRAIN_COMMAND = "python -m bench.run --preset claims --out results/claims"
-PROBE_COMMAND = "python -m bench.probe"
 LEAST_LENGTH_RATIO = 2.0
 
 
@@ -56,7 +57,7 @@ class Measure:
     is_at_least: bool = True  # False if the claim holds from the threshold downwards.
     is_probed: bool = False  # True if training alone does not measure it.
 
-    def command(self, evidence: Evidence, folder: str) -> str:
+    def command(self, evidence: Evidence, folder: Path) -> str:
         """Name the command that would measure it on what was read from a folder."""
         rows = evidence.accuracy
         rows = rows[(rows["status"] == OK) & (rows["encoder"] == self.encoder)]
@@ -65,7 +66,8 @@ class Measure:
         if not self.is_probed or not is_trained:
             return TRAIN_COMMAND
         # Influence is measured at the lengths asked for only, and judged at the longest.
-        return f"{PROBE_COMMAND} --results {folder} --lengths {rows['length'].max()}"
+        length = rows["length"].max()
+        return shown_command("bench.probe", "--results", folder, "--lengths", length)
 
 
 CLAIMS: dict[str, str] = {

@@ -1,6 +1,7 @@
 """`bench.merge`: what it prints, its exit statuses, and one line for all that it refuses."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench import merge
+from bench import run as bench_run
 from bench.plan.recipe import Recipe
 from bench.plan.runs import Settings, plan_matrix
 from bench.plan.shards import Shard, shard_of
 from bench.training import model_run
 from bench.training.model_run import execute
 from models import MODELS
+from results.schema.rows import OK
 from results.store.csv_files import ACCURACY, ERRORS, SAMPLES, read_rows
 from results.store.folder import open_store
 from tasks import TASKS
@@ -40,16 +43,16 @@ def test_merged(folders, capsys, monkeypatch):
     out = Path("with spaces, 100 % 한글") / "deeper"
     # A folder that is named twice, also by a link, counts once.
     Path("link").symlink_to("1")
-    assert merge.main([*folders, "link", "./2/", "--out", str(out)]) == 0
+    assert merge.main([*folders, "link", "./2/", "--out", str(out)]) == 1
     assert capsys.readouterr() == (
         f"Merged into {out}: 3 of 4 records, 1 failures, checkpoints of 0 of 4 stages\n"
-        f"Figures: python -m reports.figures --results {out}\n",
-        "",
+        f"Figures: python -m reports.figures --results '{out}'\n",
+        "1 of 4 records are missing:\n  copy, b, seed 0, length 20: diverged: x\n",
     )
     assert len(read_rows(out, ACCURACY)) == 4
     assert len(read_rows(out, ERRORS)) == 1
     monkeypatch.setattr(merge, "PROBE_VERSION", PROBES_MADE + 1)  # Others count as absent.
-    assert merge.main([*folders, "--out", "newer"]) == 0
+    assert merge.main([folders[0], "--out", "newer"]) == 0
     assert not Path("newer/probes").exists()
 
 
@@ -60,11 +63,16 @@ def test_conflicts_and_damage_are_named(folders, tmp_path, capsys):
     assert merge.main([*folders, "3", "--out", "out"]) == 1
     output, errors = capsys.readouterr()
     assert ": 2 of 4 records, 1 failures" in output
-    notice, *conflicts, end = errors.splitlines()
+    notice, *conflicts, end, missing, failed, left = errors.splitlines()
     assert notice.startswith(f"{damaged}: not used: it is damaged")
     assert all("copy, a, seed 0, length 10: " in line for line in conflicts)
     assert end == f"Conflicts: {len(conflicts)}, in the lines above"
     assert len(conflicts) in (1, 2)  # Of 1 and 2, or of 3: the checksum decides.
+    assert missing == "2 of 4 records are missing:"
+    assert [failed, left] == [
+        "  copy, b, seed 0, length 20: diverged: x",
+        "  copy, a, seed 0: length 20",
+    ]
 
 
 def test_a_mistake_is_one_line_and_nothing_is_written(folders, tmp_path, capsys):
@@ -102,13 +110,79 @@ def test_an_interrupted_merge_is_completed_by_the_same_command(folders, monkeypa
         patch.setattr(os, "replace", interrupt)
         assert merge.main([*folders, "--out", "out"]) == 130
     assert capsys.readouterr() == ("", "Stopped. The same command does the rest.\n")
-    assert merge.main([*folders, "--out", "out"]) == 0
+    assert merge.main([*folders, "--out", "out"]) == 1  # One record has failed.
     assert len(accuracy_rows(Path("out"))) == 4
 
 
 def test_commands_that_read_folders_import_no_torch():
     code = "import sys, bench.compare, bench.merge; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.fixture
+def train(monkeypatch):
+    """Run `bench.run` with a record for each row of its part in place of any training."""
+
+    def complete(request, store, matrix, to_do, **_):
+        for row in (row for each in to_do for row in each.planned_rows()):
+            store.write_record(replace(row, status=OK, attempts=1, token_accuracy=0.5))
+        store.compile()
+
+    monkeypatch.setattr(bench_run, "_complete", complete)
+    asked = ["--models", "rnn,seq2seq", "--lengths", "10,20", "--seeds", "8"]
+    return lambda out, *more: bench_run.main([*asked, "--out", str(out), *more])
+
+
+@pytest.mark.fault("F23")
+def test_a_merge_without_one_part_names_what_is_missing_in_few_lines(
+    train, tmp_path, capsys, reached
+):
+    folders = [tmp_path / str(index) for index in (1, 2, 3, 4)]
+    for index, folder in enumerate(folders, start=1):
+        assert train(folder, "--shard", f"{index}/4") == 0
+    whole = tmp_path / "whole"
+    assert train(whole) == 0
+    planned = open_store(whole, create=False).plan()
+    capsys.readouterr()
+    for count, present in enumerate(([0, 1, 3], [2], [0, 1, 2, 3])):
+        out = tmp_path / f"merged {count}"
+        status = merge.main([*(str(folders[place]) for place in present), "--out", str(out)])
+        errors = capsys.readouterr().err.splitlines()
+        missing = {row.record_id for row in planned} - {row.record_id for row in accuracy_rows(out)}
+        assert open_store(out, create=False).plan() == planned
+        assert (status, len(missing)) == (int(len(present) < 4), 24 * (4 - len(present)))
+        assert errors[:1] == [f"{len(missing)} of 96 records are missing:"] * bool(missing)
+        assert len(errors) <= 14
+        named = sum(len(seeds_of(line)) * 2 for line in errors[1:])
+        assert named == len(missing)
+    reached(injected=3)
+    assert (out / ACCURACY).read_bytes() == (whole / ACCURACY).read_bytes()
+
+
+def seeds_of(line):
+    """Read the seeds of `  copy, rnn, seed 11, 13..15: length 10, 20`."""
+    spans = re.fullmatch(r"  \w+, \w+, seed (.+): length 10, 20", line)[1].split(", ")
+    ends = [[int(number) for number in span.split("..")] for span in spans]
+    return [seed for end in ends for seed in range(end[0], end[-1] + 1)]
+
+
+@pytest.mark.fault("F23")
+def test_plans_that_differ_are_joined_and_settings_that_vary_are_named(
+    train, tmp_path, capsys, reached
+):
+    for name, more in (("a", ("--budget", "20")), ("b", ("--budget", "30", "--seeds", "2"))):
+        assert train(tmp_path / name, "--tasks", "copy", "--shard", "1/2", *more) == 0
+    capsys.readouterr()
+    out = tmp_path / "out"
+    assert merge.main([str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(out)]) == 1
+    errors = capsys.readouterr().err
+    reached()
+    assert len(open_store(out, create=False).plan()) == 2 * 2 * (8 + 2)
+    assert errors.startswith("20 of 40 records are missing:\n")
+    assert {*re.findall("budget_updates [0-9]+", errors)} == {
+        "budget_updates 20",
+        "budget_updates 30",
+    }
 
 
 # With what training leaves.

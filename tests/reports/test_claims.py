@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from reports.claims import main
-from results.claims.measures import CLAIMS, PROBE_COMMAND, TRAIN_COMMAND
+from results.claims.measures import CLAIMS, TRAIN_COMMAND
 from results.claims.verdicts import INCONCLUSIVE, NOT_MEASURED, SUPPORTED
 from tests.rows import (
     CLAIM_LENGTHS,
@@ -127,7 +127,7 @@ def test_one_seed_has_no_interval_and_no_verdict_and_says_so(folders, parsed, sh
 def test_what_is_not_measured_names_the_command_that_measures_it(folders, tmp_path, parsed, shown):
     folder = folders["no probes"]
     claims = parsed(folder)
-    command = f"{PROBE_COMMAND} --results {folder} --lengths {max(CLAIM_LENGTHS)}"
+    command = f"python -m bench.probe --results {folder} --lengths {max(CLAIM_LENGTHS)}"
     verdicts = {name: claim["verdict"] for name, claim in claims.items()}
     assert verdicts == dict.fromkeys(CLAIMS, SUPPORTED) | dict.fromkeys(("C3", "C4"), NOT_MEASURED)
     for each in [*claims["C3"]["measures"], *claims["C4"]["measures"]]:

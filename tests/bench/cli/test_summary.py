@@ -1,7 +1,11 @@
 """The tables at the end of a command."""
 
-from bench.cli.summary import summary_table, throughput_table
-from tests.rows import accuracy_row, throughput_row
+from dataclasses import replace
+
+import pytest
+
+from bench.cli.summary import missing_lines, summary_table, throughput_table
+from tests.rows import accuracy_row, failed, throughput_row
 
 
 def test_what_differs_in_more_than_its_seed_is_never_averaged():
@@ -27,6 +31,24 @@ def test_a_few_lengths_are_shown_and_only_as_trained():
     assert header.split() == ["token", "accuracy", "10", "30", "50", "70", "90"]
     assert line.split() == ["copy", "seq2seq", "0.100", "0.300", "0.500", "0.700", "0.900"]
     assert summary_table([]) == "No record yet."
+
+
+@pytest.mark.fault("F23")
+def test_however_many_records_are_missing_a_few_lines_name_them():
+    planned = [
+        accuracy_row(model=f"m{model:02}", seed=seed, record_id=f"{model}-{seed}")
+        for model in range(20)
+        for seed in range(9)
+    ]
+    done = {row.record_id for row in planned if row.seed in (1, 3, 4, 5)}
+    died = {"19-0": replace(failed(planned[-9], "killed"), error="killed\x1b[2J by SIGKILL")}
+    heading, of_failed, *lines = missing_lines(planned, done, died)
+    assert heading == "100 of 180 records are missing:"
+    assert of_failed == "  copy, m19, seed 0, length 10: killed: killed\\x1b[2J by SIGKILL"
+    assert lines[0] == "  copy, m00, seed 0, 2, 6..8: length 10"
+    assert lines[-1] == "  and 8 more"
+    assert len(lines) == 13
+    assert missing_lines(planned, {row.record_id for row in planned}, {}) == []
 
 
 def test_throughput_has_a_table_for_each_phase():

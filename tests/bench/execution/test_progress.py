@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bench.execution import progress
-from bench.execution.progress import progress_bar, run_log
+from bench.execution.progress import progress_bar, run_log, say_in_file
 from results.errors import ResultsError
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\d+) (.+)")
@@ -33,6 +33,27 @@ def test_without_a_terminal_a_bar_is_a_line_a_minute_at_most(monkeypatch, capsys
     assert all(re.match(r"training: +\d+%.* \d/8 \[", line) for line in states)
     assert len(states) <= (time.monotonic() - began) / minute
     assert bool(states) == (minute < 1.0)
+
+
+@pytest.mark.fault("F24")
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals")
+@pytest.mark.parametrize("columns", ["80", "1"])
+def test_a_terminal_has_one_bar_and_nothing_else(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "dumb")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress_bar(8, "training", unit="record") as bar:
+            for _ in range(8):
+                time.sleep(0.01)
+                bar.update(1)
+                say_in_file("a model run has ended")
+        monkeypatch.undo()
+        shown = os.read(ours, 65_536).decode("utf-8")
+    os.close(ours)
+    assert shown.count("\n") == 1
+    assert "ended" not in shown
 
 
 def lines_of(folder):

@@ -86,7 +86,29 @@ def test_run_that_another_holds_is_asked_for_until_it_is_done(tmp_path, capsys):
     assert engine.orders == [[(run.run_id, 1)]] * 3
     assert capsys.readouterr().err == (
         "Waiting for 1 model runs that another command carries out in this folder\n"
+        f"1 of 1 model runs ended: copy rnn seed 1 ({run.run_id}): done\n"
     )
+
+
+@pytest.mark.fault("F24")
+def test_in_a_file_each_model_run_has_one_line_when_it_ends(tmp_path, capsys):
+    runs, store = plan(tmp_path, seeds=(1, 2, 3))
+    runs = (replace(runs[0], model="it\x1b[2Jself"), *runs[1:])
+    store.extend_plan(row for run in runs for row in run.planned_rows())
+
+    def ended(order):
+        if order.name == runs[1].run_id:
+            return died(order)
+        finish(store, next(run for run in runs if run.run_id == order.name))
+        return ChildEnd(order, 0)
+
+    carry_out(tmp_path, ScriptedEngine(ended, ended), runs, store, retries=1)
+    names = [f"seed {run.seed} ({run.run_id})" for run in runs]
+    assert capsys.readouterr().err.splitlines() == [
+        f"1 of 3 model runs ended: copy it\\x1b[2Jself {names[0]}: done",
+        f"2 of 3 model runs ended: copy rnn {names[2]}: done",
+        f"3 of 3 model runs ended: copy rnn {names[1]}: 2 records are missing: length 2: killed",
+    ]
 
 
 def test_run_that_ends_elsewhere_is_taken_over_if_killed_and_not_tried_again_if_failed(tmp_path):

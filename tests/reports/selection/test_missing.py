@@ -1,14 +1,9 @@
 import pytest
 
-from reports.selection.missing import missing_lines, spans, unfinished_lines
+from reports.selection.missing import missing_lines, unfinished_lines
 from tests.rows import curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 30, 40, 50)}
-
-
-def test_spans_join_neighbours_of_the_grid():
-    for lengths, text in (([20, 10], "10, 20"), ([10, 30, 40, 200], "10, 30..200")):
-        assert spans(lengths, grid=[10, 20, 30, 40, 200]) == text
 
 
 @pytest.mark.parametrize(

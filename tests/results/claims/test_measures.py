@@ -3,12 +3,13 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from results.claims.effects import Evidence
-from results.claims.measures import CLAIMS, MEASURES, PROBE_COMMAND, TRAIN_COMMAND, Measure
+from results.claims.measures import CLAIMS, MEASURES, TRAIN_COMMAND, Measure
 from results.claims.verdicts import REFUTED, SUPPORTED, judge
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ROW_TYPES
@@ -101,17 +102,17 @@ def test_a_run_that_diverged_leaves_its_seed_unknown_and_one_not_begun_none(mode
 @EACH
 def test_the_command_named_brings_the_rows_that_are_missing(measure, holding):
     nothing = evidence_of([])
-    assert measure.command(nothing, "some") == TRAIN_COMMAND
-    probe = f"{PROBE_COMMAND} --results some --lengths {max(CLAIM_LENGTHS)}"
+    assert measure.command(nothing, Path("some")) == TRAIN_COMMAND
+    probe = f"python -m bench.probe --results some --lengths {max(CLAIM_LENGTHS)}"
     trained = dataclasses.replace(nothing, accuracy=holding.accuracy)
     is_measured = not measure.effects(trained).empty
-    assert measure.command(trained, "some") == (TRAIN_COMMAND if is_measured else probe)
+    assert measure.command(trained, Path("some")) == (TRAIN_COMMAND if is_measured else probe)
     # Probes find nothing in a model that was not trained.
     for column, needed in (("model", measure.models), ("task", measure.tasks)):
         for name in needed:
             accuracy = holding.accuracy[holding.accuracy[column] != name]
             less = dataclasses.replace(holding, accuracy=accuracy)
-            assert measure.command(less, "some") == TRAIN_COMMAND
+            assert measure.command(less, Path("some")) == TRAIN_COMMAND
 
 
 def test_every_claim_has_measures_with_names_and_columns_of_their_own():
