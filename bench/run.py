@@ -22,6 +22,7 @@ from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
+from results.schema.columns import one_line
 from results.store.folder import Store, open_store, trained_otherwise
 
 
@@ -148,7 +149,7 @@ def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
         if row.run_id in run_ids:
             print(
                 f"  {row.task}, {row.model}, seed {row.seed}, length {row.length}: "
-                f"{row.status}: {row.error}",
+                f"{row.status}: {one_line(row.error or '')}",
                 file=sys.stderr,
             )
     return FAILED
