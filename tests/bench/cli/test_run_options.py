@@ -20,6 +20,7 @@ from bench.plan.runs import Settings
 from bench.plan.shards import Shard
 from models import MODELS
 from tasks import TASKS
+from tests.tasks.duplicate import DUPLICATE
 
 WHOLE = "must be a whole number from"
 ADDRESS = "must be local, dask or dask=tcp://HOST:PORT, got"
@@ -121,6 +122,43 @@ def test_plug_in_that_cannot_be_loaded_is_named(refused, tmp_path, monkeypatch):
             patch.setattr(f"{registry}.entry_points", lambda group, faulty=faulty: [faulty])
             for named in ((), ("--tasks", "copy", "--models", "rnn")):
                 assert "faulty" in refused("--dry-run", *named)
+
+
+def sprawl(length):
+    """Give longer targets at one length only."""
+    if length == 9:
+        raise OverflowError("no\x07 idea")
+    return length + (length == 8)
+
+
+@pytest.mark.fault("F18")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "--tasks copy,duplicate --models seq2seq,rnn-aligned",
+            "duplicate has 4 target items",
+        ),
+        (
+            "--tasks sprawl --models hasty --lengths 2..8:2",
+            "sprawl has 9 target items",
+        ),
+        ("--tasks sprawl --models hasty --protocol mixed --test-lengths x4", "sprawl has 9 target"),
+        ("--tasks sprawl --models hasty --test-lengths 9", r"OverflowError: no\x07 idea"),
+    ],
+)
+def test_model_that_cannot_learn_a_task_is_refused_by_what_it_declares(
+    arguments, message, refused, monkeypatch
+):
+    """At any length that is trained or tested; not by its name."""
+    late = replace(DUPLICATE, name="sprawl", output_length=f"{__name__}:sprawl")
+    tasks = TASKS | {"duplicate": DUPLICATE, "sprawl": late}
+    monkeypatch.setattr("bench.cli.run_options.load_tasks", lambda: tasks)
+    models = MODELS | {"hasty": replace(MODELS["rnn"], name="hasty", answers_each_item=True)}
+    monkeypatch.setattr("bench.cli.options.load_models", lambda: models)
+    assert message in refused("--lengths", "2", *arguments.split())
+    able = arguments.replace("hasty", "rnn").replace("rnn-aligned", "rnn").split()
+    assert parse_request(["--lengths", "2", *able]).blocks
 
 
 # What is right.
