@@ -23,7 +23,7 @@ from models.config import ModelConfig
 from tasks import TASKS
 from tasks.sampling import sample_batch
 
-pytestmark = pytest.mark.filterwarnings("default:.*(newest|slow)")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(newest|slow)")
 
 CONFIG = ModelConfig(symbols=4, hidden=8)
 STRANGE = "tests.plugins.strange:"
