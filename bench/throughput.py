@@ -28,7 +28,7 @@ from bench.timing.cases import Case, Measurement
 from models.config import ModelConfig
 from results.command_line import DONE, FAILED, Parser, run_command
 from results.errors import ResultsError
-from results.schema.columns import from_json
+from results.schema.columns import from_json, one_line
 from results.schema.rows import FAILING_STATUSES, PHASES, ThroughputRow
 from results.store.csv_files import THROUGHPUT, read_rows
 from results.store.files import THROUGHPUT_LOCK, locked
@@ -87,7 +87,8 @@ def _run(given: argparse.Namespace) -> int:
     failures = [row for row in rows if row.status in FAILING_STATUSES]
     for row in failures:
         print(
-            f"{row.model}, {row.phase}, length {row.length}: {row.status}: {row.error}",
+            f"{row.model}, {row.phase}, length {row.length}: {row.status}: "
+            f"{one_line(row.error or '')}",
             file=sys.stderr,
         )
     return FAILED if failures else DONE

@@ -25,6 +25,7 @@ MODELS: dict[str, ModelEntry] = {
             builder="models.rnn:build_aligned",
             is_autoregressive=False,
             is_causal=True,
+            answers_each_item=True,
         ),
         ModelEntry(
             name="seq2seq",

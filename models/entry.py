@@ -18,6 +18,8 @@ class ModelEntry:
             of its probabilities is not the probability of a sequence with dependent items.
         is_causal: Whether item t of the answer sees the source only up to item t.
         attends: Whether it weighs all the source positions for each output item.
+        answers_each_item: Whether it gives one answer per source item, so that it cannot learn a
+            task whose targets have another length.
     """
 
     name: str
@@ -28,11 +30,14 @@ class ModelEntry:
     is_autoregressive: bool = True
     is_causal: bool = False
     attends: bool = False
+    answers_each_item: bool = False
 
     def __post_init__(self) -> None:
         # A list of models at the command line is split at its commas.
-        if not self.name or any(mark in self.name for mark in " ,"):
+        if not self.name.isprintable() or not self.name or any(mark in self.name for mark in " ,"):
             raise ValueError(f"name: must be one word without a comma, got {self.name!r}")
+        if not self.summary.isprintable():
+            raise ValueError(f"summary: must be one line of text, got {self.summary!r}")
         if self.version < 1:
             raise ValueError(f"version: must be at least 1, got {self.version}")
 

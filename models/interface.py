@@ -11,15 +11,22 @@ A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its buil
 
 The conformance suite checks for every model, a new one too (README, "Add a model"):
 
+* logits are float32 or float64, with a class for each symbol and none for the start symbol;
 * logits of item t do not depend on `target_in` after position t;
 * rows of a batch do not depend on one another;
 * `generate` gives what the argmax of `forward` gives on the model's own answer;
+* another seed gives other weights, and one seed always the same;
 * every parameter gets a gradient, and four examples can be learned by heart;
 * lengths never seen before are accepted, and a `state_dict` carries the model over.
+
+All of it but learning is asked of a model in evaluation mode. Chance comes from the global
+generators of torch, NumPy or `random`, which the suite seeds before a model is built, trained and
+tested.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -50,6 +57,68 @@ class SequenceModel(Protocol):
     def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
         """Answer greedily with exactly `length` items, without any true item."""
         ...
+
+
+# Halves are too coarse: their rounding shows in a loss and makes ties of the best symbols.
+_LOGITS_TYPES = (torch.float32, torch.float64)
+
+
+def logits_of(model: nn.Module, source: Source, target_in: Target, *, symbols: int) -> Logits:
+    """Score every symbol for each target item, and hold the logits to the contract.
+
+    Raises:
+        ValueError: The logits have another form; the message says which.
+    """
+    logits = model(source, target_in)
+    shape = (*target_in.shape, symbols)
+    if (
+        not isinstance(logits, Tensor)
+        or logits.shape != shape
+        or logits.dtype not in _LOGITS_TYPES
+        or logits.device != source.device
+    ):
+        raise ValueError(
+            f"forward: must return logits of shape {shape}, which is batch x target items x "
+            f"symbols without the start symbol, as float32 or float64 on {source.device}, "
+            f"got {_form(logits)}"
+        )
+    return logits
+
+
+def answers_of(
+    model: nn.Module, source: Source, length: int, *, symbols: int
+) -> Int[Tensor, "batch length"]:
+    """Let a model answer without any true item, and hold the answers to the contract.
+
+    Raises:
+        ValueError: The answers have another form; the message says which.
+    """
+    answers = cast(SequenceModel, model).generate(source, length)
+    shape = (len(source), length)
+    rule = (
+        f"generate: must return whole numbers from 0 to {symbols - 1} of shape {shape}, which is "
+        f"batch x length, on {source.device}, got "
+    )
+    if (
+        not isinstance(answers, Tensor)
+        or answers.shape != shape
+        or answers.dtype == torch.bool
+        or answers.is_floating_point()
+        or answers.is_complex()
+        or answers.device != source.device
+    ):
+        raise ValueError(rule + _form(answers))
+    least, most = int(answers.min()), int(answers.max())
+    if least < 0 or most >= symbols:
+        raise ValueError(f"{rule}{least} to {most}")
+    return answers
+
+
+def _form(output: Any) -> str:
+    if not isinstance(output, Tensor):
+        return f"a {type(output).__name__}"
+    name = str(output.dtype).removeprefix("torch.")
+    return f"shape {tuple(output.shape)} as {name} on {output.device}"
 
 
 def parameter_count(model: nn.Module) -> int:

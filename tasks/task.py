@@ -91,7 +91,7 @@ class Task:
                 f"name: {self.name!r} is not a task name; write lower case letters, digits, - or _,"
                 " beginning with a letter"
             )
-        if not self.summary or "\n" in self.summary:
+        if not self.summary or not self.summary.isprintable():
             raise ValueError(f"summary: must be one line of text, got {self.summary!r}")
         if self.default_symbols < 2:
             raise ValueError(f"default_symbols: must be at least 2, got {self.default_symbols}")

@@ -1,6 +1,7 @@
 """Checks the shapes and types in every signature while the tests run, and adds options."""
 
 import os
+import sys
 
 import pytest
 
@@ -32,5 +33,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PACKAGE.MODULE:BUILDER",
-        help="run the conformance suite of the models on this one too",
+        help="run the conformance suite of the models on this one instead",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a model that cannot be imported; it may be in the folder where pytest is called."""
+    from results.schema.columns import error_in_words
+    from tasks.import_path import resolve
+
+    sys.path.append(os.getcwd())  # Last, so that it hides no module of the suite.
+    for reference in config.getoption("--model"):
+        try:
+            resolve(reference)
+        except (Exception, SystemExit) as error:
+            words = error_in_words(error)
+            raise pytest.UsageError(f"--model: {reference!r} cannot be imported: {words}") from None

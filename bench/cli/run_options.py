@@ -26,6 +26,7 @@ from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, Settings
 from bench.plan.shards import Shard, parse_shard
 from results.command_line import Parser, UsageError
+from results.schema.columns import error_in_words
 from tasks import TASKS, Task
 
 LOCAL, DASK = "local", "dask"
@@ -130,8 +131,11 @@ def read_request(given: argparse.Namespace) -> Request:
     engine, scheduler = given.engine
     # Else other work runs beside it, or the models are timed on several machines.
     is_whole_and_here = engine == LOCAL and given.shard is None
+    blocks = tuple(_block(given, preset, part) for part in preset.parts)
+    for block in blocks:
+        _require_possible(block)
     return Request(
-        blocks=tuple(_block(given, preset, part) for part in preset.parts),
+        blocks=blocks,
         out=given.out,
         # All jobs share one GPU.
         jobs=given.jobs or (1 if given.device == "cuda" else physical_cores()),
@@ -170,6 +174,15 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
         ),
     )
     return Block(settings, tasks, given.models or default_models(part.models))
+
+
+def _require_possible(block: Block) -> None:
+    try:
+        reason = block.impossible()
+    except Exception as error:  # It asks code of a task.
+        raise UsageError(f"--tasks: the lengths of targets: {error_in_words(error)}") from None
+    if reason is not None:
+        raise UsageError(f"--models: {reason}")
 
 
 def _tasks(text: str) -> tuple[Task, ...]:

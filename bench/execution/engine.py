@@ -33,6 +33,8 @@ _CHILD_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     "PYTHONUNBUFFERED": "1",
+    # Sets of names are walked in the same order in every process: a model may be built by one.
+    "PYTHONHASHSEED": "0",
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from results.errors import explain_os_errors
-from results.schema.columns import one_line
+from results.schema.columns import error_in_words, one_line
 from results.wording import escaped
 
 LOG = "run.log"
@@ -78,7 +78,7 @@ def run_log(out: Path) -> Iterator[logging.Logger]:
     try:
         yield log
     except BaseException as error:
-        how = f"ended: {type(error).__name__}: {error}"
+        how = f"ended: {error_in_words(error)}"
         raise
     finally:
         if handler.stream is not None:

@@ -17,7 +17,7 @@ from bench.execution.engine import converse, end_with_descendants, exit_in_words
 from models import ENTRY_POINT_GROUP as MODEL_GROUP
 from models import MODELS, find_model
 from models.entry import ModelEntry
-from results.schema.columns import one_line
+from results.schema.columns import error_in_words, one_line
 from tasks import ENTRY_POINT_GROUP as TASK_GROUP
 from tasks import TASKS, Task, find_task
 from tasks.import_path import plug_ins, require_no_clash, resolve
@@ -140,8 +140,7 @@ def main(events: TextIO) -> int:
             why = one_line(f"exits while it is imported ({error}); {_ADVICE}")
             _say(events, {"of": index, "refusal": why})
         except BaseException as error:
-            why = one_line(f"cannot be imported: {type(error).__name__}: {error}")
-            _say(events, {"of": index, "refusal": why})
+            _say(events, {"of": index, "refusal": f"cannot be imported: {error_in_words(error)}"})
         else:
             _say(events, {"of": index, "entry": asdict(entry)})
     return 0

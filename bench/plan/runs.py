@@ -5,10 +5,11 @@ and hosts change none, so they are not in it.
 """
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -209,6 +210,26 @@ class Block:
     settings: Settings
     tasks: tuple[Task, ...]
     models: tuple[ModelEntry, ...]
+
+    def impossible(self) -> str | None:
+        """Name the first model that cannot learn a task at these lengths, and why; None if all can.
+
+        Raises:
+            Exception: A task cannot say how long its targets are.
+        """
+        aligned = [entry for entry in self.models if entry.answers_each_item]
+        one_seed = replace(self.settings, seeds=self.settings.seeds[:1])
+        for entry, task in itertools.product(aligned, self.tasks):
+            runs = plan_matrix(one_seed, tasks=[task], models=[entry])
+            stages = [stage for run in runs for stage in run.stages()]
+            for length in sorted({each for stage in stages for each in stage.test_lengths}):
+                items = task.target_length(length)
+                if items != length:
+                    return (
+                        f"{entry.name} gives one answer per source item, and {task.name} has "
+                        f"{items} target items for {length} source items; leave one of them out"
+                    )
+        return None
 
 
 def plan_blocks(blocks: Sequence[Block]) -> tuple[ModelRun, ...]:

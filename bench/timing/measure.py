@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from statistics import median, quantiles
@@ -23,8 +23,9 @@ from bench.execution.provenance import provenance
 from bench.plan.recipe import Recipe
 from bench.timing.cases import Case, Measurement
 from bench.timing.peak_memory import Peak, peak_memory
+from bench.training.failures import model_at_work, summary_of
 from bench.training.seeding import build_model, stream
-from bench.training.train import build_optimizer, summary_of, train_update
+from bench.training.train import build_optimizer, train_update
 from models.interface import SequenceModel, attention_path, forward_flops, parameter_count
 from results.schema.columns import to_json
 from results.schema.rows import FORWARD_PASSES_PER_UPDATE, NOISY, OK, STEADY, ThroughputRow
@@ -110,7 +111,7 @@ def measure(measurement: Measurement, emit: Emit = lambda event: None) -> Iterat
     torch.set_num_threads(measurement.threads)
     # Compiled here, and not again in each of the forks that take memory.
     for builder in measurement.builders.values():
-        with suppress(Exception):  # The model's cases will say why.
+        with suppress(Exception), model_at_work():  # The model's cases will say why.
             build_model(builder, measurement.config, seed=0, device=measurement.device)
     cases = sorted(measurement.cases, key=lambda case: case.length)
     # All the memory first: once this process has computed with several threads it cannot fork.
@@ -157,17 +158,24 @@ class _Timed:
     reference_seconds: list[float] = field(default_factory=list)
     cpu_shares: list[float] = field(default_factory=list)
 
+    @contextmanager
+    def failing_alone(self) -> Iterator[None]:
+        """Make what stops this case its row, and stop no other."""
+        try:
+            with model_at_work():
+                yield
+        except Exception as error:
+            self.phase, self.failure = None, summary_of(error)
+
 
 def _prepared(measurement: Measurement, case: Case, peak: Peak) -> _Timed:
     """Prepare a case whose memory was there, and call it once, untimed."""
     timed = _Timed(case, peak, failure=peak.failure)
     if peak.failure is None:
-        try:
+        with timed.failing_alone():
             phase = prepare(measurement, case)
             phase.call()
             timed.phase = phase
-        except Exception as error:
-            timed.failure = summary_of(error)
     return timed
 
 
@@ -176,7 +184,9 @@ def _time_in_turns(timed: Sequence[_Timed], reference: Call, measurement: Measur
     # beside each of them is slowed by the same neighbours, and the ratio of the two is not.
     for _ in range(ROUNDS):
         for each in timed:
-            if each.phase is not None:
+            if each.phase is None:
+                continue
+            with each.failing_alone():
                 began, used = time.perf_counter(), time.process_time()
                 each.reference_seconds.append(_time(reference, measurement))
                 each.seconds.append(_time(each.phase.call, measurement))
@@ -216,23 +226,22 @@ def _row(
     processors: int | None,
     best_flops_per_second: float,
 ) -> ThroughputRow:
-    measured: dict[str, Any]
-    if timed.phase is None:
-        status, error = timed.failure or ("failed", "not timed")
-        measured = {"status": status, "error": error}
-    else:
-        measured = _figures(timed, timed.phase, measurement, best_flops_per_second)
-    return ThroughputRow(
+    known: dict[str, Any] = {
         **asdict(timed.case),
         **asdict(measurement.config),
-        embedding=measurement.config.embedding,
-        batch_size=measurement.batch_size,
-        device=measurement.device,
-        processors=processors,
-        code_hash=code_hash(measurement.builders[timed.case.model]),
-        **provenance(measurement.device, threads=measurement.threads),  # type: ignore[arg-type]
-        **measured,
-    )
+        "embedding": measurement.config.embedding,
+        "batch_size": measurement.batch_size,
+        "device": measurement.device,
+        "processors": processors,
+        "code_hash": code_hash(measurement.builders[timed.case.model]),
+        **provenance(measurement.device, threads=measurement.threads),
+    }
+    if timed.phase is not None:
+        with timed.failing_alone():  # A model's own words are columns.
+            figures = _figures(timed, timed.phase, measurement, best_flops_per_second)
+            return ThroughputRow(**known, **figures)
+    status, error = timed.failure or ("failed", "not timed")
+    return ThroughputRow(**known, status=status, error=error)
 
 
 def _figures(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from bench.training.train import summary_of
+from bench.training.failures import model_at_work, summary_of
 
 _STATUS = Path("/proc/self/status")
 _RESET_PEAK = Path("/proc/self/clear_refs"), "5"
@@ -44,7 +44,8 @@ def peak_memory(work: Work, *, rehearsal: Work, device: str) -> Peak:
     """
     try:
         if device == "cuda":
-            return _peak_on_cuda(work, rehearsal)
+            with model_at_work():
+                return _peak_on_cuda(work, rehearsal)
         return _peak_in_a_fork(work, rehearsal) if _STATUS.exists() else Peak()
     except Exception as error:
         return Peak(failure=summary_of(error))
@@ -80,11 +81,12 @@ def _peak_in_a_fork(work: Work, rehearsal: Work) -> Peak:
 def _peak_here(work: Work, rehearsal: Work) -> Peak:
     try:
         _write(*_END_THIS_FIRST)
-        rehearsal()
-        _trim_free_memory()
-        _write(*_RESET_PEAK)
-        before = _bytes_of("VmRSS")
-        work()
+        with model_at_work():
+            rehearsal()
+            _trim_free_memory()
+            _write(*_RESET_PEAK)
+            before = _bytes_of("VmRSS")
+            work()
         return Peak(peak_bytes=max(0, _bytes_of("VmHWM") - before))
     except Exception as error:
         return Peak(failure=summary_of(error))

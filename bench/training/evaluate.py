@@ -2,18 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from bench.training.seeding import stream
+from bench.training.failures import Diverged, model_at_work
+from bench.training.seeding import seeded_model, stream
 from bench.training.train import item_loss
 from models.entry import ModelEntry
-from models.interface import SequenceModel
+from models.interface import answers_of, logits_of
 from tasks.baselines import chance_accuracy
-from tasks.sampling import leak_fraction, sample_batch, sources_count
+from tasks.sampling import Batch, leak_fraction, sample_batch, sources_count
 from tasks.task import Task
 
 TEST_SEQUENCES = 1024  # The standard error of a sequence accuracy is then .016 at most.
@@ -46,7 +46,6 @@ def chunk_sequences(length: int, *, hidden: int) -> int:
     return max(1, min(MOST_CHUNK_SEQUENCES, _CHUNK_NUMBERS // (length * hidden)))
 
 
-@torch.no_grad()
 def answer_test_sequences(
     model: nn.Module,
     task: Task,
@@ -56,49 +55,58 @@ def answer_test_sequences(
     seed: int,
     chunk_size: int = MOST_CHUNK_SEQUENCES,
 ) -> Answers:
-    """Answer the test sequences of one length, free-running and teacher-forced."""
-    model.eval()
-    device = next(model.parameters()).device
-    batch = sample_batch(
-        task,
-        stream(seed, "test", length),
-        batch_size=TEST_SEQUENCES,
-        length=length,
-        symbols=symbols,
-        split="test",
-    ).to(device)
+    """Answer the test sequences of one length, free-running and teacher-forced.
+
+    Raises:
+        Diverged: If the loss is not finite.
+        ModelError, ValueError: See `model_at_work`, `logits_of` and `answers_of`.
+    """
+    with torch.no_grad(), model_at_work():
+        device = next(model.parameters()).device
+        batch = sample_batch(
+            task,
+            stream(seed, "test", length),
+            batch_size=TEST_SEQUENCES,
+            length=length,
+            symbols=symbols,
+            split="test",
+        ).to(device)
+        # Seeded by the length: a model that draws while it answers does so alike in each attempt,
+        # and when it is probed.
+        with seeded_model(seed, "answers", length):
+            answers, forced_correct, nats = _answer(model.eval(), batch, chunk_size=chunk_size)
+        model.train()
+    if not math.isfinite(nats):
+        raise Diverged(f"the loss on the test sequences is {nats}")
+    return Answers(
+        source=batch.source,
+        target=batch.target,
+        answer=answers,
+        forced_correct=forced_correct,
+        cross_entropy_bits=nats / math.log(2),
+    )
+
+
+def _answer(model: nn.Module, batch: Batch, *, chunk_size: int) -> tuple[Tensor, Tensor, float]:
+    """Answer a batch in chunks; see `Answers` for the answers, what is right, and nats."""
     answers, forced_correct, nats = [], [], 0.0
-    for start in range(0, TEST_SEQUENCES, chunk_size):
+    for start in range(0, len(batch.source), chunk_size):
         chunk = slice(start, start + chunk_size)
-        target = batch.target[chunk]
-        logits = model(batch.source[chunk], batch.target_in[chunk])
+        source, target = batch.source[chunk], batch.target[chunk]
+        logits = logits_of(model, source, batch.target_in[chunk], symbols=batch.symbols)
         # Sums, since the last chunk may be smaller; Python adds them up in double precision.
         nats += item_loss(logits, target, reduction="sum").item()
         forced_correct.append(logits.argmax(dim=-1) == target)
         # `generate` is not shown the target, only its length: there is no end symbol, so an
         # answer cannot be wrong by stopping early.
-        answers.append(cast(SequenceModel, model).generate(batch.source[chunk], target.shape[1]))
-    model.train()
-    return Answers(
-        source=batch.source,
-        target=batch.target,
-        answer=torch.cat(answers),
-        forced_correct=torch.cat(forced_correct),
-        cross_entropy_bits=nats / math.log(2),
-    )
+        answers.append(answers_of(model, source, target.shape[1], symbols=batch.symbols))
+    return torch.cat(answers), torch.cat(forced_correct), nats
 
 
 def score(
     answers: Answers, task: Task, entry: ModelEntry, *, length: int, symbols: int
 ) -> dict[str, float | int | None]:
-    """Compute the score and baseline columns of one record.
-
-    Raises:
-        ValueError: If the answers have another number of items than the targets.
-    """
-    if answers.answer.shape != answers.target.shape:
-        asked, given = tuple(answers.target.shape), tuple(answers.answer.shape)
-        raise ValueError(f"generate: must answer {asked} items, got {given}")
+    """Compute the score and baseline columns of one record."""
     # Every accuracy is divided by the number of target items, never by that of answered ones.
     correct = answers.answer == answers.target
     sequences, items = correct.shape

@@ -29,12 +29,12 @@ from bench.training.evaluate import (
     chunk_sequences,
     score,
 )
-from bench.training.seeding import THREADS, build_model, seeded_model
+from bench.training.failures import model_at_work, summary_of
+from bench.training.seeding import THREADS, build_model, require_seeded, seeded_model, stream
 from bench.training.train import (
     StageOutcome,
     Trajectory,
     build_optimizer,
-    summary_of,
     train_stage,
 )
 from models import find_model
@@ -45,6 +45,9 @@ from results.store.folder import Store, open_store
 from results.store.records import SHARED_COLUMNS
 from tasks import find_task
 from tasks.import_path import code_hash
+from tasks.sampling import sample_batch
+
+_TRIAL_SEQUENCES = 2
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -68,12 +71,23 @@ class _OngoingRun:
     @cached_property
     def trajectory(self) -> Trajectory:
         """The model and its optimiser, built in a stage: its rows can say that this failed."""
-        run = self.run
+        run, length = self.run, self.stages[0].lengths[0]
         # Long after the command began: its author may have gone on working at it.
         if code_hash(*self.task.references, *self.entry.references) != run.code_hash:
             raise ValueError(f"the files of {run.task} or {run.model} were edited meanwhile")
-        model = build_model(run.builder, run.config, seed=run.seed, device=run.device)
-        return Trajectory(model, build_optimizer(model, run.recipe))
+        with model_at_work():
+            trial = sample_batch(
+                self.task,
+                stream(run.seed, "trial", length),
+                batch_size=_TRIAL_SEQUENCES,
+                length=length,
+                symbols=run.config.symbols,
+                split="train",
+            )
+            place: dict[str, Any] = {"seed": run.seed, "device": run.device}
+            require_seeded(run.builder, run.config, trial, **place)
+            model = build_model(run.builder, run.config, **place)
+            return Trajectory(model, build_optimizer(model, run.recipe))
 
     def finish_stage(self, index: int) -> None:
         """Leave all the records of one stage, training only what no checkpoint has."""
@@ -136,6 +150,7 @@ class _OngoingRun:
                 is_first=stage.is_first,
                 on_progress=lambda done: self.emit({"stage": stage.stage_id, "updates": done}),
             )
+        _require_one_thread()
         # Before it is evaluated: a run killed from here on does not train the stage again.
         self.checkpoints.save(stage.stage_id, self.trajectory, outcome)
         self.reached = index
@@ -165,8 +180,19 @@ class _OngoingRun:
             seed=self.run.seed,
             chunk_size=chunk_sequences(length, hidden=self.run.config.hidden),
         )
+        _require_one_thread()
+        # A model's own words are columns: what breaks their rules is its failure.
+        with model_at_work():
+            row = self._scored_row(stage, length, outcome, answers, began=began)
+        self.store.write_record(row, _samples(row, answers))
+        self.emit({"record": row.record_id})
+
+    def _scored_row(
+        self, stage: Stage, length: int, outcome: StageOutcome, answers: Answers, *, began: float
+    ) -> AccuracyRow:
+        model, symbols = self.trajectory.model, self.run.config.symbols
         scores = score(answers, self.task, self.entry, length=length, symbols=symbols)
-        row = replace(
+        return replace(
             self._measured_row(stage, length),
             status=OK,
             **scores,  # type: ignore[arg-type]  # The names are columns; the row checks them.
@@ -185,8 +211,6 @@ class _OngoingRun:
             train_tokens_per_second=outcome.tokens / outcome.seconds,
             attention_path=attention_path(model),
         )
-        self.store.write_record(row, _samples(row, answers))
-        self.emit({"record": row.record_id})
 
     def _measured_row(self, stage: Stage, length: int) -> AccuracyRow:
         run = self.run
@@ -210,6 +234,17 @@ class _OngoingRun:
                 self.store.write_failure(replace(row, status=status, error=summary))
                 self.emit({"failure": row.record_id, "status": status})
             raise
+
+
+def _require_one_thread() -> None:
+    """Refuse numbers that a model may have computed with another number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)  # What follows is not of that model alone.
+    if threads != THREADS:
+        raise ValueError(
+            f"forward, generate: must compute with {THREADS} thread, as every model does; "
+            f"torch.set_num_threads was called, and there are {threads}"
+        )
 
 
 def execute(run: ModelRun, store: Store, *, attempt: int, emit: Emit) -> None:

@@ -11,15 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.plan.recipe import Recipe
+from bench.training.failures import Diverged, model_at_work
 from bench.training.seeding import stream
+from models.interface import Logits, logits_of
 from tasks.sampling import Batch, sample_batch
 from tasks.task import Task
 
 PROGRESS_EVERY_UPDATES = 10
-
-
-class Diverged(Exception):
-    """The training loss is no longer a finite number."""
 
 
 @dataclass
@@ -85,12 +83,16 @@ def train_update(
     Source: Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, algorithm 1 (clipping).
     """
     optimizer.zero_grad(set_to_none=True)
-    loss = item_loss(model(batch.source, batch.target_in), batch.target)
+    loss = item_loss(_logits(model, batch), batch.target)
     loss.backward()
     # Only here: `zero_grad` has emptied the gradient, so clipping any earlier would clip nothing.
     nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     optimizer.step()
     return loss.detach()
+
+
+def _logits(model: nn.Module, batch: Batch) -> Logits:
+    return logits_of(model, batch.source, batch.target_in, symbols=batch.symbols)
 
 
 @torch.no_grad()
@@ -106,7 +108,8 @@ def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
     nats = items = correct_items = correct_sequences = sequences = 0.0
     model.eval()
     for batch in batches:
-        logits = model(batch.source, batch.target_in)
+        with model_at_work(_note_of(batch.source.shape[1], batches)):
+            logits = _logits(model, batch)
         correct = logits.argmax(dim=-1) == batch.target
         nats += item_loss(logits, batch.target, reduction="sum").item()
         items += batch.target.numel()
@@ -119,6 +122,11 @@ def validate(model: nn.Module, batches: Sequence[Batch]) -> Validation:
         token_accuracy=correct_items / items,
         sequence_accuracy=correct_sequences / sequences,
     )
+
+
+def _note_of(length: int, several: Sequence[object]) -> str:
+    """Name the length of a batch where the row of an error may be of another one."""
+    return f"in a batch of length {length}" if len(several) > 1 else ""
 
 
 def train_stage(
@@ -142,6 +150,7 @@ def train_stage(
 
     Raises:
         Diverged: If the loss is not finite.
+        ModelError, ValueError: See `model_at_work` and `logits_of`.
     """
     trajectory.model.train()
     device = next(trajectory.model.parameters()).device
@@ -156,10 +165,11 @@ def train_stage(
     # Of each length as many. The stream names no stage: every stage and every model that meets a
     # length is validated on the same sequences of it.
     size = max(1, recipe.validation_sequences // len(lengths))
-    validation_batches = [
-        batch_of("validation", stream(seed, "validation", length), length=length, size=size)
-        for length in lengths
-    ]
+    with model_at_work():
+        validation_batches = [
+            batch_of("validation", stream(seed, "validation", length), length=length, size=size)
+            for length in lengths
+        ]
     tokens = 0
     best_bits, best_update = math.inf, 0
     stopped_because = "budget"
@@ -168,21 +178,23 @@ def train_stage(
         length = lengths[0]
         if len(lengths) > 1:
             length = lengths[int(torch.randint(len(lengths), (), generator=draw))]
-        batch = batch_of("train", draw, length=length, size=recipe.batch_size)
         rate = recipe.learning_rate_at(
             update, length=length, budget_updates=budget_updates, is_first=is_first
         )
         for group in trajectory.optimizer.param_groups:
             group["lr"] = rate
-        loss = train_update(
-            trajectory.model, trajectory.optimizer, batch, clip_norm=recipe.clip_norm
-        )
-        tokens += batch.target.numel()
         done = update + 1
-        if done % PROGRESS_EVERY_UPDATES == 0 or done == budget_updates:
-            # Reading the loss waits for an accelerator, so not after every update.
-            if not torch.isfinite(loss):
+        # Reading the loss waits for an accelerator, so not after every update.
+        is_read = done % PROGRESS_EVERY_UPDATES == 0 or done == budget_updates
+        with model_at_work(_note_of(length, lengths)):
+            batch = batch_of("train", draw, length=length, size=recipe.batch_size)
+            loss = train_update(
+                trajectory.model, trajectory.optimizer, batch, clip_norm=recipe.clip_norm
+            )
+            if is_read and not torch.isfinite(loss):
                 raise Diverged(f"the loss is {loss.item()} after {done} updates of the stage")
+        tokens += batch.target.numel()
+        if is_read:
             on_progress(done)
         if done % recipe.validate_every_updates == 0 or done == budget_updates:
             validation = validate(trajectory.model, validation_batches)
@@ -208,29 +220,3 @@ def train_stage(
         seconds=time.perf_counter() - began,
         validation=validation,
     )
-
-
-# Torch's own allocator, and C++ where it allocates by itself, raise no MemoryError in Python.
-_NO_MEMORY = ("can't allocate memory", "std::bad_alloc")
-
-
-def status_of(error: Exception) -> str:
-    """Name what stopped a piece of work, as the column `status` does."""
-    if isinstance(error, Diverged):
-        return "diverged"
-    return "out_of_memory" if _is_of_memory(error) else "failed"
-
-
-def summary_of(error: Exception) -> tuple[str, str]:
-    """Describe what stopped a piece of work, as the columns `status` and `error` do."""
-    return status_of(error), f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _is_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused, here or on the way to another error."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY):
-        return True
-    # Code that is refused memory may raise something of its own.
-    return error.__context__ is not None and _is_of_memory(error.__context__)

@@ -9,6 +9,7 @@ import operator
 import re
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ LARGEST_INTEGER = 2**63 - 1  # What pandas' Int64 can hold.
 Scalar = str | int | float | None
 Row = TypeVar("Row")
 
+MOST_CHARACTERS = 1000  # Of the words of an error.
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 # Stricter than int() and float(), which also read "1_0", " 1", "１" and "nan".
 _INTEGER = re.compile(r"[0-9]{1,19}")
@@ -147,16 +150,44 @@ def _broken_rule(item: Column, value: Any) -> str | None:
     elif item.unit == IDENTIFIER:
         if not _SAFE_NAME.fullmatch(value):
             return "a name of letters, digits and ._+-"
-    # Printable text is one line; of other text, such as Korean spaces, one_line decides.
-    elif not value or not (value.isprintable() or one_line(value) == value):
+    # Records of earlier versions have other characters that `one_line` escapes today.
+    elif not (value.isprintable() and value) and (
+        value.splitlines() != [value] or "\0" in value or _SURROGATES.search(value)
+    ):
         return "one line of plain text"
     return None
 
 
 def one_line(text: str) -> str:
-    """Make any text fit a text column: one line, no character that UTF-8 or CSV cannot hold."""
-    encodable = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
-    return " ".join(encodable.splitlines()) or "?"
+    """Make any text, of a model or of a user, one line that a column and a terminal can show.
+
+    What a terminal obeys, or UTF-8 cannot hold, becomes an escape, as in Python's own strings.
+    """
+    line = " ".join(str.__str__(text).splitlines())  # Subclasses may do otherwise.
+    return (line if line.isprintable() else "".join(map(_shown, line))) or "?"
+
+
+def _shown(character: str) -> str:
+    # Spaces of other scripts, such as the Japanese one, are text.
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def error_in_words(error: BaseException) -> str:
+    """Name an error in one line: its type, the first line of its text, its notes.
+
+    Of a long line the beginning and the end are kept.
+    """
+    try:
+        text = next((line for line in str(error).splitlines() if line.strip()), "")
+        text += "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    except BaseException as another:  # Its author's code, which may raise anything.
+        text = f"its text raises {type(another).__name__}"
+    line = one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    return f"{line[: MOST_CHARACTERS * 2 // 3]} ... {line[-MOST_CHARACTERS // 4 :]}"
 
 
 def to_json(row: Any) -> dict[str, Scalar]:

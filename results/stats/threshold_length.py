@@ -15,23 +15,29 @@ from results.stats.over_seeds import check_groups
 AT, ABOVE, BELOW, NOT_IDENTIFIED = "at", "above", "below", "not_identified"
 # A curve that falls by less between its ends is flat or rising, and crosses by noise.
 LEAST_FALL = 0.05
+# Means of scores are rounded; a score that is the level itself must not be below it for that.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Crossing:
     """Where a curve crosses a level."""
 
-    # `at` a length; `above` the level up to the longest; `below` it from the shortest on;
-    # `not_identified` if the curve does not fall.
-    kind: str
+    kind: str  # One of the four that `crossing` defines.
     length: float  # The length, the longest or shortest one measured, or NaN.
 
 
 def crossing(lengths: Sequence[float], values: Sequence[float], *, level: float) -> Crossing:
     """Find where a falling curve crosses a level.
 
-    Isotonic regression makes the values fall, so that one lucky length is not a recovery. Between
-    two lengths they are linear in the logarithm of the length. Nothing is extrapolated.
+    Isotonic regression makes the values fall, so that one lucky length is not a recovery. The
+    fitted curve falls if its ends differ by `LEAST_FALL` at least. A curve is
+
+    * `above` if the fitted curve nowhere is below the level, and falls or begins at or above it;
+    * `below` if the fitted curve falls, and is below the level everywhere;
+    * `at` a length if the fitted curve falls through the level. Between two lengths it is linear
+      in the logarithm of the length. Nothing is extrapolated;
+    * `not_identified` otherwise: it is flat below the level, or rises.
 
     Args:
         lengths: Rising, above zero.
@@ -39,20 +45,19 @@ def crossing(lengths: Sequence[float], values: Sequence[float], *, level: float)
         level: The level to cross.
     """
     x, y = np.asarray(lengths, dtype=float), np.asarray(values, dtype=float)
-    # Before the regression: a curve above the level need not fall to be known to be above it.
-    if (y >= level).all():
-        return Crossing(ABOVE, float(x[-1]))
     falling = optimize.isotonic_regression(y, increasing=False).x
-    if falling[0] - falling[-1] < LEAST_FALL:
-        return Crossing(NOT_IDENTIFIED, math.nan)
-    if falling[-1] >= level:
+    is_below = falling < level - _ROUNDING
+    falls = falling[0] - falling[-1] >= LEAST_FALL - _ROUNDING
+    if not is_below.any() and (falls or y[0] >= level - _ROUNDING):
         return Crossing(ABOVE, float(x[-1]))
-    if falling[0] < level:
+    if not falls:
+        return Crossing(NOT_IDENTIFIED, math.nan)
+    if is_below.all():
         return Crossing(BELOW, float(x[0]))
-    after = int(np.argmax(falling < level))
+    after = int(np.argmax(is_below))
     share = (falling[after - 1] - level) / (falling[after - 1] - falling[after])
     ends = np.log(x[after - 1 : after + 1])
-    return Crossing(AT, float(np.exp(ends[0] + share * (ends[1] - ends[0]))))
+    return Crossing(AT, float(np.exp(ends[0] + max(share, 0.0) * (ends[1] - ends[0]))))
 
 
 def crossings(

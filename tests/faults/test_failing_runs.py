@@ -180,7 +180,7 @@ def twin(fault, *values):
         ),
         twin(
             *("F3", HUNGRY[0], "out_of_memory"),
-            "from bench.training import train\ntrain.status_of = lambda error: 'failed'",
+            "from bench.training import failures\nfailures.status_of = lambda error: 'failed'",
         ),
         twin(
             *("F5", DIVERGING[0], "diverged"),

@@ -71,6 +71,12 @@ class GlobalSeed(Rnn):
         super().__init__(config)
 
 
+class SelfSeeded(Rnn):
+    def __init__(self, config):
+        torch.manual_seed(3)
+        super().__init__(config)
+
+
 class Rescaled(Seq2Seq):
     def __init__(self, config):
         super().__init__(config, build_attention=DotAttention)

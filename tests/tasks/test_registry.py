@@ -14,6 +14,7 @@ def test_a_description_is_validated():
         ("name", "Copy it", r"'Copy it' is not a task name; write lower case"),
         ("summary", "", r"must be one line of text, got ''"),
         ("summary", "a\nb", r"must be one line of text, got 'a\\nb'"),
+        ("summary", "a\x1b[2J\ud800", r"must be one line of text, got 'a\\x1b"),
         ("default_symbols", 1, r"must be at least 2, got 1"),
         ("version", 0, r"must be at least 1, got 0"),
         ("transform", "sort", r"'sort' is not of the form package.module:attribute"),

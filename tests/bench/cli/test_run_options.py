@@ -19,6 +19,7 @@ from bench.plan.runs import Settings
 from bench.plan.shards import Shard
 from models import MODELS
 from tasks import TASKS
+from tests.tasks.duplicate import DUPLICATE
 
 WHOLE = "must be a whole number from"
 ADDRESS = "must be local, dask or dask=tcp://HOST:PORT, got"
@@ -106,6 +107,43 @@ def test_what_is_not_here_is_refused(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "bench.execution.dask_engine", raising=False)
     assert refused("--engine", "dask").startswith("--engine: dask needs distributed; pip install")
+
+
+def sprawl(length):
+    """Give longer targets at one length only."""
+    if length == 9:
+        raise OverflowError("no\x07 idea")
+    return length + (length == 8)
+
+
+@pytest.mark.fault("F18")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "--tasks copy,duplicate --models seq2seq,rnn-aligned",
+            "duplicate has 4 target items",
+        ),
+        (
+            "--tasks sprawl --models hasty --lengths 2..8:2",
+            "sprawl has 9 target items",
+        ),
+        ("--tasks sprawl --models hasty --protocol mixed --test-lengths x4", "sprawl has 9 target"),
+        ("--tasks sprawl --models hasty --test-lengths 9", r"OverflowError: no\x07 idea"),
+    ],
+)
+def test_model_that_cannot_learn_a_task_is_refused_by_what_it_declares(
+    arguments, message, refused, monkeypatch
+):
+    """At any length that is trained or tested; not by its name."""
+    late = replace(DUPLICATE, name="sprawl", output_length=f"{__name__}:sprawl")
+    tasks = TASKS | {"duplicate": DUPLICATE, "sprawl": late}
+    monkeypatch.setattr("bench.execution.strangers.TASKS", tasks)
+    models = MODELS | {"hasty": replace(MODELS["rnn"], name="hasty", answers_each_item=True)}
+    monkeypatch.setattr("bench.execution.strangers.MODELS", models)
+    assert message in refused("--lengths", "2", *arguments.split())
+    able = arguments.replace("hasty", "rnn").replace("rnn-aligned", "rnn").split()
+    assert parse_request(["--lengths", "2", *able]).blocks
 
 
 # What is right.

@@ -92,6 +92,22 @@ def test_child_that_dies_leaves_one_row_and_stops_no_other(do, tmp_path, capsys)
     assert log.read_text(encoding="utf-8") == "this is the reason\n"
 
 
+@pytest.mark.fault("F21")
+def test_sets_of_names_are_walked_alike_in_every_child(do, tmp_path, monkeypatch):
+    """Else a model that is built by one would have other weights in each process."""
+    monkeypatch.setenv("PYTHONHASHSEED", "random")
+    do({"rnn": "hashing"})
+    events = []
+    tmp_path.joinpath("results").mkdir()
+    local = LocalEngine(jobs=2)
+    given = orders(tmp_path / "results", 4)
+    ends = list(local.execute(given, on_event=lambda _, event: events.append(event)))
+    local.stop()
+    assert [end.exit_code for end in ends] == [0] * 4
+    walks = [event["names"] for event in events if "names" in event]
+    assert walks == walks[:1] * 4
+
+
 def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(do, tmp_path, capsys):
     do({"rnn": "SIGKILL"})
     for attempts in (2, 4):

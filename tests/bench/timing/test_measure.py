@@ -131,13 +131,16 @@ def test_every_case_has_its_row(tmp_path):
 @pytest.mark.parametrize(
     ("model", "status", "said"),
     [
-        ("Greedy", "out_of_memory", "RuntimeError: "),
-        ("Unbuildable", "failed", "ValueError: there is nothing to build"),
-        ("Killed", "out_of_memory", "killed, as a system does"),
+        ("broken:Greedy", "out_of_memory", "RuntimeError: "),
+        ("broken:Unbuildable", "failed", "ValueError: there is nothing to build"),
+        ("broken:Killed", "out_of_memory", "killed, as a system does"),
+        ("strange:Exit", "failed", "ModelError: the model or its task raised SystemExit: 0"),
+        ("strange:Nul", "failed", r"ValueError: a\x00b"),
+        ("strange:StrangePath", "failed", "ModelError: the model or its task raised ResultsError"),
     ],
 )
 def test_model_that_cannot_is_a_row_and_the_others_go_on(model, status, said):
-    broken = f"tests.plugins.broken:{model}"
+    broken = f"tests.plugins.{model}"
     asked = measurement((broken, "seq2seq"), lengths=(4,), phases=("forward",))
     rows = {row.model: row for row in measure(asked)}
     assert rows["seq2seq"].status == OK

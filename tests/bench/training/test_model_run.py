@@ -1,9 +1,12 @@
 """One model run in this process: killed at every moment, failing, and evaluated again."""
 
 import itertools
+import random
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +21,7 @@ from tasks import TASKS
 from tests.commands import files, snapshot, weights, without_times
 from tests.plugins.broken import Raising
 
+STRANGE = "tests.plugins.strange:"
 RECIPE = Recipe(batch_size=8, stage_budget_updates=20, validation_sequences=16)
 
 
@@ -170,6 +174,112 @@ def test_failure_is_a_row_with_one_line_of_error(model, length, status, error, t
     assert len(row.error.splitlines()) == 1
     assert row.token_accuracy is None
     assert row.torch_version is not None
+
+
+@pytest.mark.fault("F27")
+@pytest.mark.parametrize(
+    ("model", "error"),
+    [
+        ("Nul", r"ValueError: a\x00b"),
+        ("Surrogate", r"ValueError: a\ud800b"),
+        ("Escape", r"ValueError: \x1b[2J\u202ea\tb"),
+        ("Long", f"ValueError: {'x' * 600}"),
+        ("Unprintable", "_Unprintable: its text raises SystemExit"),
+        ("NoText", "NoText: its text raises TypeError"),
+        ("Exit", "ModelError: the model or its task raised SystemExit: 0"),
+        ("Interrupt", "ModelError: the model or its task raised KeyboardInterrupt"),
+        ("GeneratorEnd", "ModelError: the model or its task raised GeneratorExit"),
+        ("Cancelled", "ModelError: the model or its task raised CancelledError"),
+        ("Refusal", "ModelError: the model or its task raised ResultsError: the folder is full"),
+    ],
+)
+def test_whatever_a_model_raises_is_its_own_row(model, error, tmp_path):
+    run = run_of(model=f"{STRANGE}{model}", lengths=(2, 4))
+    with suppress(Exception):  # Pytest would ask it for its text.
+        carry_out(run, tmp_path)
+    (row,) = open_store(tmp_path, create=False).failures().values()
+    assert (row.length, row.status) == (4, "failed")
+    assert row.error.startswith(error)
+    assert row.error.isprintable()
+    assert len(row.error) <= 1000
+
+
+@pytest.mark.fault("F27")
+@pytest.mark.parametrize(
+    ("model", "status", "error"),
+    [
+        ("StrangePath", "failed", "attention_path: one line of plain text is needed"),
+        ("StrangeFlops", "failed", "forward_flops: an integer from 0"),
+        ("Overflowing", "diverged", "Diverged: the loss on the test sequences is nan"),
+    ],
+)
+def test_what_breaks_the_rule_of_a_column_is_a_failure_of_the_model(model, status, error, tmp_path):
+    """On the way to a row it looked as if the results folder had refused."""
+    run = run_of(model=f"{STRANGE}{model}", lengths=(2,), test_lengths=(8,))
+    with pytest.raises(Exception, match=error.partition(": ")[2]):
+        carry_out(run, tmp_path)
+    failures = open_store(tmp_path, create=False).failures().values()
+    assert {row.status for row in failures} == {status}
+    assert all(error in row.error for row in failures)
+
+
+@pytest.mark.fault("F26")
+@pytest.mark.parametrize(
+    ("model", "length", "given"),
+    [
+        ("WithStartSymbol", 2, "(2, 2, 17) as float32"),
+        ("Tuple", 2, "tuple"),
+        ("LateTuple", 4, "tuple"),
+    ],
+)
+def test_wrong_shape_is_refused_in_its_first_batch(model, length, given, tmp_path):
+    run, events = run_of(model=f"{STRANGE}{model}", lengths=(2, 4)), []
+    with pytest.raises(ValueError, match="forward: must return logits"):
+        carry_out(run, tmp_path, emit=events.append)
+    (row,) = open_store(tmp_path, create=False).failures().values()
+    assert (row.length, row.status) == (length, "failed")
+    assert given in row.error
+    trained = [event for event in events if "updates" in event]
+    assert len(trained) == (0 if length == 2 else 2)  # Of the stage before.
+
+
+def test_failure_on_several_lengths_names_the_one_that_it_came_from(tmp_path):
+    run = run_of(model="tests.plugins.broken:NotANumber", lengths=(1, 2, 9), protocol="mixed")
+    with pytest.raises(Exception, match="the loss is nan"):
+        carry_out(run, tmp_path)
+    failures = open_store(tmp_path, create=False).failures().values()
+    assert sorted(row.length for row in failures) == [1, 2, 9]
+    (error,) = {row.error for row in failures}
+    assert error.endswith("(in a batch of length 9)")
+
+
+@pytest.mark.fault("F21")
+def test_model_with_dice_gives_the_same_rows_twice_and_resumed_and_others_for_another_seed(
+    tmp_path,
+):
+    """It draws from torch, NumPy and Python: its weights, in training and while it answers."""
+    run = run_of(model=f"{STRANGE}Gambler", lengths=(2, 4), test_lengths=(3,))
+    once = found(run, carry_out(run, tmp_path / "once"))
+    for draw in (random.random, np.random.rand, lambda: torch.rand(1)):
+        draw()
+    assert found(run, carry_out(run, tmp_path / "twice")) == once
+    for events in (2, 4):  # In the second stage, and between two test lengths of the first.
+        folder = tmp_path / f"stopped after {events}"
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(run, folder, emit=stopping_after(events))
+        assert found(run, carry_out(run, folder)) == once
+    other = replace(run, seed=2)
+    scores = [row.token_accuracy for row in rows(other, carry_out(other, tmp_path / "other"))]
+    assert scores != [row.token_accuracy for row, _ in once]
+
+
+@pytest.mark.fault("F21")
+def test_model_that_computes_with_more_threads_than_one_is_refused(tmp_path):
+    run = run_of(model=f"{STRANGE}ManyThreads", lengths=(2,))
+    with pytest.raises(ValueError, match="must compute with 1 thread"):
+        carry_out(run, tmp_path)
+    assert torch.get_num_threads() == 1
+    assert rows(run, tmp_path) == []
 
 
 def test_failure_at_one_test_length_leaves_the_others(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from results.errors import ResultsError
-from results.schema.columns import check_names, columns_of, from_json, from_texts, one_line, to_json
+from results.schema.columns import (
+    check_names,
+    columns_of,
+    error_in_words,
+    from_json,
+    from_texts,
+    one_line,
+    to_json,
+)
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ROW_TYPES, render_csv
 from tests.rows import accuracy_row, rows_of, throughput_row
@@ -133,5 +142,47 @@ def test_one_line_fits_a_text_column_and_keeps_plain_text(text):
     line = one_line(text)
     assert accuracy_row(error=line).error == line
     assert one_line(line) == line
+    assert not any(unicodedata.category(character).startswith("C") for character in line)
     assert one_line("out of memory: 긴 줄\nat step 3") == "out of memory: 긴 줄 at step 3"
+    assert one_line("긴\u3000줄") == "긴\u3000줄"
     assert one_line("") == "?"
+
+
+@pytest.mark.fault("F27")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\0b", r"a\x00b"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\udcff", r"\udcff"),
+        ("\u202egnp.exe\u200b", r"\u202egnp.exe\u200b"),
+        ("a\tb\x85c\u2028d\r\ne", r"a\tb c d e"),
+    ],
+)
+def test_what_a_terminal_obeys_is_shown_as_an_escape(text, shown):
+    assert one_line(text) == shown
+
+
+def test_words_of_an_error_are_its_type_its_first_line_and_its_notes():
+    class Text(str):
+        def splitlines(self, keepends=False):
+            raise KeyboardInterrupt
+
+    class Broken(Exception):
+        def __str__(self):
+            return Text("b")
+
+    noted = ValueError("\n  \nno luck\nat all")
+    noted.add_note("in a batch of length 3")
+    assert error_in_words(noted) == "ValueError: no luck (in a batch of length 3)"
+    assert error_in_words(KeyError()) == "KeyError"
+    assert error_in_words(Broken()) == "Broken: its text raises KeyboardInterrupt"
+    long = error_in_words(ValueError("first " + "x" * 10**6 + " last"))
+    assert len(long) <= 1000
+    assert long.startswith("ValueError: first")
+    assert long.endswith("x last")
+
+
+def test_rows_of_earlier_versions_may_have_what_is_escaped_today():
+    row = accuracy_row(status="failed", error="\x1b[31mred\u202e\ta")
+    assert through_json(row) == through_csv(row) == row

@@ -1,10 +1,13 @@
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from results.errors import ResultsError
@@ -36,6 +39,10 @@ CASES = {
     "flat at the level": ((0.5,) * 5, ABOVE, 160.0),
     "one unlucky length": ((0.9, 0.9, 0.45, 0.7, 0.6), ABOVE, 160.0),
     "one unlucky length, at the level": ((0.75, 0.75, 0.25, 0.75, 0.5), ABOVE, 160.0),
+    "one small unlucky length": ((0.5625, 0.484375, 0.5625, 0.5625, 0.5625), ABOVE, 160.0),
+    "small and unlucky in the end": ((0.53, 0.53, 0.53, 0.52, 0.49), NOT_IDENTIFIED, math.nan),
+    "flat, about the level": ((0.5, 0.49, 0.51, 0.49, 0.51), ABOVE, 160.0),
+    "rising, with a mean above the level": ((0.4, 0.5, 0.6, 0.7, 0.8), NOT_IDENTIFIED, math.nan),
     "below throughout": ((0.4, 0.3, 0.2, 0.1, 0.1), BELOW, 10.0),
     "below but for one lucky length": ((0.4, 0.55, 0.2, 0.1, 0.1), BELOW, 10.0),
     "rising across the level": ((0.2, 0.3, 0.4, 0.6, 0.7), NOT_IDENTIFIED, math.nan),
@@ -43,6 +50,7 @@ CASES = {
     "flat below": ((0.3,) * 5, NOT_IDENTIFIED, math.nan),
     "falling by too little": ((0.34, 0.33, 0.32, 0.31, 0.3), NOT_IDENTIFIED, math.nan),
     "falling by just enough": ((0.05, 0.04, 0.03, 0.02, 0.0), BELOW, 10.0),
+    "falling by just enough, rounded": ((0.35, 0.34, 0.33, 0.32, 0.3), BELOW, 10.0),
 }
 
 
@@ -52,6 +60,56 @@ def test_a_crossing_agrees_with_a_calculation_by_hand(name):
     found = crossing(LENGTHS, values, level=0.5)
     assert found.kind == kind
     assert found.length == pytest.approx(length, rel=1e-12, nan_ok=True)
+
+
+def fitted(values: Sequence[Fraction]) -> list[Fraction]:
+    """Make values fall by the formula: the least over starts of the largest mean over ends."""
+    places = range(len(values))
+
+    def mean(start: int, end: int) -> Fraction:
+        return sum(values[start : end + 1], Fraction(0)) / (end + 1 - start)
+
+    return [
+        min(max(mean(start, end) for end in places[i:]) for start in places[: i + 1])
+        for i in places
+    ]
+
+
+def defined(values: Sequence[Fraction], *, level: Fraction) -> str:
+    """Name the kind of a curve, word by word as `crossing` defines it."""
+    curve = fitted(values)
+    falls = curve[0] - curve[-1] >= Fraction(5, 100)
+    if min(curve) >= level and (falls or values[0] >= level):
+        return ABOVE
+    if falls and max(curve) < level:
+        return BELOW
+    return AT if falls else NOT_IDENTIFIED
+
+
+HUNDREDTHS = st.integers(46, 54)  # Close to the level, and to the least fall.
+
+
+@pytest.mark.fault("F16")
+@settings(deadline=None)
+@given(values=st.lists(HUNDREDTHS, min_size=1, max_size=6), level=HUNDREDTHS)
+def test_every_curve_is_of_the_kind_that_is_defined(values, level):
+    """Also where means, falls or values are exactly the level or the least fall."""
+    exact = [Fraction(value, 100) for value in values]
+    found = crossing(GRID[: len(values)], [value / 100 for value in values], level=level / 100)
+    assert found.kind == defined(exact, level=Fraction(level, 100))
+
+
+@pytest.mark.fault("F16")
+@settings(deadline=None)
+@given(values=st.lists(HUNDREDTHS, min_size=1, max_size=6), place=st.integers(0, 5))
+def test_better_curve_that_begins_at_the_level_is_above_as_well(values, place):
+    values[0] = max(values[0], 50)
+    better = [value + 3 * (i == place) for i, value in enumerate(values)]
+    kinds = [
+        crossing(GRID[: len(curve)], [value / 100 for value in curve], level=0.5).kind
+        for curve in (values, better)
+    ]
+    assert kinds[0] != ABOVE or kinds[1] == ABOVE
 
 
 def table(
