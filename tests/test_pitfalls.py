@@ -32,11 +32,10 @@ from bench.timing.peak_memory import Peak
 from bench.training import seeding, train
 from bench.training.evaluate import answer_test_sequences, score
 from bench.training.model_run import execute
-from models import MODELS
+from models import MODELS, find_model
 from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
 from models.config import ModelConfig
 from models.decoder import Decoder
-from models.entry import ModelEntry
 from models.seq2seq import Seq2Seq, build_plain
 from results.schema.rows import PHASES
 from results.store.folder import open_store
@@ -322,7 +321,7 @@ def test_size_and_budget_of_every_model_are_in_its_row(tmp_path):
     """The twin: a plug-in may leave its operations out, and its row has a gap."""
     for name, entry in MODELS.items():
         check_reported(entry, tmp_path / name)
-    bag = ModelEntry(name="bag", summary="no operations", builder="tests.plugins.example:build")
+    bag = find_model("tests.plugins.example:build")
     rejects(check_reported, bag, tmp_path / "bag")
 
 

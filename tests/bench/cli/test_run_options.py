@@ -143,7 +143,7 @@ def test_model_that_cannot_learn_a_task_is_refused_by_what_it_declares(
     monkeypatch.setattr("bench.execution.strangers.MODELS", models)
     assert message in refused("--lengths", "2", *arguments.split())
     able = arguments.replace("hasty", "rnn").replace("rnn-aligned", "rnn").split()
-    assert parse_request(["--lengths", "2", *able]).blocks
+    assert parse_request(["--lengths", "2", "--out", "out", *able]).blocks
 
 
 # What is right.

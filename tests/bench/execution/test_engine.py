@@ -116,7 +116,7 @@ def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(do
     do({"rnn": "done"})
     capsys.readouterr()
     assert matrix(tmp_path) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err.endswith(": done\n")
     assert rows_of(tmp_path, "rnn") == [(2, "ok", 5, None), (4, "ok", 5, None)]
     do("deaf")  # It ends without reading its order.
     assert matrix(tmp_path / "other") == 1
