@@ -22,7 +22,8 @@ from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
-from results.store.folder import Store, coded_otherwise, open_store, trained_otherwise
+from results.schema.rows import AccuracyRow
+from results.store.folder import Plan, Store, coded_otherwise, open_store, trained_otherwise
 from results.wording import shown_command
 
 
@@ -62,7 +63,9 @@ def _train(request: Request) -> int:
         runs, matrix, to_do = _plan(request, store)
         print(plan_as_text(request, matrix, to_do))
         # Of all shards: a merge says then which of them are missing.
-        store.extend_plan(row for run in runs for row in run.planned_rows())
+        rows = _rows_of(runs)
+        # Asked again under the lock: another command may have planned something else meanwhile.
+        store.extend_plan(rows, require=lambda present: _require_fitting(request, present, rows))
         with run_log(request.out) as log:
             if to_do:
                 write_run_file(request.out, request_as_json(request, matrix))
@@ -76,23 +79,31 @@ def _train(request: Request) -> int:
 def _plan(request: Request, store: Store) -> tuple[Sequence[ModelRun], Matrix, Sequence[ModelRun]]:
     """Hold the plan against the folder; list all its runs, those of this shard, those to do."""
     runs = plan_blocks(request.blocks)
-    rows = [row for run in runs for row in run.planned_rows()]
-    row = coded_otherwise(store.plan(), rows)
+    _require_fitting(request, store.plan(), _rows_of(runs))
+    own = runs if request.shard is None else shard_of(runs, request.shard)
+    matrix = Matrix.of(own, store)
+    return runs, matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
+
+
+def _rows_of(runs: Sequence[ModelRun]) -> list[AccuracyRow]:
+    return [row for run in runs for row in run.planned_rows()]
+
+
+def _require_fitting(request: Request, present: Plan, rows: Sequence[AccuracyRow]) -> None:
+    """Refuse rows that would be in one curve with rows of another training, or of other code."""
+    row = coded_otherwise(present, rows)
     if row is not None:
         raise UsageError(
             f"--models: {request.out} has rows of an earlier version of the code of {row.task}, "
             f"{row.model}; choose another --out, or undo the edit"
         )
     # Two trainings of one length, after other lengths before it, do not belong in one curve.
-    row = trained_otherwise(store.plan(), rows)
+    row = trained_otherwise(present, rows)
     if row is not None:
         raise UsageError(
             f"--lengths: {request.out} has length {row.train_length} of {row.task}, "
             f"{row.model} after other lengths than these; choose another --out"
         )
-    own = runs if request.shard is None else shard_of(runs, request.shard)
-    matrix = Matrix.of(own, store)
-    return runs, matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
 
 
 def _complete(

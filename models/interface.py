@@ -24,6 +24,8 @@ generators of torch, NumPy or `random`, which the suite seeds before a model is 
 tested.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -69,7 +71,8 @@ def logits_of(model: nn.Module, source: Source, target_in: Target, *, symbols: i
     Raises:
         ValueError: The logits have another form; the message says which.
     """
-    logits = model(source, target_in)
+    with _left_as_they_are("forward", source, target_in):
+        logits = model(source, target_in)
     shape = (*target_in.shape, symbols)
     if (
         not isinstance(logits, Tensor)
@@ -93,7 +96,8 @@ def answers_of(
     Raises:
         ValueError: The answers have another form; the message says which.
     """
-    answers = cast(SequenceModel, model).generate(source, length)
+    with _left_as_they_are("generate", source):
+        answers = cast(SequenceModel, model).generate(source, length)
     shape = (len(source), length)
     rule = (
         f"generate: must return whole numbers from 0 to {symbols - 1} of shape {shape}, which is "
@@ -114,6 +118,15 @@ def answers_of(
     return answers
 
 
+@contextmanager
+def _left_as_they_are(method: str, *tokens: Tensor) -> Iterator[None]:
+    """Refuse a model that changes its input: whoever reads it next would read other items."""
+    before = [each._version for each in tokens]
+    yield
+    if before != [each._version for each in tokens]:
+        raise ValueError(f"{method}: must not change its input in place; let it work on a copy")
+
+
 def _form(output: Any) -> str:
     if not isinstance(output, Tensor):
         return f"a {type(output).__name__}"
@@ -123,7 +136,7 @@ def _form(output: Any) -> str:
 
 def parameter_count(model: nn.Module) -> int:
     """Count the numbers that a model learns."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(each.numel() for each in model.parameters() if each.requires_grad)
 
 
 # The functions below ask for what a model need not have. A model of a plug-in that lacks it has
@@ -132,7 +145,10 @@ def parameter_count(model: nn.Module) -> int:
 
 def _ask(model: nn.Module, name: str, *arguments: Any) -> Any:
     method = getattr(model, name, None)
-    return None if method is None else method(*arguments)
+    # A model may use the name for something of its own, such as a number or a layer.
+    if not callable(method) or isinstance(method, nn.Module):
+        return None
+    return method(*arguments)
 
 
 def warm_up(model: nn.Module) -> None:

@@ -173,15 +173,30 @@ def start_child(module: str, log: TextIOWrapper | int) -> "subprocess.Popen[str]
     # By its path, and with this process's own: whatever lies in the folder of the command, a child
     # imports the suite, and a user's modules, from where its parent does.
     path = json.dumps([each or os.getcwd() for each in sys.path])
-    return subprocess.Popen(
-        (sys.executable, "-P", str(_WORKER_MAIN), module, str(os.getpid()), path),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env=os.environ | _CHILD_ENVIRONMENT,
-        start_new_session=True,  # Ctrl-C reaches the command alone, which then ends its children.
-    )
+    # Events have a pipe of their own. Into standard output anything may be printed, by a model or
+    # as Python starts.
+    events, events_of_child = os.pipe()
+    try:
+        child = subprocess.Popen(
+            [
+                *(sys.executable, "-P", str(_WORKER_MAIN)),
+                *(module, str(os.getpid()), str(events_of_child), path),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            text=True,
+            env=os.environ | _CHILD_ENVIRONMENT,
+            pass_fds=(events_of_child,),
+            start_new_session=True,  # Ctrl-C reaches the command alone, which ends its children.
+        )
+    except BaseException:
+        os.close(events)
+        raise
+    finally:
+        os.close(events_of_child)
+    child.stdout = os.fdopen(events, encoding="utf-8")
+    return child
 
 
 def converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str, Any]]:
@@ -201,12 +216,19 @@ def converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str,
 def end_with_descendants(child: "subprocess.Popen[str]") -> None:
     """Kill a child and what it started, even what has left its process group."""
     if child.poll() is None:  # Afterwards its number may be another's.
-        for process in (*_descendants(child.pid), child.pid):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
+        end_descendants(child.pid)
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(child.pid, signal.SIGKILL)
     # It leads its group, in which a descendant may be whose parent has ended before.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def end_descendants(process: int) -> None:
+    """Kill what a process has started, and what that has."""
+    for each in _descendants(process):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(each, signal.SIGKILL)
 
 
 def _descendants(process: int) -> list[int]:

@@ -89,17 +89,23 @@ def answer_test_sequences(
 
 def _answer(model: nn.Module, batch: Batch, *, chunk_size: int) -> tuple[Tensor, Tensor, float]:
     """Answer a batch in chunks; see `Answers` for the answers, what is right, and nats."""
-    answers, forced_correct, nats = [], [], 0.0
-    for start in range(0, len(batch.source), chunk_size):
-        chunk = slice(start, start + chunk_size)
-        source, target = batch.source[chunk], batch.target[chunk]
-        logits = logits_of(model, source, batch.target_in[chunk], symbols=batch.symbols)
+    chunks = [slice(at, at + chunk_size) for at in range(0, len(batch.source), chunk_size)]
+    # All answers come first: what a model keeps of a call, it has not seen the true items yet.
+    # `generate` is not shown the target, only its length: there is no end symbol, so an answer
+    # cannot be wrong by stopping early.
+    length = batch.target.shape[1]
+    answers = [
+        answers_of(model, batch.source[chunk], length, symbols=batch.symbols) for chunk in chunks
+    ]
+    forced_correct, nats = [], 0.0
+    for chunk in chunks:
+        target = batch.target[chunk]
+        logits = logits_of(
+            model, batch.source[chunk], batch.target_in[chunk], symbols=batch.symbols
+        )
         # Sums, since the last chunk may be smaller; Python adds them up in double precision.
         nats += item_loss(logits, target, reduction="sum").item()
         forced_correct.append(logits.argmax(dim=-1) == target)
-        # `generate` is not shown the target, only its length: there is no end symbol, so an
-        # answer cannot be wrong by stopping early.
-        answers.append(answers_of(model, source, target.shape[1], symbols=batch.symbols))
     return torch.cat(answers), torch.cat(forced_correct), nats
 
 

@@ -4,12 +4,14 @@ No stream of data has the model's name in it. All models of a seed therefore see
 and comparisons between models are paired.
 """
 
-import copy
 import hashlib
+import io
+import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +152,7 @@ def require_seeded(
             )
         model.to(device)
         warm_up(model)
-        state = copy.deepcopy(model.state_dict())
+        state = _kept(model.state_dict())
         logits, answers = _outputs(model, batch.to(device), seed=seed)
         # A run that is resumed has the state and the seed, and nothing else.
         model.load_state_dict(state)
@@ -162,6 +164,21 @@ def require_seeded(
                 "weights, batch and seed; draw from the global generators of torch, NumPy or "
                 "random, and keep nothing between calls but in buffers"
             )
+
+
+def _kept(state: dict[str, Any]) -> dict[str, Any]:
+    """Write a state as a checkpoint does, and read it back."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    try:
+        kept: dict[str, Any] = torch.load(buffer, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            "state_dict: holds an object that a checkpoint cannot; tensors, numbers, text, and "
+            "lists or dicts of them are possible"
+        ) from None
+    return kept
 
 
 def _have_equal_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -4,7 +4,7 @@ import itertools
 import math
 import operator
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -133,13 +133,22 @@ class Store:
         ]
         return tuple({row.record_id: planned(row) for row in rows}.values())
 
-    def extend_plan(self, rows: Iterable[AccuracyRow]) -> None:
-        """Add rows to the plan; those whose record_id is planned already are left as they are."""
+    def extend_plan(
+        self, rows: Iterable[AccuracyRow], *, require: Callable[[Plan], None] = lambda present: None
+    ) -> None:
+        """Add rows to the plan; those whose record_id is planned already are left as they are.
+
+        Args:
+            rows: Without scores.
+            require: Asked of the plan as it is, while nobody else can extend it; raises to refuse.
+        """
         wanted = {row.record_id: row for row in rows}
         for row in wanted.values():
             _require_status(row, statuses=(NOT_REACHED,))
         with self._writing(), exclusive(self.root):
-            present = {row.record_id: row for row in self.plan()}
+            plan = self.plan()
+            require(plan)
+            present = {row.record_id: row for row in plan}
             # A shard without a run has a plan too, of no rows.
             if not wanted.keys() <= present.keys() or not self._plan.path_of("plan").exists():
                 # Sorted, so that merged folders are the same in whatever order they were merged.

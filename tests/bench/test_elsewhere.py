@@ -54,6 +54,15 @@ def test_no_folder_is_made_elsewhere_by_default(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("F24")
+def test_what_python_prints_as_it_starts_is_no_event(tmp_path):
+    """Clusters print notices from sitecustomize, in every process."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("print('{\"record\": 1}\\nMaintenance')")
+    status, _, _ = run(tmp_path / "out", *SMALL, "--models", "rnn", before=[tmp_path / "site"])
+    assert (status, [row.status for row in accuracy_rows(tmp_path / "out")]) == (0, ["ok"] * 2)
+
+
 @pytest.mark.fault("F26")
 def test_edited_model_does_not_go_on_in_its_folder(tmp_path, reached):
     """Nor one whose neighbour was edited; a new folder, or undoing the edit, helps."""

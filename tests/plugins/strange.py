@@ -115,6 +115,16 @@ class OwnDiceInAnswers(Rnn):
         return torch.from_numpy(self.dice.integers(0, self.config.symbols, (len(source), length)))
 
 
+class Unkeepable(Rnn):
+    """Keeps an object among its weights, which only a pickle could bring back."""
+
+    def get_extra_state(self):
+        return self.config
+
+    def set_extra_state(self, state):
+        self.config = state
+
+
 class ManyThreads(Rnn):
     def forward(self, source, target_in):
         torch.set_num_threads(2)

@@ -1,11 +1,13 @@
 """A child process that takes an order and then does whatever a test asks of it. Loads no torch."""
 
+import atexit
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +74,16 @@ def hanging(run, order, emit):
     time.sleep(60)
 
 
+def leaving_much(run, order, emit):
+    """Leave a forked process in a session of its own, a thread and a handler that never ends."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(60)
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    atexit.register(time.sleep, 60)
+    return done(run, order, emit)
+
+
 BEHAVIOURS = {
     "done": done,
     "talkative": talkative,
@@ -82,6 +94,7 @@ BEHAVIOURS = {
     "SIGKILL": dying_by(signal.SIGKILL),
     "SIGRTMIN+1": dying_by(signal.SIGRTMIN + 1),
     "hanging": hanging,
+    "leaving much": leaving_much,
 }
 
 

@@ -139,6 +139,15 @@ def test_child_that_hangs_is_ended_at_its_limit_with_all_it_started(
     ]
 
 
+@pytest.mark.fault("F4")
+def test_child_that_is_done_ends_with_all_it_started(do, alive, tmp_path):
+    do({"rnn": "leaving much"})
+    began = time.monotonic()
+    assert matrix(tmp_path) == 0
+    assert time.monotonic() - began < 30
+    wait_until(lambda: not alive(), seconds=SECONDS_TO_DIE)
+
+
 PARENT = """
 import sys
 
@@ -170,7 +179,7 @@ def test_child_whose_parent_is_gone_already_begins_nothing():
     """Between its start and its asking to die with its parent, the parent may have died."""
     module = "tests.bench.execution.fake_child"
     done = subprocess.run(
-        [sys.executable, "bench/execution/worker_main.py", module, "0", "[]"],
+        [sys.executable, "bench/execution/worker_main.py", module, "0", "1", "[]"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

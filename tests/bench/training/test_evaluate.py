@@ -52,6 +52,30 @@ def untrained(name, *, seed=1):
         return resolve(MODELS[name].builder)(ModelConfig(symbols=SYMBOLS, hidden=16))
 
 
+class Memorising(Oracle):
+    """Answers by what a forward pass has shown it of the true items, or by zeros."""
+
+    def __init__(self):
+        super().__init__(TASKS["copy"])
+        self.seen = {}
+
+    def forward(self, source, target_in):
+        for index, each in enumerate(source.tolist()):
+            self.seen[tuple(each)] = target_in[index]
+        return super().forward(source, target_in)
+
+    def generate(self, source, length):
+        nothing = source.new_zeros(length)
+        return torch.stack([self.seen.get(tuple(each), nothing) for each in source.tolist()])
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("chunk_size", [1024, 16])
+def test_answers_come_before_any_true_item_is_shown(chunk_size):
+    answers = answers_of(Memorising(), TASKS["copy"], chunk_size=chunk_size)
+    assert answers.answer.eq(0).all()
+
+
 # Models whose score is known.
 
 

@@ -93,6 +93,7 @@ def test_module_that_seeds_at_import_gives_each_seed_its_weights(generator, modu
         ("Unseeded", "builder: gives other weights each time"),
         ("OwnDice", "forward: gives other outputs for the same weights, batch and seed"),
         ("OwnDiceInAnswers", "generate: gives other outputs"),
+        ("Unkeepable", "state_dict: holds an object that a checkpoint cannot; tensors, numbers"),
     ],
 )
 def test_model_whose_seeds_are_no_replications_is_refused(model, words):

@@ -121,6 +121,23 @@ def test_plan_is_the_union_of_all_plans(tmp_path):
         store.extend_plan([accuracy_row()])
 
 
+@pytest.mark.fault("F7")
+def test_plan_is_asked_as_it_is_when_it_is_extended(tmp_path):
+    """Another command may have extended it since this one read it."""
+    first, second = (list(map(planned, run_rows(model))) for model in "ba")
+    slower = open_store(tmp_path, create=True)
+    assert slower.plan() == ()
+    open_store(tmp_path, create=True).extend_plan(first)
+
+    def require(present):
+        assert present == tuple(first)
+        raise ResultsError("does not fit")
+
+    with pytest.raises(ResultsError, match="does not fit"):
+        slower.extend_plan(second, require=require)
+    assert slower.plan() == tuple(first)
+
+
 def test_a_plan_may_have_no_rows_and_leaves_empty_columns_out(tmp_path):
     store = open_store(tmp_path, create=True)
     store.extend_plan([])
