@@ -1,14 +1,14 @@
 """Writes the target: one skeleton for all models, which is given its attention."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
 
 from models.config import ModelConfig
 from models.interface import Logits, Memory, States, Target, Weights
-from models.recurrent import RecurrentState, build_recurrent, recurrent_flops
+from models.recurrent import Read, RecurrentState, build_recurrent, reader, recurrent_flops
 
 
 class Attention(Protocol):
@@ -38,6 +38,14 @@ class Attention(Protocol):
         ...
 
 
+class Prepared(NamedTuple):
+    """What the items of an answer share: the layer that reads them, the memory and its keys."""
+
+    read: Read
+    memory: Memory
+    keys: Any
+
+
 class Decoder(nn.Module):
     """State h_t, context c_t, output from tanh(W [h_t; c_t]), or tanh(W h_t) without attention.
 
@@ -62,19 +70,20 @@ class Decoder(nn.Module):
         # decoder: what it draws moves nobody else's random numbers.
         self.attention = None if build_attention is None else build_attention(config.hidden)
 
-    def keys(self, memory: Memory) -> Any:
-        """Compute once per source what the attention compares its queries with."""
-        return None if self.attention is None else self.attention.keys(memory)
+    def prepare(self, memory: Memory) -> Prepared:
+        """Compute once what is the same for all the items of an answer."""
+        keys = None if self.attention is None else self.attention.keys(memory)
+        return Prepared(reader(self.recurrent, self.embedding), memory, keys)
 
     def forward(
-        self, target_in: Target, state: RecurrentState, *, memory: Memory, keys: Any
+        self, target_in: Target, state: RecurrentState, prepared: Prepared
     ) -> tuple[Logits, RecurrentState, Weights | None]:
         """Give logits, the state after the last item, and the weights if there is attention."""
-        states, state = self.recurrent(self.embedding(target_in), state)
+        states, state = prepared.read(target_in, state)
         if self.attention is None:
             features, weights = states, None
         else:
-            context, weights = self.attention(states, keys, memory)
+            context, weights = self.attention(states, prepared.keys, prepared.memory)
             features = torch.cat((states, context), dim=-1)
         return self.output(torch.tanh(self.combine(features))), state, weights
 

@@ -4,7 +4,13 @@ from torch import nn
 
 from models.config import ModelConfig
 from models.interface import Memory, Source
-from models.recurrent import RecurrentState, build_recurrent, join_directions, recurrent_flops
+from models.recurrent import (
+    RecurrentState,
+    build_recurrent,
+    join_directions,
+    reader,
+    recurrent_flops,
+)
 
 
 class Encoder(nn.Module):
@@ -24,7 +30,7 @@ class Encoder(nn.Module):
 
     def forward(self, source: Source) -> tuple[Memory, RecurrentState]:
         """Read the source into the memory, and the final state that the decoder starts from."""
-        memory, state = self.recurrent(self.embedding(source))
+        memory, state = reader(self.recurrent, self.embedding)(source, None)
         # Dense, or every product of the attention would copy it first.
         return memory.contiguous(), join_directions(state)
 

@@ -7,9 +7,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.config import ModelConfig
+from models.kernels import lstm
 
 RecurrentState = Tensor | tuple[Tensor, Tensor]
 """Layers x batch x hidden; an LSTM has the pair (h, c)."""
+
+Read = Callable[[Tensor, RecurrentState | None], tuple[Tensor, RecurrentState]]
+"""From symbols, batch x items, and the state before them to the states of all, and the last."""
 
 _LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
 _GATES = {"lstm": 4, "gru": 3, "tanh": 1}
@@ -53,6 +57,17 @@ def _initialise(layer: nn.RNNBase, *, cell: str) -> None:
                 # An open forget gate lets gradients through long sequences from the start. torch
                 # adds bias_ih and bias_hh, and orders the gates input, forget, cell, output.
                 parameter.chunk(4)[1].fill_(1.0)
+
+
+def reader(layer: nn.RNNBase, embedding: nn.Embedding) -> Read:
+    """Prepare a layer for reading symbols, once for all the calls of a pass.
+
+    Where it can be, an LSTM is run by loops in C. Elsewhere it is the library's layer.
+    """
+    if isinstance(layer, nn.LSTM) and lstm.can_be_compiled(layer, embedding):
+        units, packed = layer.hidden_size, lstm.pack(layer, embedding)
+        return lambda symbols, state: lstm.run(packed, symbols, state, units=units)
+    return lambda symbols, state: layer(embedding(symbols), state)
 
 
 def join_directions(state: RecurrentState) -> RecurrentState:

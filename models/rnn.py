@@ -7,7 +7,13 @@ from torch import Tensor, nn
 from models.config import ModelConfig
 from models.decoding import greedy_decode
 from models.interface import Logits, Source, States, Target
-from models.recurrent import RecurrentState, build_recurrent, recurrent_flops, state_numbers
+from models.recurrent import (
+    RecurrentState,
+    build_recurrent,
+    reader,
+    recurrent_flops,
+    state_numbers,
+)
 
 
 class _Readout(nn.Module):
@@ -40,19 +46,21 @@ class Rnn(nn.Module):
 
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the source and the true items before it."""
-        states, _ = self.recurrent(self.embedding(torch.cat((source, target_in), dim=1)))
+        read = reader(self.recurrent, self.embedding)
+        states, _ = read(torch.cat((source, target_in), dim=1), None)
         # Nobody asks for logits at the source's positions, so they are not computed.
         return self.readout(states[:, source.shape[1] :])
 
     @torch.no_grad()
     def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
         """Answer greedily with `length` items; each step sees only the model's own items."""
-        _, state = self.recurrent(self.embedding(source))
+        read = reader(self.recurrent, self.embedding)
+        _, state = read(source, None)
 
         def step(
             item: Int[Tensor, "batch 1"], state: RecurrentState
         ) -> tuple[Float[Tensor, "batch 1 symbols"], RecurrentState]:
-            states, state = self.recurrent(self.embedding(item), state)
+            states, state = read(item, state)
             return self.readout(states), state
 
         start = source.new_full((len(source), 1), self.config.start)
@@ -60,7 +68,7 @@ class Rnn(nn.Module):
 
     def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
         """Collect the state after the source, all that passes to the answer."""
-        return state_numbers(self.recurrent(self.embedding(source))[1])
+        return state_numbers(reader(self.recurrent, self.embedding)(source, None)[1])
 
     def flops(self, source_length: int, target_length: int) -> int:
         """Count the operations of a teacher-forced forward pass over one sequence."""
@@ -106,7 +114,7 @@ class AlignedRnn(nn.Module):
                 f"length: rnn-aligned answers one item per source item, {source.shape[1]}, "
                 f"got {length}"
             )
-        states, _ = self.recurrent(self.embedding(source))
+        states, _ = reader(self.recurrent, self.embedding)(source, None)
         return self.readout(states)
 
     def flops(self, source_length: int, target_length: int) -> int:

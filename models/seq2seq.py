@@ -43,13 +43,12 @@ class Seq2Seq(nn.Module):
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the source and the true items before it."""
         memory, state = self.encoder(source)
-        return self.decoder(target_in, state, memory=memory, keys=self.decoder.keys(memory))[0]
+        return self.decoder(target_in, state, self.decoder.prepare(memory))[0]
 
     def attention_weights(self, source: Source, target_in: Target) -> Weights | None:
         """Weigh where each target item looks, given the true items before it; None if nowhere."""
         memory, state = self.encoder(source)
-        keys = self.decoder.keys(memory)
-        return self.decoder(target_in, state, memory=memory, keys=keys)[2]
+        return self.decoder(target_in, state, self.decoder.prepare(memory))[2]
 
     def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
         """Collect the encoder's final state, all that passes without attention."""
@@ -60,9 +59,9 @@ class Seq2Seq(nn.Module):
         """Answer greedily with `length` items; each step sees only the model's own items."""
         # The source is read once, however long the answer is.
         memory, state = self.encoder(source)
-        keys = self.decoder.keys(memory)
+        prepared = self.decoder.prepare(memory)
         return greedy_decode(
-            lambda item, state: self.decoder(item, state, memory=memory, keys=keys)[:2],
+            lambda item, state: self.decoder(item, state, prepared)[:2],
             state,
             first=source.new_full((len(source), 1), self.config.start),
             length=length,

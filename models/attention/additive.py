@@ -4,7 +4,8 @@ As it stands, the formula fills a tensor (batch, target, source, hidden). Here t
 exists, in either of two forms of the same operation:
 
 * `compiled`, by tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): the exponentials are taken once per query
-  and once per key, and a pair costs a division. That is `kernel.c`, for a CPU and a C compiler.
+  and once per key, and a pair costs a division. That is `models/kernels/additive.c`, for a CPU
+  and a C compiler.
 * `chunked`, a sigmoid in eager mode on pieces that stay in cache. That is for everything else.
 
 Both compute the pairs again in the backward pass instead of keeping them.
@@ -18,8 +19,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.attention import kernel
 from models.interface import Memory, States, Weights
+from models.kernels import additive as kernel
+from models.kernels import library
 
 # The compiled form's bound on keys. e^2a is infinite or nearly 0 from |a| = 43.6 on, and then every
 # pair is saturated, 1 - tanh(43.6 - 34) = 1e-8, so that queries need no bound.
@@ -45,7 +47,7 @@ def warm_up(device: torch.device | str = "cpu") -> str:
     """
     # On CUDA, torch.compile was tried, which needs Triton. It was taken out again, because no
     # machine that checks this project has a GPU.
-    return "compiled" if torch.device(device).type == "cpu" and kernel.is_ready() else "chunked"
+    return "compiled" if torch.device(device).type == "cpu" and library.is_ready() else "chunked"
 
 
 def additive_keys(projected: Memory) -> AdditiveKeys:
