@@ -66,8 +66,13 @@ def reader(layer: nn.RNNBase, embedding: nn.Embedding) -> Read:
     """
     if isinstance(layer, nn.LSTM) and lstm.can_be_compiled(layer, embedding):
         units, packed = layer.hidden_size, lstm.pack(layer, embedding)
-        return lambda symbols, state: lstm.run(packed, symbols, state, units=units)
+        return lambda symbols, state: lstm.run(packed, symbols, _as_pair(state), units=units)
     return lambda symbols, state: layer(embedding(symbols), state)
+
+
+def _as_pair(state: RecurrentState | None) -> tuple[Tensor, Tensor] | None:
+    assert not isinstance(state, Tensor)  # An LSTM has the pair (h, c).
+    return state
 
 
 def join_directions(state: RecurrentState) -> RecurrentState:

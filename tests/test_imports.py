@@ -26,7 +26,7 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bench": (("plan",), ("execution",), ("cli", "training"), ("probes", "timing")),
     "results": (("errors", "wording"), ("schema",), ("store", "stats"), ("claims", "tables")),
     "reports": (("drawing", "selection"), ("plots", "tables")),
-    "models": (("config",), ("interface",), ("recurrent", "attention")),
+    "models": (("config",), ("interface",), ("kernels",), ("recurrent", "attention")),
 }
 WITHOUT_TORCH = {"results", "reports"}
 HEAVY = {"torch", "pandas"}

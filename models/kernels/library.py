@@ -28,7 +28,7 @@ _SECONDS_TO_COMPILE = 60
 _FUNCTIONS = {
     "additive_scores": (4, 4),
     "additive_slopes": (6, 4),
-    "lstm_forward": (8, 5),
+    "lstm_forward": (8, 6),
     "lstm_backward": (10, 5),
 }
 
@@ -73,7 +73,7 @@ def load_library() -> ctypes.CDLL:
     for name, (arrays, sizes) in _FUNCTIONS.items():
         function = getattr(library, name)
         function.argtypes = [ctypes.c_void_p] * arrays + [ctypes.c_ssize_t] * sizes
-        function.restype = None
+        function.restype = ctypes.c_int if name == "lstm_forward" else None
     return library
 
 

@@ -74,12 +74,15 @@ INLINE void group(ptrdiff_t rows[ROWS], ptrdiff_t first, ptrdiff_t batch)
 /* states[b, t] and cells[b, t] from table[symbols[b, t]]. With `is_reversed`, t runs backwards.
 
    weights: for LANES units, their 4 LANES columns, `units` rows; then the next LANES units.
-   gates: after their nonlinearities; null if no gradient is wanted. */
-void lstm_forward(const float *table, const int64_t *symbols, const float *weights,
-                  const float *first_states, const float *first_cells, float *states,
-                  float *cells, float *gates, ptrdiff_t batch, ptrdiff_t time, ptrdiff_t units,
-                  ptrdiff_t stride, ptrdiff_t is_reversed)
+   gates: after their nonlinearities; null if no gradient is wanted.
+   Returns 1, and computes nothing, if a symbol has no row in the table. */
+int lstm_forward(const float *table, const int64_t *symbols, const float *weights,
+                 const float *first_states, const float *first_cells, float *states,
+                 float *cells, float *gates, ptrdiff_t symbols_known, ptrdiff_t batch,
+                 ptrdiff_t time, ptrdiff_t units, ptrdiff_t stride, ptrdiff_t is_reversed)
 {
+    for (ptrdiff_t item = 0; item < batch * time; item++)
+        if (symbols[item] < 0 || symbols[item] >= symbols_known) return 1;
     ptrdiff_t width = GATES * units, step_size = is_reversed ? -1 : 1;
     for (ptrdiff_t first = 0; first < batch; first += ROWS) {
         ptrdiff_t rows[ROWS];
@@ -127,6 +130,7 @@ void lstm_forward(const float *table, const int64_t *symbols, const float *weigh
             }
         }
     }
+    return 0;
 }
 
 /* gate_slopes: before the nonlinearities. table_slopes are added to.

@@ -95,7 +95,7 @@ def run(
         first = zero, zero
     states0, cells0 = (_padded(each).contiguous() for each in first)
     states, last_cells = _Lstm.apply(
-        symbols.contiguous(), packed, states0, cells0, *packed.parameters
+        symbols.long().contiguous(), packed, states0, cells0, *packed.parameters
     )
     if units < padded:
         states = states.unflatten(2, (count, padded))[..., :units].flatten(2)
@@ -109,9 +109,15 @@ def run(
 class _Lstm(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, symbols: Tensor, packed: Packed, states0: Tensor, cells0: Tensor, *_: Tensor
+        ctx: Any,
+        symbols: Tensor,
+        packed: Packed,
+        states0: Tensor,
+        cells0: Tensor,
+        *parameters: Tensor,
     ) -> Any:
-        (batch, items), (count, _, units) = symbols.shape, states0.shape
+        count, batch, units = states0.shape
+        items = symbols.shape[1]
         states = states0.new_empty(batch, items, count * units)
         cells = states0.new_empty(count, batch, items, units)
         has_gates = any(ctx.needs_input_grad)
@@ -119,13 +125,15 @@ class _Lstm(torch.autograd.Function):
         for index in range(count):
             arrays = (packed.tables[index], symbols, packed.columns[index])
             before = (states0[index], cells0[index])
-            load_library().lstm_forward(
+            is_outside = load_library().lstm_forward(
                 *(array.data_ptr() for array in (*arrays, *before)),
                 states[..., index * units :].data_ptr(),
                 cells[index].data_ptr(),
                 gates[index].data_ptr() if has_gates else None,
-                *(batch, items, units, count * units, index),
+                *(len(packed.tables[index]), batch, items, units, count * units, index),
             )
+            if is_outside:
+                raise IndexError("index out of range in self")  # As an embedding says.
         if has_gates:
             ctx.packed = packed
             ctx.save_for_backward(symbols, states0, cells0, states, cells, gates)
@@ -139,7 +147,8 @@ class _Lstm(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor, cell_slopes: Tensor) -> Any:
         symbols, states0, cells0, states, cells, gates = ctx.saved_tensors
         packed: Packed = ctx.packed
-        (batch, items), (count, _, units) = symbols.shape, states0.shape
+        count, batch, units = states0.shape
+        items = symbols.shape[1]
         slopes, cell_slopes = slopes.contiguous(), cell_slopes.clone()
         state_slopes, gate_slopes = torch.zeros_like(states0), torch.empty_like(gates[0])
         embeddings, *parameters = packed.parameters

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.attention import kernel
+from models.kernels import library as kernel
 
 WITH_KERNEL = pytest.mark.skipif(not kernel.is_ready(), reason="no C compiler")
 FORMS = (pytest.param("compiled", marks=WITH_KERNEL), "chunked")

@@ -6,7 +6,7 @@ import tempfile
 import pytest
 import torch
 
-from models.attention import kernel
+from models.kernels import library as kernel
 from models.attention.layers import AdditiveAttention
 from tests.models.attention.checks import WITH_KERNEL, uniform
 
