@@ -128,7 +128,10 @@ class Task:
     def target_length(self, length: int) -> int:
         """Count the target items of a source of `length` items."""
         require_length(length)
-        return int(resolve(self.output_length)(length))
+        items = int(resolve(self.output_length)(length))
+        if items < 1:
+            raise ValueError(f"output_length: must be at least 1 at length {length}, got {items}")
+        return items
 
     def target_bits(self, length: int, symbols: int) -> float:
         """Give the entropy of the target, in bits per sequence."""

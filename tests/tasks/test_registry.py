@@ -36,6 +36,8 @@ def test_sizes_are_validated():
             getattr(task, number)(10, 1)
     with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
         task.target_length(0)
+    with pytest.raises(ValueError, match=r"^output_length: must be at least 1 at length 6, got 0$"):
+        some_batch(broken("copy", output_length="nothing"))
 
 
 def some_batch(task):

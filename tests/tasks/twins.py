@@ -57,6 +57,7 @@ WRONG = {
     "negative": negative,
     "first_row_for_all": first_row_for_all,
     "twice": lambda length: 2 * length,
+    "nothing": lambda length: 0,
     "one_and_a_half": lambda length, symbols: 1.5,
     "half_of_chance": lambda length, symbols: 0.5 / symbols,
     "off_by_one_half": off_by_one_half,
