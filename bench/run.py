@@ -5,14 +5,15 @@ What is done already is not done again. Imports no torch: model runs execute in 
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging import Logger
 from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
 from bench.cli.run_options import DASK, Request, build_parser, read_request
-from bench.cli.summary import missing_lines, summary_table
+from bench.cli.summary import failure_lines, few_lines, missing_lines, summary_table
 from bench.execution.engine import Engine, LocalEngine
 from bench.execution.progress import run_log
 from bench.execution.provenance import write_run_file
@@ -25,6 +26,9 @@ from results.command_line import DONE, FAILED, UsageError, run_command
 from results.schema.rows import AccuracyRow
 from results.store.folder import Plan, Store, coded_otherwise, open_store, trained_otherwise
 from results.wording import shown_command
+
+# A terminal is closed, a scheduler warns that the time is nearly up, or a limit of it is reached.
+_ENDING = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 
 
 class Stopped(BaseException):
@@ -48,11 +52,12 @@ def _run(request: Request) -> int:
     try:
         return _train(request)
     except Stopped as stopped:
-        print(
-            f"Stopped. Everything finished is kept in {request.out}; "
-            "the same command goes on from there.",
-            file=sys.stderr,
-        )
+        with suppress(OSError):  # The terminal may be gone.
+            print(
+                f"Stopped. Everything finished is kept in {request.out}; "
+                "the same command goes on from there.",
+                file=sys.stderr,
+            )
         return stopped.exit_status
 
 
@@ -70,10 +75,14 @@ def _train(request: Request) -> int:
             if to_do:
                 write_run_file(request.out, request_as_json(request, matrix))
                 log.info(f"started: {len(to_do)} of {len(matrix.runs)} model runs to do")
-            _complete(request, store, matrix, to_do, engine=engine, log=log)
+            failures = _complete(request, store, matrix, to_do, engine=engine, log=log)
         for notice in store.take_notices():
             print(notice, file=sys.stderr)
-    return _conclude(request, store, matrix)
+    status = _conclude(request, store, matrix)
+    if failures:
+        said = f"{len(failures)} measurements of the throughput failed:"
+        print(said, *few_lines(failures), sep="\n", file=sys.stderr)
+    return FAILED if failures else status
 
 
 def _plan(request: Request, store: Store) -> tuple[Sequence[ModelRun], Matrix, Sequence[ModelRun]]:
@@ -114,8 +123,13 @@ def _complete(
     *,
     engine: Engine,
     log: Logger,
-) -> None:
-    """Run what is missing and write the CSVs, also after a signal."""
+) -> list[str]:
+    """Run what is missing and write the CSVs, also after a signal.
+
+    Returns:
+        What of the throughput could not be measured, a line each.
+    """
+    failures: list[str] = []
     try:
         try:
             if to_do:
@@ -126,10 +140,11 @@ def _complete(
         store.compile()
         if request.measures_throughput:
             for block in request.blocks:
-                measure_missing(measurement_of(block), store)
+                failures += failure_lines(measure_missing(measurement_of(block), store))
     except Stopped:
         store.compile()
         raise
+    return failures
 
 
 @contextmanager
@@ -171,10 +186,16 @@ def _signals_raise() -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in handled:
-            signal.signal(each, signal.SIG_DFL)
+            # A closing terminal may say so twice, where a person who says it twice insists.
+            signal.signal(each, signal.SIG_IGN if each in _ENDING else signal.SIG_DFL)
         raise Stopped(number)
 
-    handled = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python gives signals to the main thread alone.
+        return
+    # `nohup` has them ignored, and a caller may have handlers of its own.
+    free = (number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL)
+    handled = (signal.SIGINT, signal.SIGTERM, *free)
     before = {number: signal.signal(number, stop) for number in handled}
     try:
         yield

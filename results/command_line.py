@@ -57,7 +57,8 @@ def parse_folder(text: str) -> Path:
         )
     if not text:  # Path would take that for the folder here.
         raise argparse.ArgumentTypeError(f"must name a folder, got {text!r}")
-    return Path(text)
+    # As in a shell, which expands no `~` behind `--out=`; an unknown user's stays as it is.
+    return Path(os.path.expanduser(text))
 
 
 def run_command(

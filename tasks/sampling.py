@@ -81,7 +81,7 @@ def sample_batch(
         split: train, validation or test.
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or the task answers otherwise than it should.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: must be at least 1, got {batch_size}")
@@ -93,6 +93,11 @@ def sample_batch(
         generator, batch_size=batch_size, length=length, symbols=symbols, split=split
     )
     target = task.targets(source)
+    low, high = (int(each) for each in target.aminmax())
+    if low < 0 or high >= symbols:  # The loss would leave some negative ids out, without a word.
+        raise ValueError(
+            f"transform: must answer with ids from 0 to {symbols - 1}, got {low} to {high}"
+        )
     return Batch(source, target, with_start(target, symbols), symbols)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -107,35 +108,57 @@ class Task:
         return tuple(getattr(self, field) for field in _REFERENCES)
 
     def targets(self, source: Int64[Tensor, "batch source"]) -> Int64[Tensor, "batch target"]:
-        """Answer every source."""
-        return resolve(self.transform)(source)
+        """Answer every source.
+
+        Raises:
+            ValueError: The transform answers in another form than it should.
+        """
+        target = resolve(self.transform)(source.clone())  # It may change what it is given.
+        expected = (len(source), self.target_length(source.shape[1])), source.dtype
+        found = tuple(getattr(target, "shape", ())), getattr(target, "dtype", type(target).__name__)
+        if found != expected:
+            form, got = (" as ".join(map(str, each)) for each in (expected, found))
+            raise ValueError(f"transform: must answer with shape {form}, got {got}")
+        return target
 
     def align(self, source: Int64[Tensor, "batch source"]) -> Float[Tensor, "batch target source"]:
         """Weigh the source positions that each target item comes from; rows sum to 1."""
-        return resolve(self.alignment)(source)
+        return resolve(self.alignment)(source.clone())
 
     def target_length(self, length: int) -> int:
         """Count the target items of a source of `length` items."""
         require_length(length)
-        return int(resolve(self.output_length)(length))
+        items = int(resolve(self.output_length)(length))
+        if items < 1:
+            raise ValueError(f"output_length: must be at least 1 at length {length}, got {items}")
+        return items
 
     def target_bits(self, length: int, symbols: int) -> float:
         """Give the entropy of the target, in bits per sequence."""
-        return self._known(self.information, length=length, symbols=symbols)
+        return self._known("information", length=length, symbols=symbols)
 
     def constant_accuracy(self, length: int, symbols: int) -> float:
         """Give the accuracy of the best answer that ignores the source."""
-        return self._known(self.constant, length=length, symbols=symbols)
+        return self._known("constant", length=length, symbols=symbols)
 
     def repeat_accuracy(self, length: int, symbols: int) -> float:
         """Give the accuracy of answering with the previous gold item."""
-        return self._known(self.repeat, length=length, symbols=symbols)
+        return self._known("repeat", length=length, symbols=symbols)
 
     def ceiling_accuracy(self, length: int, symbols: int) -> float:
         """Give the best accuracy of an answer y_t that has seen x_1..x_t only."""
-        return self._known(self.causal_ceiling, length=length, symbols=symbols)
+        return self._known("causal_ceiling", length=length, symbols=symbols)
 
-    def _known(self, reference: str, *, length: int, symbols: int) -> float:
+    def _known(self, field: str, *, length: int, symbols: int) -> float:
+        """Ask for bits, or for an accuracy; refuse what can be neither."""
         require_length(length)
         require_symbols(symbols)
-        return float(resolve(reference)(length, symbols))
+        value = float(resolve(getattr(self, field))(length, symbols))
+        most = 1.0
+        if field == "information":
+            most = self.target_length(length) * math.log2(symbols) * (1 + 1e-9)  # Rounding.
+        if not 0 <= value <= most:  # NaN is neither more nor less.
+            raise ValueError(
+                f"{field}: must be from 0 to {most:g} at length {length}, got {value:g}"
+            )
+        return value

@@ -42,8 +42,8 @@ class Command:
         self.mark = uuid.uuid4().hex
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(map(str, [*before, ROOT])),
-            # A commit made while the tests run must not be in some of the rows.
-            "GIT_DIR": str(self.out.parent / "no-repository"),
+            # A commit made while the tests run must not be in some of the rows: git refuses this.
+            "GIT_CONFIG_COUNT": "none",
             MARK: self.mark,
             **variables,
         }

@@ -441,7 +441,7 @@ def test_throughput_is_measured_after_the_last_child(monkeypatch, tmp_path):
             log.append("stopped")
 
     monkeypatch.setattr(run, "LocalEngine", Engine)
-    monkeypatch.setattr(run, "measure_missing", lambda request, store: log.append("measured"))
+    monkeypatch.setattr(run, "measure_missing", lambda request, store: log.append("measured") or [])
     run.main(["--lengths", "2", "--tasks", "copy", "--models", "rnn", "--out", str(tmp_path / "r")])
     assert log[0] == "started"
     assert log.index("stopped") < log.index("measured")

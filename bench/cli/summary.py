@@ -5,7 +5,15 @@ from operator import attrgetter
 from statistics import fmean
 from typing import Any
 
-from results.schema.rows import NOISY, OK, PHASES, SETTING_COLUMNS, AccuracyRow, ThroughputRow
+from results.schema.rows import (
+    FAILING_STATUSES,
+    NOISY,
+    OK,
+    PHASES,
+    SETTING_COLUMNS,
+    AccuracyRow,
+    ThroughputRow,
+)
 from results.wording import columns_of, escaped, spans, told_apart
 
 _MOST_COLUMNS = 5
@@ -61,13 +69,13 @@ def missing_lines(
     )
     return [
         f"{len(missing)} of {len(planned)} records are missing:",
-        *_few_lines(
+        *few_lines(
             f"{labels[_curve(row)]}, seed {row.seed}, length {row.length}: "
             f"{failures[row.record_id].status}: {escaped(failures[row.record_id].error or '')}"
             for row in missing
             if row.record_id in failures
         ),
-        *_few_lines(
+        *few_lines(
             f"{label}, seed {spans(of_label, grid=every_seed)}: "
             f"length {spans(of_seeds, grid=every_length)}"
             for (label, of_seeds), of_label in sorted(seeds.items(), key=lambda each: each[0][0])
@@ -75,7 +83,8 @@ def missing_lines(
     ]
 
 
-def _few_lines(texts: Iterable[str]) -> list[str]:
+def few_lines(texts: Iterable[str]) -> list[str]:
+    """Indent the first lines, and count the others."""
     lines = [f"  {text}" for text in texts]
     if len(lines) <= _MOST_LINES:
         return lines
@@ -100,6 +109,15 @@ def _labels(rows: Collection[AccuracyRow], *, gap: str) -> dict[tuple[Any, ...],
         ]
         labels[curve] = ", ".join([f"{tasks[row.task]}{gap}{models[row.model]}", *varying])
     return labels
+
+
+def failure_lines(rows: Iterable[ThroughputRow]) -> list[str]:
+    """Name the rows that could not be measured, and say why."""
+    return [
+        f"{row.model}, {row.phase}, length {row.length}: {row.status}: {escaped(row.error or '')}"
+        for row in rows
+        if row.status in FAILING_STATUSES
+    ]
 
 
 def throughput_table(rows: Sequence[ThroughputRow]) -> str:

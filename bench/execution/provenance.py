@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -23,7 +24,7 @@ def provenance(device: str, *, threads: int) -> dict[str, str | int | None]:
     return {
         "device_name": _cuda_name() if device == "cuda" else _processor_name(),
         "threads": threads,
-        "torch_version": version("torch"),
+        "torch_version": _torch_version(),
         "python_version": platform.python_version(),
         "platform": _platform(),
         "commit": _source_commit(),
@@ -49,7 +50,7 @@ def write_run_file(out: Path, request: Mapping[str, Any]) -> None:
             "processor": _processor_name(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),
-            "torch": version("torch"),
+            "torch": _torch_version(),
         },
     }
     path = out / RUN_FILE
@@ -79,13 +80,32 @@ def _processor_name() -> str | None:
     return platform.processor() or None
 
 
+def _torch_version() -> str:
+    # Metadata of another installation may come first on the path.
+    torch = sys.modules.get("torch")
+    return version("torch") if torch is None else str(torch.__version__)
+
+
 @cache
 def _source_commit() -> str | None:
     """Name the commit of the source code, with `+changes` where files differ from it."""
     describe = ("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
+    # Only of the repository whose top this folder is. Git hooks name their own in the environment,
+    # and an installation may lie within a user's repository.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
+    } | {"GIT_CEILING_DIRECTORIES": str(_SOURCE_FOLDER.parent)}
     try:
         done = subprocess.run(
-            describe, cwd=_SOURCE_FOLDER, capture_output=True, text=True, check=True, timeout=10
+            describe,
+            cwd=_SOURCE_FOLDER,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -152,7 +152,7 @@ class Runner:
             failure = self._store.failures().get(row.record_id)
             if failure is not None and failure.attempts == attempt:
                 return  # The child said itself what stopped it.
-            status, error = _end_in_words(end)
+            status, error = end_in_words(end)
             failure = replace(row, status=status, attempts=attempt, error=error)
             self._store.write_failure(failure)
             self._log.info(f"{describe(run)}: {status}: {error} (attempt {attempt})")
@@ -190,7 +190,7 @@ def _describe_record(row: AccuracyRow) -> str:
     )
 
 
-def _end_in_words(end: ChildEnd) -> tuple[str, str]:
+def end_in_words(end: ChildEnd) -> tuple[str, str]:
     """Name the status and the error of a child that left neither."""
     if end.is_timed_out:
         return "timed_out", f"not done after {end.order.time_limit_seconds:.0f} seconds"

@@ -1,9 +1,11 @@
 """What a measurement of speed and memory covers. Imports no torch."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.config import ModelConfig
+from tasks.import_path import code_hash
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ class Measurement:
     device: str
     batch_size: int
     threads: int
+
+    def columns_of(self, case: Case) -> dict[str, Any]:
+        """Give the columns of a row that are known before the case is measured."""
+        return {
+            **asdict(case),
+            **asdict(self.config),
+            "embedding": self.config.embedding,
+            "device": self.device,
+            "batch_size": self.batch_size,
+            "threads": self.threads,
+            "code_hash": code_hash(self.builders[case.model]),
+        }
 
     @staticmethod
     def from_json(text: str) -> "Measurement":

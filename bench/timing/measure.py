@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from statistics import median, quantiles
 from typing import Any, TextIO, cast
@@ -30,7 +30,6 @@ from models.interface import SequenceModel, attention_path, forward_flops, param
 from results.schema.columns import to_json
 from results.schema.rows import FORWARD_PASSES_PER_UPDATE, NOISY, OK, STEADY, ThroughputRow
 from tasks import TASKS
-from tasks.import_path import code_hash
 from tasks.sampling import Batch, sample_batch
 
 ROUNDS = 7
@@ -227,13 +226,8 @@ def _row(
     best_flops_per_second: float,
 ) -> ThroughputRow:
     known: dict[str, Any] = {
-        **asdict(timed.case),
-        **asdict(measurement.config),
-        "embedding": measurement.config.embedding,
-        "batch_size": measurement.batch_size,
-        "device": measurement.device,
+        **measurement.columns_of(timed.case),
         "processors": processors,
-        "code_hash": code_hash(measurement.builders[timed.case.model]),
         **provenance(measurement.device, threads=measurement.threads),
     }
     if timed.phase is not None:

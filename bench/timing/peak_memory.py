@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from bench.execution.engine import exit_in_words
 from bench.training.failures import model_at_work, summary_of
 
 _STATUS = Path("/proc/self/status")
@@ -75,7 +76,7 @@ def _peak_in_a_fork(work: Work, rehearsal: Work) -> Peak:
         return Peak(**values, failure=failure and tuple(failure))
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return Peak(failure=("out_of_memory", "killed, as a system does that runs out of memory"))
-    return Peak(failure=("failed", "ended without a word"))
+    return Peak(failure=("failed", exit_in_words(os.waitstatus_to_exitcode(status))))
 
 
 def _peak_here(work: Work, rehearsal: Work) -> Peak:

@@ -1,13 +1,16 @@
 """`bench.run` as a user starts it: what it leaves, and that it goes on where it ended."""
 
+import os
 import re
 import resource
 import signal
 import sys
+import threading
 import time
 
 import pytest
 
+from bench import run as command_module
 from results.schema.rows import AccuracyRow
 from results.store.csv_files import ACCURACY
 from tests.commands import (
@@ -142,3 +145,57 @@ def test_ctrl_c_ends_it_soon_with_a_whole_csv_and_a_word_on_how_to_go_on(tmp_pat
         f"Stopped. Everything finished is kept in {folder}; the same command goes on from there."
     )
     assert "Traceback" not in errors
+
+
+@pytest.fixture
+def main(tmp_path, monkeypatch):
+    """Return how to call the command in this process, with what its only engine does."""
+
+    class Engine:
+        def __init__(self, **options):
+            pass
+
+        def execute(self, orders, *, on_event):
+            self.act()
+            return iter(())
+
+        def stop(self):
+            pass
+
+    monkeypatch.setattr(command_module, "LocalEngine", Engine)
+
+    def call(act=lambda: None):
+        Engine.act = staticmethod(act)
+        return command_module.main([*SMALL, "--models", "rnn", "--out", str(tmp_path / "results")])
+
+    return call
+
+
+@pytest.mark.fault("F9")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+def test_signals_of_terminals_and_schedulers_end_it_unless_somebody_has_them(name, main, capsys):
+    number, heard = getattr(signal, name), []
+    ending = "Stopped. Everything finished is kept in "
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        # A closed terminal is told of twice.
+        assert main(lambda: [os.kill(os.getpid(), number) for _ in "12"]) == 128 + number
+        assert capsys.readouterr().err.splitlines()[-1].startswith(ending)
+        assert signal.getsignal(number) is signal.SIG_DFL
+        for handler in (signal.SIG_IGN, lambda *given: heard.append(given[0])):
+            signal.signal(number, handler)
+            assert main(lambda: os.kill(os.getpid(), number)) == 1
+            assert ending not in capsys.readouterr().err
+        assert heard == [number]
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.fault("F24")
+def test_it_runs_in_a_thread_that_gets_no_signals(main, capsys):
+    ends = []
+    thread = threading.Thread(target=lambda: ends.append(main()))
+    thread.start()
+    thread.join()
+    assert ends == [1]
+    assert "2 of 2 records are missing" in capsys.readouterr().err

@@ -1,16 +1,19 @@
 """What of the throughput is measured, and when: everything once, and nothing that is there.
 
-A stand-in takes the place of the child process that measures.
+A stand-in takes the place of the child processes that measure.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from bench import throughput
 from bench.cli.run_options import parse_request
+from bench.execution.engine import ChildEnd
 from bench.throughput import main, measure_missing, measurement_of
 from models import find_model
 from results.errors import ResultsError
@@ -26,7 +29,8 @@ class Measuring:
     """Measures nothing; remembers its orders, and may fail or die."""
 
     def __init__(self):
-        self.orders, self.failing, self.dies_at = [], None, None
+        self.orders, self.limits, self.failing, self.dies_at = [], [], None, None
+        self.stranger_ends = {"exit_code": 0}
 
     def __call__(self, module, order, *, out):
         assert module == "bench.timing.measure"
@@ -38,6 +42,15 @@ class Measuring:
                 raise ResultsError("bench.timing.measure ended with exit status -9")
             cases = [each for each in order["cases"] if each["length"] == length]
             yield {"rows": [to_json(self.row(order, case)) for case in cases]}
+
+    def carry_out(self, order, *, on_event):
+        """Take the place of the engine too, which a user's model gets a child by."""
+        assert (order.name, Path(order.out).is_dir()) == (order.module, True)
+        self.limits.append(order.time_limit_seconds)
+        with suppress(ResultsError):
+            for event in self(order.module, order.message, out=order.out):
+                on_event(order, event)
+        return ChildEnd(order, **self.stranger_ends)
 
     def row(self, order, case):
         config = order["config"]
@@ -61,6 +74,7 @@ class Measuring:
 def child(monkeypatch):
     child = Measuring()
     monkeypatch.setattr(throughput, "child_events", child)
+    monkeypatch.setattr(throughput, "LocalEngine", lambda jobs: child)
     return child
 
 
@@ -150,6 +164,47 @@ def test_what_is_measured_before_the_process_dies_is_kept(child, tmp_path, capsy
     child.dies_at = None
     assert command(tmp_path) == 0
     assert child.measured() == [cases(("rnn",), (2, 4)), cases(("rnn",), (4,))]
+
+
+STRANGERS = ("tests.plugins.example:build", "tests.plugins.broken:Raising")
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ({"exit_code": 0}, "failed: exit status 0 without a record; see logs/bench.timing.measure"),
+        ({"exit_code": 3}, "failed: exit status 3; see logs/bench.timing.measure.log"),
+        ({"exit_code": -11}, "killed: killed by SIGSEGV"),
+        ({"exit_code": -9, "is_timed_out": True}, "timed_out: not done after 1680 seconds"),
+    ],
+)
+def test_a_users_model_has_a_child_to_itself_and_fails_alone(child, tmp_path, capsys, end, said):
+    models = ("rnn", *STRANGERS, "seq2seq")
+    arguments = ("--hidden", "8", "--models", ",".join(models))
+    child.dies_at, child.stranger_ends = 4, end
+    with suppress(ResultsError):
+        measure(tmp_path, "--models", ",".join(STRANGERS))
+    child.dies_at = None
+    assert command(tmp_path, *arguments) == 1
+    assert child.measured() == [
+        *(cases((name,), (2, 4)) for name in STRANGERS),
+        cases(("rnn", "seq2seq"), (2, 4)),
+    ]
+    assert [list(order["builders"]) for order in child.orders] == [
+        *([name] for name in STRANGERS),
+        ["rnn", "seq2seq"],
+    ]
+    assert len(read_rows(tmp_path, THROUGHPUT)) == 4 * len(cases(("",), (2, 4)))
+    failed = [row for row in read_rows(tmp_path, THROUGHPUT) if row.status != OK]
+    assert {(row.model, row.length) for row in failed} == {(name, 4) for name in STRANGERS}
+    assert f"{STRANGERS[0]}, decode, length 4: {said}" in capsys.readouterr().err
+    # Asked for anew, it is given its time again, and what it had does not hide its failure.
+    child.dies_at = 2
+    assert command(tmp_path, "--hidden", "8", "--models", STRANGERS[0], "--again") == 1
+    failed = [row for row in read_rows(tmp_path, THROUGHPUT) if row.status != OK]
+    assert {row.length for row in failed if row.model == STRANGERS[0]} == {2, 4}
+    assert set(child.limits) == {600 + 6 * 180}
 
 
 def test_it_is_measured_anew_when_asked_for_or_damaged(child, tmp_path, capsys):

@@ -50,7 +50,7 @@ class Cluster:
 
     def _start(self, kind, contact, *arguments):
         place = ("--host", "127.0.0.1", "--scheduler-file", str(contact))
-        variables = {"PYTHONPATH": str(ROOT), "GIT_DIR": "/no-repository", MARK: self._mark}
+        variables = {"PYTHONPATH": str(ROOT), "GIT_CONFIG_COUNT": "none", MARK: self._mark}
         return subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{kind}", *place, *arguments],
             cwd=self._scratch,

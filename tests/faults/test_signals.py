@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from results.store.csv_files import ACCURACY
+from tests import ROOT
 from tests.commands import Command, wait_until
 from tests.faults.fault_tools import (
     ONE_RUN,
@@ -27,6 +30,7 @@ SIGNALS = {
     "Ctrl-C": ([signal.SIGINT], 130),
     "Ctrl-C twice": ([signal.SIGINT, signal.SIGINT], 130),
     "SIGTERM": ([signal.SIGTERM], 143),
+    "SIGUSR1": ([signal.SIGUSR1], 138),
 }
 
 
@@ -78,6 +82,21 @@ def test_interrupt_from_a_terminal_ends_dask_too(folder, reached):
 def test_interrupt_before_anything_is_trained_is_told_too(folder, reached):
     assert_ends_well(folder, [signal.SIGINT], 130, after="plan.json")
     reached(text="at once: exit 130")
+
+
+def test_closed_terminal_ends_it_too(folder, reached):
+    """It can show nothing any more, neither the bar nor the last line."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "bench.run", "--out", str(folder), *TWO_RUNS, *TWO_JOBS]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), end)
+    started = subprocess.Popen(["setsid", "--ctty", *command], cwd=ROOT, **streams)
+    os.close(end)
+    while not (folder / ACCURACY).exists():
+        assert os.read(terminal, 1000)  # A terminal that is not read from holds its writer up.
+    os.close(terminal)
+    assert started.wait(timeout=SECONDS_TO_DIE) == 129
+    reached(text="a closed terminal: exit 129")
+    assert {row.status for row in rows_of(folder)} == {"ok"}
 
 
 @pytest.mark.fault("F9", is_twin=True)

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from results.store.csv_files import THROUGHPUT, read_rows
 from tests import ROOT
 from tests.commands import SMALL, rows_by_length, run
+from tests.faults.fault_tools import planted
 
 STRANGE = "tests.plugins.strange:"
 SPEAKING = ("Nul", "Unprintable", "Exit", "Refusal", "StrangePath")
@@ -91,3 +93,38 @@ def test_words_of_a_model_end_no_run_but_its_own(tmp_path, reached):
     for name in SPEAKING:
         statuses = {row.status for row in rows_by_length(folder, f"{STRANGE}{name}").values()}
         assert "failed" in statuses, name
+
+
+SHORT_LIMIT = """
+from dataclasses import replace
+from bench.execution.engine import LocalEngine
+within_limit = LocalEngine.carry_out
+def carry_out(self, order, **options):
+    return within_limit(self, replace(order, time_limit_seconds=5.0), **options)
+LocalEngine.carry_out = carry_out
+"""
+
+
+@pytest.mark.fault("F22")
+def test_model_that_spoils_its_measurement_spoils_no_other(tmp_path, reached):
+    strangers = {
+        "quits": "import os\ndef build(config): os._exit(0)",
+        "hangs": "import time\ndef build(config): time.sleep(1000)",
+        "sets": "import torch\ndef build(config): torch.set_grad_enabled(False)",
+    }
+    for name, text in strangers.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    status, _, errors = run(
+        tmp_path / "results",
+        *("--lengths", "2", "--hidden", "8", "--models"),
+        ",".join([*(f"{name}:build" for name in strangers), "rnn"]),
+        begins=("bench.throughput", "--out"),
+        before=planted(tmp_path, SHORT_LIMIT),
+    )
+    reached(injected=len(strangers), text="rows of failure; rnn beside them is measured")
+    assert status == 1, errors
+    rows = read_rows(tmp_path / "results", THROUGHPUT)
+    found = {(row.model, row.status) for row in rows}
+    assert len(rows) == 3 * 4
+    assert {("rnn", "ok"), ("quits:build", "failed"), ("hangs:build", "timed_out")} < found
+    assert ("sets:build", "ok") not in found

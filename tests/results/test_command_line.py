@@ -2,10 +2,11 @@
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
-from results.command_line import DONE, REFUSED, Parser, run_command
+from results.command_line import DONE, REFUSED, Parser, parse_folder, run_command
 from results.errors import ResultsError
 
 
@@ -52,3 +53,19 @@ def test_closed_streams_end_no_command_and_mix_nothing(closed, monkeypatch, caps
     assert errors == ("" if "stderr" in closed else "errors\n")
     for name in closed:
         getattr(sys, name).close()
+
+
+@pytest.mark.fault("F24")
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("~", "/home/of/a"),
+        ("~/x", "/home/of/a/x"),
+        ("./~", "~"),
+        ("a/~", "a/~"),
+        ("~nobody-has-this-name/x", "~nobody-has-this-name/x"),
+    ],
+)
+def test_folder_below_home_is_found_as_a_shell_would(text, folder, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/a")
+    assert parse_folder(text) == Path(folder)

@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tasks import TASKS
 from tasks.import_path import code_hash, require_no_clash, resolve
+from tasks.sampling import sample_batch
 from tasks.task import same_length
+from tests.tasks.twins import broken
 
 
 def test_a_description_is_validated():
@@ -33,6 +36,62 @@ def test_sizes_are_validated():
             getattr(task, number)(10, 1)
     with pytest.raises(ValueError, match=r"^length: must be at least 1, got 0$"):
         task.target_length(0)
+    with pytest.raises(ValueError, match=r"^output_length: must be at least 1 at length 6, got 0$"):
+        some_batch(broken("copy", output_length="nothing"))
+
+
+def some_batch(task):
+    generator = torch.Generator().manual_seed(0)
+    return sample_batch(task, generator, batch_size=8, length=6, symbols=5, split="train")
+
+
+@pytest.mark.fault("F22")
+def test_source_stays_as_drawn_whatever_the_task_does_to_it():
+    source = some_batch(TASKS["sort"]).source
+    in_place = {"transform": "sort_in_place", "alignment": "first_of_equals_in_place"}
+    batch = some_batch(broken("sort", **in_place))
+    assert torch.equal(batch.source, source)
+    assert torch.equal(batch.target, source.sort(dim=1).values)
+    broken("sort", **in_place).align(batch.source)
+    assert torch.equal(batch.source, source)
+    itself = some_batch(broken("copy", transform="copy_itself"))
+    assert itself.target.data_ptr() != itself.source.data_ptr()
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize(
+    ("transform", "got"),
+    [
+        ("one_item_less", r"with shape \(8, 6\) as torch.int64, got \(8, 5\) as torch.int64"),
+        ("as_bytes", r"with .*int64, got \(8, 6\) as torch.uint8"),
+        ("as_list", r"with .*int64, got \(\) as list"),
+        ("left_out", "with ids from 0 to 4, got -100 to 4"),
+        ("shifted_symbols", "with ids from 0 to 4, got 1 to 5"),
+    ],
+)
+def test_answers_that_are_no_target_are_refused(transform, got):
+    with pytest.raises(ValueError, match=f"^transform: must answer {got}$"):
+        some_batch(broken("copy", transform=transform))
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize(
+    ("field", "value", "got"),
+    [
+        ("information", "not_a_number", "from 0 to 12 at length 6, got nan"),
+        ("information", "below_nothing", "from 0 to 12 at length 6, got -0.001"),
+        ("information", "too_much", "from 0 to 12 at length 6, got 12.012"),
+        ("constant", "in_percent", "from 0 to 1 at length 6, got 25"),
+        ("repeat", "below_nothing", "from 0 to 1 at length 6, got -0.001"),
+        ("causal_ceiling", "not_a_number", "from 0 to 1 at length 6, got nan"),
+    ],
+)
+def test_numbers_that_a_task_cannot_have_are_refused(field, value, got):
+    task = broken("copy", **{field: value})
+    numbers = ("target_bits", "constant_accuracy", "repeat_accuracy", "ceiling_accuracy")
+    fields = ("information", "constant", "repeat", "causal_ceiling")
+    with pytest.raises(ValueError, match=f"^{field}: must be {got}"):
+        getattr(task, numbers[fields.index(field)])(6, 4)
 
 
 @pytest.mark.parametrize(

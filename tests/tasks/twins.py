@@ -1,5 +1,6 @@
 """Tasks and samplers that are wrong in one respect each, for the checks to reject."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -40,22 +41,30 @@ def off_by_one_half(length, symbols):
 
 WRONG = {
     "sort_down": lambda source: source.sort(dim=1, descending=True).values,
-    "add_chance": lambda source: source + torch.randint(1_000_000, source.shape),
+    "add_chance": lambda source: torch.randint(2, source.shape),
     "move_generator": move_generator,
-    "sort_in_place": lambda source: source.copy_(source.sort(dim=1).values).clone(),
-    "same_memory": lambda source: source,
+    "sort_in_place": lambda source: source.copy_(source.sort(dim=1).values),
+    "copy_itself": lambda source: source,
+    "as_list": lambda source: source.tolist(),
+    "left_out": lambda source: torch.cat((source[:, :-1], source[:, :1] * 0 - 100), dim=1),
     "other_row": lambda source: source.roll(1, dims=0),
     "one_item_less": lambda source: source[:, :-1].clone(),
     "as_bytes": lambda source: source.to(torch.uint8),
     "shifted_symbols": lambda source: source + 1,
     "first_of_equals": first_of_equals,
+    "first_of_equals_in_place": lambda source: first_of_equals(source.zero_()),
     "sum_of_two": lambda source: 2 * torch.eye(source.shape[1]).expand(len(source), -1, -1),
     "negative": negative,
     "first_row_for_all": first_row_for_all,
     "twice": lambda length: 2 * length,
+    "nothing": lambda length: 0,
     "one_and_a_half": lambda length, symbols: 1.5,
     "half_of_chance": lambda length, symbols: 0.5 / symbols,
     "off_by_one_half": off_by_one_half,
+    "not_a_number": lambda length, symbols: math.nan,
+    "below_nothing": lambda length, symbols: -1e-3,
+    "too_much": lambda length, symbols: 1.001 * length * math.log2(symbols),
+    "in_percent": lambda length, symbols: 100 / symbols,
     "always_right": lambda length, symbols: 1.0,
 }
 globals().update(WRONG)  # A task names its functions as attributes of a module.

@@ -51,7 +51,7 @@ def opened(scheduler, folder, *, device="cpu"):
 
 
 def test_rows_are_those_of_the_local_engine(scheduler, finished, tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "no-repository"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "none")
     folder = tmp_path / "results"
     assert command(folder, "--models", "rnn", scheduler=scheduler) == 0
     found, expected = (rows_by_length(each, "rnn").values() for each in (folder, finished))

@@ -67,4 +67,6 @@ def test_what_stops_the_work_is_its_failure():
     assert peak_of(lambda: os.kill(os.getpid(), signal.SIGKILL)).failure[0] == "out_of_memory"
     assert peak_of(fail).failure == ("failed", "ValueError: no such")
     assert peak_of(lambda: None, rehearsal=fail).failure[0] == "failed"
-    assert peak_of(lambda: os._exit(3)).failure == ("failed", "ended without a word")
+    assert peak_of(lambda: os._exit(3)).failure == ("failed", "exit status 3")
+    ended = peak_of(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert ended.failure == ("failed", "killed by SIGTERM")
