@@ -128,9 +128,12 @@ def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path)
         "status = figures.main(sys.argv[1:])\n"
         "sys.exit(status or 9 * bool({'torch', 'tasks'} & set(sys.modules)))"
     )
+    # A notebook names a backend for its children, and any folder may have settings.
+    (tmp_path / "matplotlibrc").write_text("backend: TkAgg\n:::\nfont.size: 40\n")
+    surroundings = {"MPLBACKEND": "module://not_installed.backend"}
     found = subprocess.run(
         [sys.executable, "-c", code, "--results", folder, "--out", tmp_path / "there"],
-        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)} | surroundings,
         check=False,
         capture_output=True,
         text=True,
