@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
@@ -43,9 +43,12 @@ PROBE_FIGURES = (
     *(f"map_{measure}" for measure in maps.MAPS),
 )
 COST_FIGURES = {"throughput": throughput.TIME, "memory": throughput.MEMORY}
+if TYPE_CHECKING:  # Matplotlib is imported by `reports.drawing`, whatever surrounds it.
+    from matplotlib.figure import Figure
+
 OUT = Path(__file__).with_name("figures")
 # A figure is drawn only when its turn comes: all of them together would take much memory.
-Drawings = Iterator[tuple[str, Callable[[], Figure]]]
+Drawings = Iterator[tuple[str, Callable[[], "Figure"]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
