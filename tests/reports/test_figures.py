@@ -149,12 +149,15 @@ def check_legible(figure, *, caption_lines=2):
 
 
 @QUICK
+@pytest.mark.fault("F24")
 def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path):
+    """Whatever a notebook, or a file in the current folder, says of Matplotlib."""
     folder = folder_of(curve_rows(**ONE_TASK), throughput=cost_rows(models=("rnn",), lengths=(10,)))
     drawn(folder, tmp_path / "here")
     code = (
-        "import sys, reports.readme, reports.examples\n"
+        "import sys\n"
         "from reports import figures\n"
+        "import reports.readme, reports.examples\n"
         "from reports.drawing import style\n"
         "from reports.plots import accuracy\n"
         "style.DOTS_PER_INCH = 60\n"
@@ -162,12 +165,12 @@ def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path)
         "status = figures.main(sys.argv[1:])\n"
         "sys.exit(status or 9 * bool({'torch', 'tasks'} & set(sys.modules)))"
     )
-    # A notebook names a backend for its children, and any folder may have settings.
-    (tmp_path / "matplotlibrc").write_text("backend: TkAgg\n:::\nfont.size: 40\n")
-    surroundings = {"MPLBACKEND": "module://not_installed.backend"}
+    (tmp_path / "matplotlibrc").write_bytes(b"backend: none\nfont.size: \xff\n")
     found = subprocess.run(
         [sys.executable, "-c", code, "--results", folder, "--out", tmp_path / "there"],
-        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)} | surroundings,
+        env=os.environ
+        | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+        | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
         check=False,
         capture_output=True,
         text=True,
