@@ -28,6 +28,7 @@ from results.stats.comparison import (
 from results.stats.intervals import CONFIDENCE
 from results.store.csv_files import ACCURACY, THROUGHPUT
 from results.tables import has_table, read_accuracy, read_throughput
+from results.wording import told_apart
 
 # These may differ: a comparison is made to see what they change.
 PROVENANCE = (
@@ -158,6 +159,8 @@ def _throughput(given: argparse.Namespace) -> _Section:
 def _text(section: _Section) -> str:
     """Put a table between its heading and its counts."""
     table, lines = section.found.table, [section.heading]
+    for name in {"task", "model"} & {*table.columns}:
+        table = table.assign(**{name: table[name].map(told_apart(table[name]))})
     if len(table):
         lines.append(table.to_string(index=False, na_rep="-", float_format=_number))
     counts = dict.fromkeys((BETTER, WORSE, SAME), 0) | table["verdict"].value_counts().to_dict()

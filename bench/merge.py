@@ -20,7 +20,7 @@ from results.command_line import (
 )
 from results.store.folder import PLAN
 from results.store.merging import merge_folders
-from results.wording import shown_command
+from results.wording import escaped, shown_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +70,7 @@ def _merge(given: argparse.Namespace) -> int:
     contents = merged.contents
     missing = missing_lines([*contents.plan.values()], contents.records, contents.failures)
     for line in (*merged.notices, *merged.conflicts):
-        print(line, file=sys.stderr)
+        print(escaped(line), file=sys.stderr)
     stages = len({row.stage_id for row in contents.plan.values()})
     print(
         f"Merged into {out}: {len(contents.records)} of {len(contents.plan)} records, "

@@ -5,9 +5,7 @@ of figures with the marks and axes of `drawing/`. `tables/` has the tables of th
 Nothing here imports torch.
 """
 
-import contextlib
-import importlib.util
-import os
+import importlib
 import sys
 from pathlib import Path
 
@@ -17,11 +15,3 @@ sys.path.insert(0, _suite)
 if Path(importlib.import_module("results").__file__ or "").parents[1] != Path(_suite):
     raise ImportError("another package named 'results' was imported before that of the suite")
 sys.path.remove(_suite)
-
-# Matplotlib looks for its settings once, at its import: in $MPLBACKEND, and in the current folder
-# before all others. A backend that is not installed, as a notebook names one, or a damaged
-# matplotlibrc would end the import. Figures have all their settings from `drawing/style.py`.
-os.environ["MPLBACKEND"] = "agg"
-if (_found := importlib.util.find_spec("matplotlib")) is not None and _found.origin is not None:
-    with contextlib.chdir(Path(_found.origin).parent / "mpl-data"):
-        importlib.import_module("matplotlib")

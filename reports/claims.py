@@ -20,6 +20,7 @@ from reports.tables.claims import (
 )
 from results.claims.measures import CLAIMS
 from results.command_line import DONE, Parser, run_command
+from results.wording import told_apart
 
 TEXT, TRACE, JSON = "text", "trace", "json"
 
@@ -79,12 +80,13 @@ def _known(numbers: Mapping[Any, object]) -> dict[str, object]:
 
 def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
     parts = [f"{claim}  {CLAIMS[claim]}", f"    {_verdicts(lines)}"]
+    titles = told_apart(line.task for line in lines)
     for measure, of_measure in by_measure(lines).items():
         parts.append(f"  {measure} ({of_measure[0].threshold})")
         if is_traced:
             parts.append(f"    from {of_measure[0].rows}")
         for line in of_measure:
-            parts.append(f"    {line.task:<16} {_finding(line):<48}  {line.verdict}")
+            parts.append(f"    {titles[line.task]:<16} {_finding(line):<48}  {line.verdict}")
             if is_traced and line.seeds:
                 parts.append(f"      {_seeds(line)}")
     return "\n".join(parts)
@@ -93,7 +95,9 @@ def _as_text(claim: str, lines: Sequence[Line], *, is_traced: bool) -> str:
 def _verdicts(lines: Sequence[Line]) -> str:
     """Name the verdict on the whole, on each task, and how much was not measured."""
     by_task = verdicts_by_task(lines)
-    notes = [f"{task} {verdict}" for task, verdict in by_task.items()] if len(by_task) > 1 else []
+    titles = told_apart(by_task)
+    notes = [f"{titles[task]} {verdict}" for task, verdict in by_task.items()]
+    notes = notes if len(by_task) > 1 else []
     unmeasured = sum(line.finding is None for line in lines)
     if 0 < unmeasured < len(lines):
         notes.append(f"{unmeasured} of {len(lines)} lines not measured")

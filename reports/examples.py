@@ -3,7 +3,7 @@
 import os
 import string
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
 from results.tables import has_table, parse_ids, read_samples
+from results.wording import columns_of, told_apart
 
 # In the order of the ids, so that a sorted answer looks sorted.
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 NO_ITEM = "·"
-COLUMNS_AT_MOST = 100
+COLUMNS_AT_MOST, MODEL_COLUMNS = 100, 40
 SAMPLES_SHOWN = 3
 RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
 
@@ -126,12 +127,13 @@ class Writing:
 
 def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: bool) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
+    titles = told_apart(samples["task"])
+    models = style.labels_of(samples["model"], most=MODEL_COLUMNS)
     for task, rows in samples.groupby("task"):
         # One way of writing for all that is shown of a task, so that lines can be compared.
         texts = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()
         writing = Writing(max(max(parse_ids(text), default=0) for text in texts))
-        labels = [look.label for look in style.styles_for(rows["model"].unique()).values()]
-        margin = 2 + max(map(len, labels)) + 2
+        margin = 2 + max(columns_of(models[model]) for model in rows["model"].unique()) + 2
         lengths = sorted(int(each) for each in rows["length"].unique())
         if length is None:
             share_columns = 2 + len(f"{lengths[-1]}/{lengths[-1]}")
@@ -141,7 +143,8 @@ def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: boo
         for each in lengths:
             yield from _lines_of_length(
                 rows[rows["length"] == each],
-                heading=f"{task}, length {each}",
+                heading=f"{titles[str(task)]}, length {each}",
+                models=models,
                 writing=writing,
                 margin=margin,
                 is_coloured=is_coloured,
@@ -149,25 +152,31 @@ def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: boo
 
 
 def _lines_of_length(
-    rows: pd.DataFrame, *, heading: str, writing: Writing, margin: int, is_coloured: bool
+    rows: pd.DataFrame,
+    *,
+    heading: str,
+    models: Mapping[str, str],
+    writing: Writing,
+    margin: int,
+    is_coloured: bool,
 ) -> Iterator[str]:
     # Models of one seed share their test sequences: take the seed that most models have.
-    models = rows.groupby("seed")["model"].nunique()
-    seed = models[models == models.max()].index.min()
+    counts = rows.groupby("seed")["model"].nunique()
+    seed = counts[counts == counts.max()].index.min()
     absent = sorted(set(rows["model"]) - set(rows.loc[rows["seed"] == seed, "model"]))
     rows = rows[rows["seed"] == seed]
     yield f"{heading} (protocol {rows['protocol'].iloc[0]}, seed {seed})"
     if absent:
-        yield f"  no sample with this seed: {', '.join(absent)}"
+        yield f"  no sample with this seed: {', '.join(models[each] for each in absent)}"
     shown_samples = list(rows.groupby(["sample", "source", "target"]))[:SAMPLES_SHOWN]
     for (_, source, target), answers in shown_samples:
         gold = parse_ids(str(target))
         yield ""
         for name, ids in (("source", parse_ids(str(source))), ("target", gold)):
             yield f"  {name}".ljust(margin) + writing.join(writing.texts(ids, items=len(ids)))
-        for model, look in style.styles_for(answers["model"].unique()).items():
+        for model, label in models.items():
             for answer in answers.loc[answers["model"] == model, "answer"]:
-                start = f"  {look.label}".ljust(margin)
+                start = f"  {label}{' ' * (margin - 2 - columns_of(label))}"
                 yield from answer_lines(
                     start, parse_ids(answer), gold, writing=writing, is_coloured=is_coloured
                 )
@@ -200,7 +209,7 @@ def answer_lines(
             ("^" if is_wrong else " ") * len(text)
             for text, is_wrong in zip(texts, wrong, strict=True)
         ]
-        yield " " * len(start) + writing.join(marks).rstrip()
+        yield " " * columns_of(start) + writing.join(marks).rstrip()
 
 
 if __name__ == "__main__":

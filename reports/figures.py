@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
@@ -34,6 +34,9 @@ from results.errors import ResultsError
 from results.store import csv_files
 from results.store.files import replace_file
 
+if TYPE_CHECKING:  # `reports.drawing` is the first to import Matplotlib.
+    from matplotlib.figure import Figure
+
 MOST_SETTINGS = 3
 PROBE_FIGURES = (
     "errors",
@@ -44,7 +47,7 @@ PROBE_FIGURES = (
 )
 COST_FIGURES = {"throughput": throughput.TIME, "memory": throughput.MEMORY}
 # A figure is drawn only when its turn comes: all of them together would take much memory.
-Drawings = Iterator[tuple[str, Callable[[], Figure]]]
+Drawings: TypeAlias = "Iterator[tuple[str, Callable[[], Figure]]]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """The one error of this package, and one line for what the operating system refuses."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,4 +15,6 @@ def explain_os_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EMFILE:  # This process, perhaps a model, has too many files open.
+            raise
         raise ResultsError(f"{what}: {error.strerror or error}") from None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 MOST_COLUMNS = 60
+NEVER_IN_A_NAME = "\n"
 _GAP = "…"
 # Letters, by their category, that nobody sees.
 _UNSEEN = re.compile(
@@ -56,6 +57,11 @@ def escaped(text: str, *, shows: Callable[[str], bool] = str.isprintable) -> str
     return "".join(
         each if shows(each) else each.encode("unicode_escape").decode("ascii") for each in text
     )
+
+
+def markdown(text: str) -> str:
+    """Write text for a cell of a Markdown table, in which no letter of it is markup."""
+    return re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", text)
 
 
 def columns_of(text: str) -> int:

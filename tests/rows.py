@@ -5,6 +5,7 @@ import itertools
 import math
 import random
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -404,11 +405,15 @@ def curve_row(task: str, model: str, seed: int, length: int, **changes: Any) -> 
     values |= dict.fromkeys(("stage_updates", "total_updates"), updates(model, seed, length))
     values |= {"forward_flops": operations(model, length)}
     values |= scores(task, model, seed, length) | changes
-    name = re.sub(r"[^A-Za-z0-9.+-]", ".", model)
-    path = f"{protocol}-{values['config_id']}-{task}-{name}-{seed}"
+    path = f"{protocol}-{values['config_id']}-{_in_an_id(task)}-{_in_an_id(model)}-{seed}"
     stage = f"{path}-{values['train_length']}"
     ids = {"run_id": path, "stage_id": stage, "record_id": f"{stage}-{values['length']}"}
     return accuracy_row(**ids | values)
+
+
+def _in_an_id(name: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9.+-]", ".", name)
+    return safe if safe == name else f"{safe[:24]}.{zlib.crc32(name.encode()):08x}"
 
 
 def curve_rows(

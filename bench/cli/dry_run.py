@@ -11,6 +11,7 @@ from bench.plan.runs import Block, ModelRun
 from bench.plan.status import Matrix
 from results.schema.rows import FAILING_STATUSES, NOT_REACHED, OK
 from results.store.folder import LEFT
+from results.wording import escaped
 
 
 def plan_as_text(request: Request, matrix: Matrix, to_do: Sequence[ModelRun]) -> str:
@@ -94,8 +95,8 @@ def _describe(block: Block) -> str:
     sizes = ", ".join(map(str, sorted({*settings.symbols.values()})))
     alphabet = f" alphabet {sizes}," if sizes else ""
     return (
-        f"Matrix: {', '.join(task.name for task in block.tasks)}"
-        f" x {', '.join(entry.name for entry in block.models)}"
+        f"Matrix: {', '.join(escaped(task.name) for task in block.tasks)}"
+        f" x {', '.join(escaped(entry.name) for entry in block.models)}"
         f" x {len(seeds)} seed{'s' * (len(seeds) > 1)};"
         f" {len(lengths)} length{'s' * (len(lengths) > 1)}"
         f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}"

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,15 +14,23 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import Formatter, LogLocator, NullLocator
 
 from reports.drawing import style
 from reports.drawing.style import LineStyle
+from results.wording import escaped, told_apart
 
 WIDTH_INCHES = 7.0
 PANEL_HEIGHT_INCHES = 1.6
 TITLE_CHARACTERS = 78
+POINTS_PER_INCH = 72
+LABELS_INCHES = 0.5  # Of the vertical axis.
+FILLED, FILLED_BESIDE = 0.93, 0.85  # Of the room of a title, so that it touches no other.
+MOST_LINES = 3
+UPRIGHT_COLUMNS = 24
 XLABEL = "sequence length (items)"
 STEPS = (1.0, 2.0, 5.0)
 # Above two decades, these are more labels than a panel has room for.
@@ -41,6 +50,7 @@ def empty_panels(
     rows: Sequence[str],
     columns: Mapping[Any, str],
     height: float,
+    bar_inches: float = 0.0,
 ) -> sns.FacetGrid:
     """Lay out a panel for each row and column of the figure.
 
@@ -50,6 +60,7 @@ def empty_panels(
         columns: Panels from left to right, with their titles.
         height: Of a panel, in inches. The width of the figure is always the same, so that text
             is as large in one figure as in another.
+        bar_inches: Width of a bar of colours, which will be drawn beside the panels.
     """
     grid = _Panels(
         table,
@@ -62,9 +73,54 @@ def empty_panels(
         sharey="row",
     )
     grid.set_titles("")
-    for axis, title in zip(grid.axes[0], columns.values(), strict=True):
-        axis.set_title(textwrap.fill(title, 81 // len(columns)))
+    room = (WIDTH_INCHES - LABELS_INCHES - bar_inches) / len(columns)
+    _write_titles(grid, [*columns.values()], room=FILLED * room)
     return grid
+
+
+def _write_titles(grid: sns.FacetGrid, titles: Sequence[str], *, room: float) -> None:
+    """Write a title above each panel, upwards where it has no room across."""
+    font = FontProperties(weight="bold", size=style.PANEL_TITLE_SIZE)
+    wrapped = [_lines(title, room, font) for title in titles]
+    if max(map(len, wrapped)) <= MOST_LINES:
+        for axis, lines in zip(grid.axes[0], wrapped, strict=True):
+            axis.set_title("\n".join(lines))
+        return
+    short = told_apart(titles, most=UPRIGHT_COLUMNS)
+    for axis, title in zip(grid.axes[0], titles, strict=True):
+        axis.set_title(short[title], rotation="vertical")
+    height = max(_inches(each, font) for each in short.values())
+    grid.figure.set_figheight(grid.figure.get_figheight() + height)
+
+
+def beside_row(title: str, inches: float) -> str:
+    """Break a name into lines for the side of a row of panels."""
+    return "\n".join(_lines(title, FILLED_BESIDE * inches, FontProperties(size=style.TEXT_SIZE)))
+
+
+def _lines(text: str, room: float, font: FontProperties) -> list[str]:
+    """Break a text where words end, else within them; unlike textwrap, by the width of letters."""
+
+    def fits(line: str) -> bool:
+        return _inches(line.strip(), font) <= room
+
+    lines = [""]
+    # A word may end after a mark.
+    for word in re.split(r"(?<=[ ._:/+-])", text):
+        if fits(lines[-1] + word):
+            lines[-1] += word
+            continue
+        lines += [""] * bool(lines[-1])
+        for letter in word:
+            if lines[-1] and not fits(lines[-1] + letter):
+                lines.append("")
+            lines[-1] += letter
+    return [line.strip() for line in lines]
+
+
+def _inches(text: str, font: FontProperties) -> float:
+    width, *_ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / POINTS_PER_INCH
 
 
 def framed(
@@ -100,7 +156,7 @@ def framed(
     figure.text(
         0.01,
         -0.01,
-        caption,
+        escaped(caption, shows=style.is_drawn),
         gid="caption",
         va="top",
         wrap=True,

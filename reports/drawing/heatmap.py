@@ -7,20 +7,23 @@ import pandas as pd
 import seaborn as sns
 
 from reports.drawing import style
-from reports.drawing.frame import empty_panels, say_empty
+from reports.drawing.frame import beside_row, empty_panels, say_empty
 
 COLOURS = "viridis"
+HEIGHT_INCHES, BAR_INCHES = 1.45, 0.7
+# Panels beside each other that have room for words, and for three numbers below.
+MOST_WITH_WORDS, MOST_WITH_THREE = 5, 10
 
 
 def draw_heatmaps(
     table: pd.DataFrame,
     *,
-    rows: Sequence[str],
+    rows: Mapping[str, str],
     columns: Mapping[str, str],
     ylabel: str,
     limits: tuple[float, float] | None,
     colour_label: str = "",
-    largest_text: str = "",
+    largest_unit: str | None = None,
 ) -> sns.FacetGrid:
     """Draw one heat map per panel.
 
@@ -29,14 +32,20 @@ def draw_heatmaps(
 
     Args:
         table: row, column (the panels), x, y, value.
-        rows: Panels from top to bottom.
+        rows: Panels from top to bottom, with their titles.
         columns: Panels from left to right, with their titles.
         limits: Values at the ends of the colours; those of each panel where None.
         colour_label: What the colours show, beside a bar of them.
-        largest_text: What is written above each panel, with the largest value in place of `{}`.
+        largest_unit: Of the largest value, which is written above each panel; None for no value.
     """
-    grid = empty_panels(table, rows=rows, columns=columns, height=1.45)
-    if largest_text:
+    grid = empty_panels(
+        table,
+        rows=list(rows),
+        columns=columns,
+        height=HEIGHT_INCHES,
+        bar_inches=BAR_INCHES if colour_label else 0.0,
+    )
+    if largest_unit is not None:
         for axis in grid.axes[0]:
             axis.set_title(axis.get_title(), pad=14)  # Above the largest value.
     for axis in grid.axes.flat:
@@ -62,9 +71,12 @@ def draw_heatmaps(
             yticklabels=False,
         )
         axis.set(xlabel="", ylabel="", ylim=(0, len(places["y"])))
-        if largest_text:
+        if largest_unit is not None:
+            largest = known["value"].max()
             axis.annotate(
-                largest_text.format(f"{known['value'].max():.3g}"),
+                f"largest {largest:.3g} {largest_unit}".strip()
+                if len(columns) <= MOST_WITH_WORDS
+                else f"{largest:.2g}",
                 (1.0, 1.0),
                 xycoords="axes fraction",
                 xytext=(0, 2),
@@ -76,10 +88,12 @@ def draw_heatmaps(
             )
     for axis in grid.axes.flat:
         axis.set_axis_on()
-        axis.set_xticks(*_ends_and_middle(places["x"]))
+        ticks, numbers = _ends_and_middle(places["x"])
+        first = 0 if len(columns) <= MOST_WITH_THREE else -1
+        axis.set_xticks(ticks[first:], numbers[first:])
         axis.set_yticks(*_ends_and_middle(places["y"]), rotation=0)
-    for row, axes in zip(rows, grid.axes, strict=True):
-        axes[0].set_ylabel(f"{row}\n{ylabel}", visible=True)
+    for title, axes in zip(rows.values(), grid.axes, strict=True):
+        axes[0].set_ylabel(f"{beside_row(title, HEIGHT_INCHES)}\n{ylabel}", visible=True)
     meshes = [axis.collections[0] for axis in grid.axes.flat if axis.collections]
     grid.figure.set_layout_engine("constrained")
     if colour_label and meshes:

@@ -5,14 +5,17 @@ in grey as well. Warm colours have no attention, cold ones have.
 """
 
 import contextlib
+import functools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib
 import seaborn as sns
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager, get_font
+
+from results.wording import MOST_COLUMNS, NEVER_IN_A_NAME, told_apart
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
@@ -22,7 +25,7 @@ DOTTED: Dash = (0, (1.0, 1.4))
 DASH_DOT: Dash = (0, (5.0, 1.4, 1.0, 1.4))
 
 DOTS_PER_INCH = 150
-TITLE_SIZE = 10.0
+TITLE_SIZE, PANEL_TITLE_SIZE = 10.0, 8.0
 # At 7.2 inches, with the edges, shown on 830 pixels, 7 points are 11 pixels: the least to read.
 TEXT_SIZE, SMALL_SIZE = 7.5, 7.0
 NOTE_COLOUR = "#555555"
@@ -73,11 +76,11 @@ def styles_for(models: Iterable[str]) -> dict[str, LineStyle]:
     Known models come first, in the order of `MODEL_STYLES`; every other takes the next free style
     in alphabetical order.
     """
-    names = set(models)
-    styles = {name: style for name, style in MODEL_STYLES.items() if name in names}
-    for index, name in enumerate(sorted(names - set(MODEL_STYLES))):
+    labels = labels_of(models, shows=is_drawn)
+    styles = {name: MODEL_STYLES[name] for name in labels if name in MODEL_STYLES}
+    for index, name in enumerate(name for name in labels if name not in MODEL_STYLES):
         styles[name] = LineStyle(
-            label=name,
+            label=labels[name],
             colour=_FREE_COLOURS[index % len(_FREE_COLOURS)],
             dash=_FREE_DASHES[index % len(_FREE_DASHES)],
             marker=_FREE_MARKERS[index % len(_FREE_MARKERS)],
@@ -86,10 +89,58 @@ def styles_for(models: Iterable[str]) -> dict[str, LineStyle]:
 
 
 def styles_of_lines(lines: Iterable[str]) -> dict[str, LineStyle]:
-    """Choose the style of every curve of a figure: models first, then baselines."""
+    """Choose the style of every curve of a figure: models first, then baselines.
+
+    The lines of baselines begin with what no name of a model has.
+    """
     names = set(lines)
-    baselines = {name: look for name, look in BASELINE_STYLES.items() if name in names}
+    baselines = {
+        line: look
+        for name, look in BASELINE_STYLES.items()
+        if (line := f"{NEVER_IN_A_NAME}{name}") in names
+    }
     return styles_for(names - set(baselines)) | baselines
+
+
+def labels_of(
+    models: Iterable[str],
+    *,
+    most: int = MOST_COLUMNS,
+    shows: Callable[[str], bool] = str.isprintable,
+) -> dict[str, str]:
+    """Name every model, in the order of the legend, so that no two look alike.
+
+    Args:
+        most: Columns of a name.
+        shows: Whether a character can be seen.
+    """
+    names = set(models)
+    known = {name: look.label for name, look in MODEL_STYLES.items() if name in names}
+    taken = [look.label for look in (*MODEL_STYLES.values(), *BASELINE_STYLES.values())]
+    return known | told_apart(names - set(known), most=most, shows=shows, taken=taken)
+
+
+def titles_of(tasks: Iterable[str]) -> dict[str, str]:
+    """Name every task of a figure, in alphabetical order."""
+    return told_apart(tasks, shows=is_drawn)
+
+
+@functools.cache
+def is_drawn(letter: str) -> bool:
+    """Tell if a font of the figures has a letter; all others would be the same box."""
+    return letter.isprintable() and any(ord(letter) in _letters_of(name) for name in _fonts())
+
+
+@functools.cache
+def _letters_of(font: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(font)).get_charmap())
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    installed = {font.name for font in fontManager.ttflist}
+    # DejaVu Sans comes with Matplotlib: the same on any machine.
+    return ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
 
 
 @contextlib.contextmanager
@@ -106,16 +157,14 @@ def themed() -> Iterator[None]:
 
 
 def _theme() -> dict[Any, Any]:
-    installed = {font.name for font in fontManager.ttflist}
     return {
         **sns.axes_style("ticks"),
         **sns.plotting_context("paper"),
-        # DejaVu Sans comes with Matplotlib: the same on any machine.
-        "font.family": ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)],
+        "font.family": _fonts(),
         # A model may be called $x$: names are text, never formulas.
         "text.parse_math": False,
         "font.size": TEXT_SIZE,
-        "axes.titlesize": 8.0,
+        "axes.titlesize": PANEL_TITLE_SIZE,
         "axes.titleweight": "bold",
         "axes.labelsize": TEXT_SIZE,
         "xtick.labelsize": SMALL_SIZE,

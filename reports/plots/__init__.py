@@ -4,3 +4,5 @@ Read `accuracy` first. `compute` has operations on its horizontal axis, `through
 costs of throughput.csv, `capacity` the bits by size of the state, and `probes` and `maps` what
 bench.probe found.
 """
+
+import reports.drawing  # noqa: F401  # It imports Matplotlib as it has to be.

@@ -9,7 +9,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from reports.drawing import style
 from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import XLABEL, framed, mark_decades
+from reports.drawing.frame import (
+    PANEL_HEIGHT_INCHES,
+    XLABEL,
+    beside_row,
+    framed,
+    mark_decades,
+)
 from reports.plots.compute import written_lengths
 from reports.selection.captions import curves_caption
 from reports.selection.curves import (
@@ -77,7 +83,7 @@ def length_figure(curves: Curves, drawn: ByLength) -> Figure:
     grid = draw_curves(
         table,
         list(drawn.panels),
-        columns={task: task for task in sorted(table["column"].unique())},
+        columns=style.titles_of(table["column"].unique()),
         looks=looks,
     )
     first = grid.axes[0, 0]
@@ -123,7 +129,10 @@ def beyond_figure(beyond: Curves) -> Figure:
     """Draw accuracy against how many times as long as trained for, a column per length trained."""
     table = beyond.table
     looks = style.styles_of_lines(table["line"].unique())
-    panels = [Panel(task, f"{task}:\ntoken accuracy") for task in sorted(table["row"].unique())]
+    panels = [
+        Panel(task, f"{beside_row(title, PANEL_HEIGHT_INCHES)}:\ntoken accuracy")
+        for task, title in style.titles_of(table["row"].unique()).items()
+    ]
     trained = sorted(int(length) for length in table["column"].unique())
     grid = draw_curves(
         table,

@@ -28,6 +28,7 @@ from results.schema.rows import OK
 from results.stats.over_seeds import mean_over_seeds
 from results.stats.size_scaling import SIZES, Collapse, Spread, collapse_of
 from results.stats.threshold_length import ABOVE, AT, crossings
+from results.wording import told_apart
 
 MODEL = "seq2seq"
 NUMBERS_PER_UNIT = {"lstm": 2}  # h and c; every other cell has h alone.
@@ -233,14 +234,16 @@ def _draw_half(
 def capacity_caption(capacity: Capacity) -> str:
     """Write the caption of the figure."""
     facts = capacity.curves.facts
+    labels = style.labels_of(capacity.least_shares, shows=style.is_drawn)
+    tasks = ", ".join(told_apart(facts.symbols).values())
     sentences = [
-        f"Seq2Seq, {', '.join(facts.symbols)}; {model_settings(facts.cell, encoder=facts.encoder)};"
+        f"Seq2Seq, {tasks}; {model_settings(facts.cell, encoder=facts.encoder)};"
         f" up to {capacity.budget_updates:,} updates per stage.",
         seeds_sentence(capacity.curves.table, facts.seeds),
         "Arrow: longer." if capacity.half["is_bound"].any() else "",
         f"Most per number of the state: {capacity.most_per_number:.2g} bits.",
         *(
-            f"{style.styles_for([model])[model].label} carries at least {share:.3f} of the bits."
+            f"{labels[model]} carries at least {share:.3f} of the bits."
             for model, share in capacity.least_shares.items()
         ),
         unfinished_rows(facts.unfinished, rows=facts.rows),

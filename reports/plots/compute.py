@@ -26,6 +26,7 @@ from reports.selection.curves import (
     points,
 )
 from results.schema.rows import FORWARD_PASSES_PER_UPDATE, OK
+from results.wording import NEVER_IN_A_NAME
 
 # A mixed run trains on all lengths together: no sum belongs to one of them.
 COMPUTE_PROTOCOLS = {DEFAULT_PROTOCOL: "summed over the stages", "independent": "of one length"}
@@ -116,7 +117,7 @@ def compute_figure(compute: Compute) -> Figure:
     table = compute.curves.table
     models = style.styles_for(table["line"].unique())
     written = written_lengths(sorted(int(length) for length in table["length"].unique()))
-    tasks = {task: task for task in sorted(table["column"].unique())}
+    tasks = style.titles_of(table["column"].unique())
     grid = draw_curves(table, [SCORE], columns=tasks, looks=models, marked=written, height=1.9)
     first = grid.axes[0, 0]
     first.set_xscale("log")
@@ -132,7 +133,7 @@ def compute_figure(compute: Compute) -> Figure:
     return framed(
         grid.figure,
         title="Share of items answered right, by operations of training",
-        looks=models | style.styles_of_lines(compute.baselines["baseline"]),
+        looks=models | style.styles_of_lines(NEVER_IN_A_NAME + compute.baselines["baseline"]),
         xlabel="training operations (G = 10⁹, T = 10¹²)",
         caption=f"Operations {span}; grey lines: models at one length. "
         f"{curves_caption(compute.curves)}",

@@ -7,23 +7,23 @@ from matplotlib.figure import Figure
 
 from reports.drawing import style
 from reports.drawing.frame import framed
-from reports.drawing.heatmap import draw_heatmaps
+from reports.drawing.heatmap import MOST_WITH_WORDS, draw_heatmaps
 from reports.selection.captions import counted
 from results.schema.probe_rows import ATTENTION, GRADIENT, OCCLUSION, TRUTH
 
 RING_COLOUR = "#FF5A36"
-# Of each measure: the title, its meaning, and what is written above each panel.
+# Of each measure: the title, its meaning, and the unit of the largest value above each panel.
 MAPS = {
-    ATTENTION: ("Where attention looks", "Mean weight", "largest {}"),
+    ATTENTION: ("Where attention looks", "Mean weight", ""),
     OCCLUSION: (
         "What each output loses when one input is replaced",
         "Mean loss of log-probability of the true item when one source item is another symbol",
-        "largest {} nats",
+        "nats",
     ),
     GRADIENT: (
         "How steeply each output rises with each input",
         "Mean gradient of the margin (true logit less the largest other) to the embedding",
-        "largest {} nats/unit",
+        "nats/unit",
     ),
 }
 
@@ -34,7 +34,7 @@ def positions_figure(positions: pd.DataFrame) -> Figure:
     means = positions.groupby(places)["token_accuracy"].mean().reset_index()
     grid = draw_heatmaps(
         means.set_axis(["row", "column", "x", "y", "value"], axis=1),
-        rows=sorted(means["task"].unique()),
+        rows=style.titles_of(means["task"].unique()),
         columns=_titles(means),
         ylabel="length",
         limits=(0.0, 1.0),
@@ -56,19 +56,20 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
         measure: attention, occlusion or gradient.
         length: Source length.
     """
-    title, meaning, largest_text = MAPS[measure]
+    title, meaning, unit = MAPS[measure]
     is_weight = measure == ATTENTION
     here = maps[maps["length"] == length]
     drawn = here[here["measure"] == measure]
     names = {"task": "row", "model": "column", "source_item": "x", "output_item": "y"}
+    models, tasks = _titles(drawn), style.titles_of(here["task"].unique())
     grid = draw_heatmaps(
         drawn.rename(columns=names),
-        rows=sorted(drawn["task"].unique()),
-        columns=_titles(drawn),
+        rows={task: tasks[task] for task in sorted(drawn["task"].unique())},
+        columns=models,
         ylabel="output item",
         limits=(0.0, 1.0) if is_weight else None,
         colour_label="weight" if is_weight else "",
-        largest_text=largest_text,
+        largest_unit=unit,
     )
     truth = here[(here["measure"] == TRUTH) & (here["value"] > 0.5)]
     sources, outputs = (
@@ -85,12 +86,14 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
                 linewidths=0.6,
             )
     moving = sorted(set(here.loc[here["measure"] == TRUTH, "task"]) - set(truth["task"]))
+    moving_titles = ", ".join(tasks[task] for task in moving)
     sentences = [
         f"{meaning}, teacher-forced, seed {drawn['seed'].min()}.",
         "" if is_weight else "Colours: from 0 to the largest of each panel.",
+        f"Above it: the largest ({unit or 'weight'})." if len(models) > MOST_WITH_WORDS else "",
         "" if len(sources) == length else f"{len(sources)} of {length} positions are drawn.",
         "Rings: where the output item comes from." if len(truth) else "",
-        f"It differs between the sequences of {', '.join(moving)}." if moving else "",
+        f"It differs between the sequences of {moving_titles}." if moving else "",
     ]
     return framed(
         grid.figure,
@@ -101,8 +104,7 @@ def map_figure(maps: pd.DataFrame, *, measure: str, length: int) -> Figure:
 
 
 def _titles(table: pd.DataFrame) -> dict[str, str]:
-    models = style.styles_for(table["model"].unique())
-    return {model: look.label for model, look in models.items()}
+    return style.labels_of(table["model"].unique(), shows=style.is_drawn)
 
 
 def map_lengths(maps: pd.DataFrame) -> Sequence[int]:

@@ -15,6 +15,7 @@ from reports.selection.curves import Curves, points
 from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
 from results.stats.edit_distance import edit_distances
 from results.store.records import SHARED_COLUMNS
+from results.wording import NEVER_IN_A_NAME
 
 GAP = Panel("teacher_forcing_gap", "gap in token\naccuracy", is_fraction=False)
 EDIT_SHARE = Panel("edit_share", "edits per\nwrong item")
@@ -65,7 +66,7 @@ def error_curves(errors: pd.DataFrame, samples: pd.DataFrame | None) -> Curves:
     if samples is None:
         return curves
     unrelated = unrelated_edits(samples).assign(
-        row=EDIT_SHARE.name, line=UNRELATED, is_complete=True
+        row=EDIT_SHARE.name, line=f"{NEVER_IN_A_NAME}{UNRELATED}", is_complete=True
     )
     return replace(curves, table=pd.concat([curves.table, unrelated], ignore_index=True))
 
@@ -112,7 +113,7 @@ def influence_of(influence: pd.DataFrame) -> pd.DataFrame:
 def influence_figure(table: pd.DataFrame, *, length: int) -> Figure:
     """Draw what `influence_of` made of one source length, one column per task."""
     looks = style.styles_for(table["line"].unique())
-    tasks = {task: task for task in sorted(table["column"].unique())}
+    tasks = style.titles_of(table["column"].unique())
     grid = draw_curves(table, list(EFFECTS), columns=tasks, looks=looks)
     has_state = set(table.loc[table["row"] == STATE.name, "line"])
     without = [look.label for model, look in looks.items() if model not in has_state]

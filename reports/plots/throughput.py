@@ -21,6 +21,7 @@ from reports.selection.folder import split
 from results.errors import ResultsError
 from results.schema.rows import NOISY, OK
 from results.stats.power_law import growth, shortest_fitted_length
+from results.wording import told_apart
 
 SETTINGS = ["device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "symbols"]
 PHASE_NAMES = {
@@ -158,8 +159,9 @@ def growth_lines(costs: Costs, cost: str) -> list[str]:
     if not exponents:
         return [f"growth of {name}: too few lengths from {start} on"]
     lines = [f"{name} grows as length**p, fitted from length {start} on (95 % t-interval):"]
+    names = told_apart(costs.growth["model"])
     for phase, texts in exponents.items():
-        fits = ", ".join(f"{model} {text}" for model, text in texts.items())
+        fits = ", ".join(f"{names[model]} {text}" for model, text in texts.items())
         lines.append(f"  {PHASE_NAMES[phase]}: {fits}")
     return lines
 

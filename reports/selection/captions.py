@@ -3,6 +3,7 @@
 import pandas as pd
 
 from reports.selection.curves import Curves, Facts
+from results.wording import told_apart
 
 ENCODERS = {"bi": "two-way", "uni": "one-way"}
 
@@ -42,8 +43,9 @@ def seeds_sentence(table: pd.DataFrame, planned: int, *, mean: str = "mean") -> 
 
 def _tasks_by_size(facts: Facts) -> dict[int, list[str]]:
     by_size: dict[int, list[str]] = {}
+    titles = told_apart(facts.symbols)
     for task, size in facts.symbols.items():
-        by_size.setdefault(size, []).append(task)
+        by_size.setdefault(size, []).append(titles[task])
     return by_size
 
 

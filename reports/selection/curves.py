@@ -9,6 +9,7 @@ import pandas as pd
 from results.errors import ResultsError
 from results.schema.rows import OK, SETTING_COLUMNS
 from results.stats.over_seeds import one_configuration
+from results.wording import NEVER_IN_A_NAME
 
 DEFAULT_PROTOCOL = "curriculum"
 MIXED_PROTOCOL = "mixed"
@@ -130,7 +131,12 @@ def points(frame: pd.DataFrame, *, seeds: int, **columns: Any) -> pd.DataFrame:
 def baseline_points(frame: pd.DataFrame, name: str, **columns: Any) -> pd.DataFrame:
     """Name columns in the same way, with one point of a baseline for each place."""
     table = points(frame, seeds=0, y=frame[name], **columns).drop(columns="seed")
-    return table.assign(line=name).dropna(subset="y").drop_duplicates(["row", "column", "length"])
+    # A model may be called as a baseline is.
+    return (
+        table.assign(line=f"{NEVER_IN_A_NAME}{name}")
+        .dropna(subset="y")
+        .drop_duplicates(["row", "column", "length"])
+    )
 
 
 def _require_one_row_per_point(rows: pd.DataFrame) -> None:

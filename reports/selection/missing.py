@@ -8,7 +8,7 @@ import pandas as pd
 from reports.selection.captions import counted
 from reports.selection.curves import SEED_CURVE
 from results.schema.rows import OK
-from results.wording import spans
+from results.wording import spans, told_apart
 
 LINES_AT_MOST = 12
 
@@ -51,6 +51,8 @@ def unfinished_lines(rows: pd.DataFrame) -> list[str]:
 def _lines(texts: "pd.Series[str]", rows: pd.DataFrame) -> list[str]:
     """Write a line per text; seeds that share it, then models, then tasks, stand together."""
     table = texts.rename("text").reset_index()
+    for name in ("task", "model"):
+        table[name] = table[name].map(told_apart(rows[name]))
     for name in reversed(SEED_CURVE):
         others = [column for column in table if column != name]
         together = partial(_together, name=name, every=rows[name].nunique())

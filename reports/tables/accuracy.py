@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.drawing import style
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
-from reports.tables.lengths import SOLVED_ACCURACY, length_table
+from reports.tables.lengths import SOLVED_ACCURACY, length_table, names_of
 from results.errors import ResultsError
 from results.schema.rows import OK
 from results.stats.over_seeds import interquartile_means, mean_over_seeds
@@ -89,14 +88,16 @@ def _score_table(rows: pd.DataFrame, table: Table) -> str:
     lengths = _lengths_of(rows)
     lines = _head(["task", "model"], lengths)
     cells = _cells(rows[rows["length"].isin(lengths)], table)
+    tasks, models = names_of(rows)
     for task, of_task in rows.groupby("task"):
-        for model, look in style.styles_for(of_task["model"].unique()).items():
+        present = {*of_task["model"]}
+        for model in (model for model in models if model in present):
             line = [cells.get((task, model, length), NOTHING) for length in lengths]
-            lines.append(f"| {task} | {look.label} | {' | '.join(line)} |")
+            lines.append(f"| {tasks[str(task)]} | {models[model]} | {' | '.join(line)} |")
         if table.beside:
             known = of_task.dropna(subset=table.beside).groupby("length")[table.beside].first()
             line = [_number(known.get(length), table, mark="*") for length in lengths]
-            lines.append(f"| {task} | *{table.beside_label}* | {' | '.join(line)} |")
+            lines.append(f"| {tasks[str(task)]} | *{table.beside_label}* | {' | '.join(line)} |")
     return "\n".join(lines)
 
 
@@ -105,10 +106,10 @@ def _table_over_tasks(rows: pd.DataFrame) -> str:
     lines = _head(["model"], lengths)
     summary = interquartile_means(rows, "normalised_accuracy", ["model", "length"])
     means = summary.dropna(subset="mean").set_index(["model", "length"])["mean"]
-    for model, look in style.styles_for(rows["model"].unique()).items():
+    for model, label in names_of(rows)[1].items():
         known = (means.get((model, length)) for length in lengths)
         texts = [NOTHING if mean is None else f"{mean:.3f}" for mean in known]
-        lines.append(f"| {look.label} | {' | '.join(texts)} |")
+        lines.append(f"| {label} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
 

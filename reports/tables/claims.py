@@ -24,6 +24,7 @@ from results.command_line import NothingToReport
 from results.stats.over_seeds import check_groups
 from results.store.csv_files import ALIGNMENT, INFLUENCE
 from results.tables import read_accuracy, read_probes
+from results.wording import markdown, told_apart
 
 POOLED = {BOTH: ("copy", "reverse")}
 NOTHING = "–"
@@ -144,7 +145,8 @@ def claim_table(lines: Sequence[Line]) -> str:
     """Lay the verdicts out as Markdown, a column for each task."""
     tasks = _tasks_of(lines)
     seeds = max((len(line.seeds) for line in lines), default=0)
-    rows = [_row("claim; what is measured", "threshold", tasks), "|---" * (2 + len(tasks)) + "|"]
+    titles = [markdown(title) for title in told_apart(tasks).values()]
+    rows = [_row("claim; what is measured", "threshold", titles), "|---" * (2 + len(tasks)) + "|"]
     for claim, of_claim in by_claim(lines).items():
         verdicts = verdicts_by_task(of_claim)
         title = f"**{claim}: {CLAIMS[claim]}** As a whole {verdict_of(of_claim)}"

@@ -8,6 +8,7 @@ import pandas as pd
 from reports.drawing import style
 from results.stats.over_seeds import solved_fraction
 from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
+from results.wording import markdown, told_apart
 
 CURVE = ["task", "model"]
 SOLVED_ACCURACY = 0.9
@@ -28,11 +29,22 @@ def length_table(rows: pd.DataFrame) -> str:
     lines = [f"| {' | '.join(titles)} |", f"|---|---|{'---:|' * (len(COLUMNS) + 1)}"]
     columns = [_lengths(rows, score, level=level) for score, level, _ in COLUMNS]
     columns.append(_solved(rows[rows["length"] == longest]))
+    tasks, models = names_of(rows)
     for task, of_task in rows.groupby("task"):
-        for model, look in style.styles_for(of_task["model"].unique()).items():
+        present = {*of_task["model"]}
+        for model in (model for model in models if model in present):
             cells = [column.get((str(task), model), NOTHING) for column in columns]
-            lines.append(f"| {task} | {look.label} | {' | '.join(cells)} |")
+            lines.append(f"| {tasks[str(task)]} | {models[model]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def names_of(rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """Name tasks and models as they are written in a Markdown table, in its order."""
+    tasks, models = told_apart(rows["task"]), style.labels_of(rows["model"])
+    return (
+        {name: markdown(text) for name, text in tasks.items()},
+        {name: markdown(text) for name, text in models.items()},
+    )
 
 
 def _lengths(rows: pd.DataFrame, score: str, *, level: float) -> dict[tuple[str, str], str]:

@@ -164,9 +164,10 @@ def main(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_module, "LocalEngine", Engine)
 
-    def call(act=lambda: None):
+    def call(act=lambda: None, models="rnn"):
         Engine.act = staticmethod(act)
-        return command_module.main([*SMALL, "--models", "rnn", "--out", str(tmp_path / "results")])
+        out = str(tmp_path / "results")
+        return command_module.main([*SMALL, "--models", models, "--out", out])
 
     return call
 
@@ -199,3 +200,27 @@ def test_it_runs_in_a_thread_that_gets_no_signals(main, capsys):
     thread.join()
     assert ends == [1]
     assert "2 of 2 records are missing" in capsys.readouterr().err
+
+
+@pytest.mark.fault("F26")
+def test_edited_model_does_not_go_on_in_its_folder(main, tmp_path, monkeypatch, capsys, reached):
+    """Nor one whose neighbour was edited; undoing the edit helps."""
+    monkeypatch.syspath_prepend(tmp_path)
+    sources = {
+        "edited.py": "def build(config):\n    import beside_edited",
+        "beside_edited.py": "from models.rnn import Rnn",
+    }
+    for file, source in sources.items():
+        (tmp_path / file).write_text(source)
+    assert main(models="edited:build") == 1  # Nothing is trained, but the plan is there.
+    before = snapshot(tmp_path / "results")
+    capsys.readouterr()
+    for file, source in sources.items():
+        (tmp_path / file).write_text(f"{source}\n# edited")
+        assert main(models="edited:build") == 2
+        said = "has rows of an earlier version of the code of copy, edited:build"
+        assert said in capsys.readouterr().err
+        (tmp_path / file).write_text(source)
+    reached(injected=len(sources))
+    assert snapshot(tmp_path / "results") == before
+    assert main(models="edited:build") == 1

@@ -166,7 +166,7 @@ def test_what_is_measured_before_the_process_dies_is_kept(child, tmp_path, capsy
     assert child.measured() == [cases(("rnn",), (2, 4)), cases(("rnn",), (4,))]
 
 
-STRANGERS = ("tests.plugins.example:build", "tests.plugins.broken:Raising")
+STRANGERS = ("first_stranger:build", "second_stranger:build")
 
 
 @pytest.mark.fault("F22")
@@ -179,7 +179,12 @@ STRANGERS = ("tests.plugins.example:build", "tests.plugins.broken:Raising")
         ({"exit_code": -9, "is_timed_out": True}, "timed_out: not done after 1680 seconds"),
     ],
 )
-def test_a_users_model_has_a_child_to_itself_and_fails_alone(child, tmp_path, capsys, end, said):
+def test_a_users_model_has_a_child_to_itself_and_fails_alone(
+    child, tmp_path, monkeypatch, capsys, end, said
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in STRANGERS:
+        (tmp_path / name.replace(":build", ".py")).write_text("def build(config): pass")
     models = ("rnn", *STRANGERS, "seq2seq")
     arguments = ("--hidden", "8", "--models", ",".join(models))
     child.dies_at, child.stranger_ends = 4, end

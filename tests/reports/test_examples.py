@@ -13,6 +13,7 @@ from reports.examples import (
 )
 from results.errors import ResultsError
 from results.tables import read_samples
+from results.wording import columns_of
 from tests.rows import curve_row, curve_rows, sample_rows, write_folder
 
 
@@ -95,3 +96,17 @@ def test_models_are_compared_on_the_same_sequences(tmp_path):
     starts = [line.split()[0] for line in lines[2:] if line and not line.startswith("   ")]
     assert starts == ["source", "target", "RNN", "Seq2Seq"] * 3
     assert NO_ITEM not in "".join(lines)
+
+
+@pytest.mark.fault("F27")
+def test_models_of_long_and_wide_names_have_columns_and_names_of_their_own(tmp_path):
+    long, wide = "package.module_of_a_project:build_" + "model_" * 6, "모델" * 4
+    models = (f"{long}1", f"{long}2", wide, "a\x1b[2J")
+    rows = curve_rows(tasks=("copy",), models=models, seeds=(0,), lengths=(10,))
+    folder = write_folder(tmp_path, rows, samples=sample_rows(rows, samples=1))
+    lines = list(example_lines(read_samples(folder), length=None, is_coloured=False))
+    starts = [line.split("  ")[1] for line in lines if line.startswith("  ") and "/" in line]
+    assert len({*starts}) == len(starts) == 4
+    assert {wide, "a\\x1b[2J"} < {*starts}
+    places = {columns_of(line[: line.rindex("  ") - 10]) for line in lines if "/" in line}
+    assert len(places) == 1

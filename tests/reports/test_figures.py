@@ -12,10 +12,12 @@ from PIL import Image
 from reports import figures
 from reports.drawing import style
 from reports.drawing.frame import WIDTH_INCHES
+from reports.drawing.style import is_drawn, labels_of
 from reports.figures import main
 from reports.plots import accuracy
 from tests import ROOT
 from tests.rows import (
+    SYMBOLS,
     cost_failed,
     cost_row,
     cost_rows,
@@ -30,6 +32,13 @@ from tests.rows import (
 ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
 LONG_NAME = f"package.{'long' * 10}:build_model"
 HOSTILE = ("$x$", "한글:Model", LONG_NAME, "_private:Model")
+# Alike at a glance: at their end, in their middle and in case, after the same start; in letters
+# that no font has; in what nobody sees; and as lines of the figure that are no models.
+ALIKE = (
+    *(f"{LONG_NAME}_{end}" for end in "12A"),
+    *(LONG_NAME.replace("long" * 3, f"long{letter}", 1) for letter in "xy"),
+    *("🍎", "🍏", "שלום", "a\u202eb", "chance", "chance_accuracy"),
+)
 LENGTHS = (4, 12)
 LEAST_PIXELS, SHOWN_PIXELS = 11, 830
 
@@ -80,13 +89,38 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(kept, tmp_path
         *("map_occlusion_12", "map_gradient_12", "map_attention_12"),
     }
     shown = " ".join(text.get_text() for figure in kept for text in figure.findobj(Text))
-    assert set(HOSTILE) <= set(shown.split())
+    assert {*labels_of(HOSTILE, shows=is_drawn).values()} <= set(shown.split())
     for figure in kept:
         check_legible(figure)
 
 
-def check_legible(figure):
-    """A figure fits its width, no text is small or covers another, a caption has two lines."""
+@pytest.mark.fault("F27")
+@pytest.mark.parametrize("tasks", [("copy",), (f"{LONG_NAME}_1", f"{LONG_NAME}_2", "<b>")])
+def test_names_that_look_alike_are_told_apart_in_every_figure(
+    tasks, kept, tmp_path, monkeypatch, reached
+):
+    monkeypatch.setattr(style, "DOTS_PER_INCH", 100)
+    models = ALIKE if tasks == ("copy",) else ("rnn", ALIKE[0])
+    for task in tasks:
+        monkeypatch.setitem(SYMBOLS, task, 16)
+    rows = curve_rows(tasks=tasks, models=models, seeds=(0,), lengths=(4, 8))
+    timings = cost_rows(models=models, lengths=(4, 20))
+    folder = write_folder(tmp_path / "r", rows, throughput=timings, tables=probe_tables)
+    names = drawn(folder, tmp_path / "out")
+    assert {"accuracy", "throughput", "positions", "map_gradient_8"} <= names
+    reached(injected=len(models) * len(kept))
+    for figure in kept:
+        check_legible(figure, caption_lines=2 if len(tasks) == 1 else 4)
+        for legend in figure.legends:
+            labels = [text.get_text() for text in legend.get_texts()]
+            assert len(set(labels)) == len(labels)
+            assert not labels or len(labels) >= len(models)
+        titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+        assert len(set(titles)) == len(titles)
+
+
+def check_legible(figure, *, caption_lines=2):
+    """A figure fits its width, no text is small or covers another, a caption has few lines."""
     least_points = 72 * (WIDTH_INCHES + 0.2) * LEAST_PIXELS / SHOWN_PIXELS
     with style.themed():
         figure.draw_without_rendering()
@@ -111,16 +145,19 @@ def check_legible(figure):
         assert not box.overlaps(beside), (one.get_text(), other.get_text())
     assert min(text.get_fontsize() for text in texts) >= least_points - 0.05
     (caption,) = (box for text, box in boxes if text.get_gid() == "caption")
-    assert caption.height < 3 * style.SMALL_SIZE / 72 * figure.dpi
+    assert caption.height < (caption_lines + 1) * style.SMALL_SIZE / 72 * figure.dpi
 
 
 @QUICK
+@pytest.mark.fault("F24")
 def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path):
+    """Whatever a notebook, or a file in the current folder, says of Matplotlib."""
     folder = folder_of(curve_rows(**ONE_TASK), throughput=cost_rows(models=("rnn",), lengths=(10,)))
     drawn(folder, tmp_path / "here")
     code = (
-        "import sys, reports.readme, reports.examples\n"
+        "import sys\n"
         "from reports import figures\n"
+        "import reports.readme, reports.examples\n"
         "from reports.drawing import style\n"
         "from reports.plots import accuracy\n"
         "style.DOTS_PER_INCH = 60\n"
@@ -128,9 +165,12 @@ def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path)
         "status = figures.main(sys.argv[1:])\n"
         "sys.exit(status or 9 * bool({'torch', 'tasks'} & set(sys.modules)))"
     )
+    (tmp_path / "matplotlibrc").write_bytes(b"backend: none\nfont.size: \xff\n")
     found = subprocess.run(
         [sys.executable, "-c", code, "--results", folder, "--out", tmp_path / "there"],
-        env=os.environ | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | {"PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+        | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
         check=False,
         capture_output=True,
         text=True,

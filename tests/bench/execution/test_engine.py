@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -116,7 +117,8 @@ def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(do
     do({"rnn": "done"})
     capsys.readouterr()
     assert matrix(tmp_path) == 0
-    assert capsys.readouterr().err.endswith(": done\n")
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"1 of 1 model runs ended: copy rnn seed 11 \(\w+\): done\n", said)
     assert rows_of(tmp_path, "rnn") == [(2, "ok", 5, None), (4, "ok", 5, None)]
     do("deaf")  # It ends without reading its order.
     assert matrix(tmp_path / "other") == 1

@@ -23,7 +23,7 @@ AT_IMPORT = {
     "raise SystemExit('a\\nb')": "exits while it is imported (a b); put",
     "raise KeyboardInterrupt": "cannot be imported: KeyboardInterrupt",
     "input()": "cannot be imported: EOFError",
-    "while True: pass": "is not imported after 2 seconds; put what it runs under",
+    "while True: pass": "is not imported after 1 seconds; put what it runs under",
     "import signal; signal.pthread_sigmask(0, range(1, 32)); signal.pause()": "is not imported",
     "import sys; sys.stdin.close(); sys.stdout.close(); open(1, 'w').write('{')": None,
     "import sys; assert len(sys.argv) == 1": None,
@@ -70,7 +70,7 @@ def test_module_does_what_it_wants_in_a_child(text, said, write, monkeypatch):
         assert meet_models(["rnn", "stranger:build"])[0] is MODELS["rnn"]
         return
     if said.startswith("is not imported"):
-        monkeypatch.setattr(strangers, "SECONDS_TO_IMPORT", 2.0)
+        monkeypatch.setattr(strangers, "SECONDS_TO_IMPORT", 1.0)
     with pytest.raises(Refused) as caught:
         meet_models(["rnn", "stranger:build"])
     assert str(caught.value).startswith(f"'stranger:build' {said}")
@@ -92,15 +92,13 @@ MODEL = "from models.entry import ModelEntry\nENTRY = ModelEntry('{}', 'a model'
 
 
 def test_plug_ins_are_met_and_their_code_runs_only_if_it_is_asked_for(install, write):
-    write(
-        kit=MODEL.format("bag", "tests.plugins.example:build", True), dead="import sys; sys.exit()"
-    )
+    write(kit=MODEL.format("bag", "kit:build", True) + BUILD, dead="import sys; sys.exit()")
     install("kit", models={"bag": "kit:ENTRY", "dead": "dead:ENTRY"}, tasks={"gone": "gone:TASK"})
     install("double", tasks={"duplicate": "tests.tasks.duplicate:DUPLICATE"})
     assert known_models() == (*MODELS, "bag", "dead")
     assert known_tasks() == ("copy", "reverse", "sort", "duplicate", "gone")
     (entry,) = meet_models(["bag"])
-    assert (entry.name, entry.builder) == ("bag", "tests.plugins.example:build")
+    assert (entry.name, entry.builder) == ("bag", "kit:build")
     assert [task.name for task in meet_tasks(["duplicate", "sort"])] == ["duplicate", "sort"]
     with pytest.raises(Refused, match=r"^'dead' exits while it is imported"):
         meet_models(known_models())

@@ -10,6 +10,7 @@ from scipy import stats
 from reports.drawing import style
 from reports.drawing.curves import Panel, draw_curves
 from reports.drawing.style import styles_of_lines
+from results.wording import NEVER_IN_A_NAME
 
 LENGTHS = (10, 20, 30, 40)
 VALUES = {0: [0.9, 0.7, 0.4, 0.2], 1: [0.8, 0.5, 0.3, 0.1], 2: [1.0, 0.6, 0.35, 0.15]}
@@ -24,7 +25,8 @@ def table_of(values):
         ],
         columns=["row", "column", "line", "seed", "length", "x", "y"],
     )
-    baseline = table[table["seed"] == 0].assign(line="chance_accuracy", seed=np.nan, y=0.06)
+    line = f"{NEVER_IN_A_NAME}chance_accuracy"
+    baseline = table[table["seed"] == 0].assign(line=line, seed=np.nan, y=0.06)
     counts = table.groupby("length")["y"].transform("count")
     table["is_complete"] = counts == len(values)
     return pd.concat([table, baseline.assign(is_complete=True)], ignore_index=True)

@@ -18,6 +18,7 @@ from reports.plots.probes import (
 )
 from results.schema.rows import SampleRow
 from results.store.csv_files import ERRORS, INFLUENCE, MAPS
+from results.wording import NEVER_IN_A_NAME
 from tests.rows import curve_rows, frame_of, number, probe_tables, sample_rows, true_source
 
 MODELS = ("seq2seq", "seq2seq+dot")
@@ -46,7 +47,7 @@ def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets():
     assert edits[0] == pytest.approx(number(row, 1))
     unrelated = unrelated_edits(samples).set_index(["column", "length"])["y"]
     for task, length in product(("copy", "reverse"), (4, 6, 8)):
-        at = ("edit_share", task, "unrelated_edits", length)
+        at = ("edit_share", task, f"{NEVER_IN_A_NAME}unrelated_edits", length)
         assert table.loc[at, "y"] == unrelated[task, length]
     assert set(error_curves(found(ERRORS), None).table["line"]) == set(MODELS)
 

@@ -9,6 +9,7 @@ from reports.selection.curves import (
     require_one_configuration,
 )
 from results.errors import ResultsError
+from results.wording import NEVER_IN_A_NAME
 from tests.rows import curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq"), "lengths": (10, 20, 50)}
@@ -30,7 +31,7 @@ def test_every_row_is_a_point_and_every_baseline_a_line():
         }
     assert (table["x"] == table["length"]).all()
     baselines = table[table["seed"].isna()]
-    assert set(baselines["line"]) == {"chance_accuracy"}
+    assert set(baselines["line"]) == {f"{NEVER_IN_A_NAME}chance_accuracy"}
     levels = baselines.set_index(["column", "length"])["y"].to_dict()
     assert levels == {
         (task, length): 1 / symbols

@@ -2,6 +2,9 @@
 
 import dataclasses
 import math
+import re
+
+import pytest
 
 from reports.tables.lengths import length_table
 from tests.rows import curve_row, failed, frame_of
@@ -62,3 +65,28 @@ def test_what_did_not_finish_is_not_solved_and_bounds_no_further_than_it_went():
     held = rows_of("seq2seq", HELD, HELD)
     rows = [*held[:-1], failed(held[-1])]
     assert cells_of(rows, "Seq2Seq") == [*["> 40"] * 3, "1 of 2 (0.09–0.91)"]
+
+
+@pytest.mark.fault("F27")
+def test_a_name_is_text_in_a_cell_of_its_own_whatever_marks_it_has(reached):
+    names = [
+        "a|b",
+        "`c`",
+        "<script>",
+        "_x_ *y*",
+        "[z](w)",
+        "$x$",
+        "\\|",
+        "a\x1b[31m",
+        f"{'l' * 90}1",
+    ]
+    names += [f"{'l' * 90}2", "RNN"]
+    rows = [row for name in ["rnn", *names] for row in rows_of(name, HELD)]
+    lines = length_table(frame_of(rows)).splitlines()[2:]
+    reached(injected=len(names))
+    cells = [re.split(r"(?<!\\)(?:\\\\)*\|", line)[2].strip() for line in lines]
+    assert {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines} == {7}
+    read = [re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", cell) for cell in cells]
+    assert {"a|b", "`c`", "<script>", "_x_ *y*", "[z](w)", "$x$", "\\|", "RNN", "RNN #2"} <= {*read}
+    assert len({*read}) == len(names) + 1
+    assert not re.search(r"(?<!\\)[<>`*_$\[]", " ".join(cells).replace("\\\\", ""))

@@ -1,6 +1,7 @@
 """Locks keep others out, wait as long as asked, and are free again when their holder dies."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 from filelock import FileLock
 
-from results.errors import ResultsError
+from results.errors import ResultsError, explain_os_errors
 from results.store import files
 from results.store.files import exclusive, locked
 from tests import ROOT
@@ -85,3 +86,15 @@ def test_folder_that_is_gone_is_named(tmp_path):
     ):
         pytest.fail("there is nothing to lock")
     assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.fault("F27")
+def test_a_process_with_too_many_files_is_not_the_folder_refusing():
+    with (
+        pytest.raises(ResultsError, match="x: cannot be read: No space left on device"),
+        explain_os_errors("x: cannot be read"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OSError, match="Too many open files") as caught, explain_os_errors("x"):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    assert not isinstance(caught.value, ResultsError)
