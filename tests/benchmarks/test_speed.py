@@ -9,7 +9,7 @@ import pytest
 import torch
 from jaxtyping import config as type_checks
 from pytest_benchmark.fixture import BenchmarkFixture
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.timing.cases import Case, Measurement
 from bench.timing.measure import prepare
@@ -18,6 +18,7 @@ from models import MODELS
 from models.attention.additive import AdditiveKeys, additive_keys, additive_scores, warm_up
 from models.config import ModelConfig
 from models.interface import attention_path
+from models.recurrent import reader
 from results.schema.rows import PHASES
 from tasks import TASKS
 from tasks.sampling import sample_batch
@@ -27,6 +28,7 @@ BATCH_SIZE = 64
 ROUNDS = 5
 # Batch, length and state size at which the speed of additive attention is claimed.
 ATTENTION_SIZES = (64, 200, 128)
+LAYER_SIZES = ((32, 200, 64), (64, 200, 128))
 
 # torch itself gives this warning while it compiles; as an error it would leave the chunked form.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
@@ -131,6 +133,62 @@ def test_additive_attention(benchmark: BenchmarkFixture, scores: Callable[..., T
     for ours, true in zip(gradients(scores, few), gradients(as_it_stands, few), strict=True):
         error = (ours - true).abs().max() / true.abs().max()
         assert error < 1e-4, "what was timed is another operation"
+
+
+Layer = tuple[nn.Embedding, nn.LSTM]
+
+
+def looked_up(layer: Layer, symbols: Tensor) -> Tensor:
+    embedding, recurrent = layer
+    return reader(recurrent, embedding)(symbols, None)[0]
+
+
+def of_the_library(layer: Layer, symbols: Tensor) -> Tensor:
+    embedding, recurrent = layer
+    states: Tensor = recurrent(embedding(symbols))[0]
+    return states
+
+
+def item_by_item(layer: Layer, symbols: Tensor) -> Tensor:
+    """The loop of tutorials, one call of the layer an item."""
+    embedding, recurrent = layer
+    states, state = [], None
+    for item in embedding(symbols).split(1, dim=1):
+        output, state = recurrent(item, state)
+        states.append(output)
+    return torch.cat(states, dim=1)
+
+
+@pytest.mark.parametrize("sizes", LAYER_SIZES, ids=str)
+@pytest.mark.parametrize("read", [looked_up, of_the_library, item_by_item])
+def test_recurrent_layer(
+    benchmark: BenchmarkFixture, read: Callable[..., Tensor], sizes: tuple[int, int, int]
+) -> None:
+    """The states of a decoder that is given the true items, and the gradients of its weights."""
+    batch_size, length, hidden = sizes
+    generator, symbols = stream(0, "speed"), TASKS["copy"].default_symbols
+    embedding = nn.Embedding(symbols, hidden // 2)
+    layer = (embedding, nn.LSTM(hidden // 2, hidden, batch_first=True))
+    parameters = [parameter for part in layer for parameter in part.parameters()]
+    source = torch.randint(symbols, (batch_size, length), generator=generator)
+
+    def gradients_of(states: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(states.square().sum(), parameters)
+
+    time_rounds(
+        benchmark,
+        lambda: gradients_of(read(layer, source)),
+        group=f"LSTM, {batch_size} x {length} x {hidden}",
+        length=length,
+        batch_size=batch_size,
+    )
+
+    pairs = zip(
+        gradients_of(read(layer, source[:2])),
+        gradients_of(of_the_library(layer, source[:2])),
+        strict=True,
+    )
+    assert all((one - other).abs().max() < 1e-4 * other.abs().max() for one, other in pairs)
 
 
 @pytest.mark.parametrize("task_name", TASKS)
