@@ -61,7 +61,7 @@ def test_variables_change_no_row_and_end_no_command(name, undisturbed, tmp_path,
 @pytest.mark.parametrize("name", CLOSED)
 def test_closed_streams_change_no_row(name, undisturbed, folder, reached):
     command = [sys.executable, "-m", "bench.run", *ONE_RUN, "--out", str(folder)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "GIT_DIR": str(folder / "none")}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "GIT_CONFIG_COUNT": "none"}
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {CLOSED[name]}', "sh", *command],
         cwd=folder.parent,
