@@ -24,6 +24,7 @@ from results.store.files import locked
 from results.store.folder import (
     RECORDS,
     Store,
+    coded_otherwise,
     csv_order,
     open_store,
     timing_key,
@@ -116,7 +117,7 @@ def merge_folders(folders: Sequence[Path], out: Path, *, probe_version: int) -> 
         probes = ProbeStore(folder, version=probe_version, is_read_only=True)
         sources[folder] = _read(open_store(folder, create=False), probes, notices)
         plans[folder] = tuple(sources[folder].plan.values())
-    _require_one_ladder(plans)
+    _require_one_kind(plans)
     store = open_store(out, create=True)
     # To the end: bench.probe, which holds it too, compiles by the plan of its beginning.
     with locked(out, PROBES) as is_held:
@@ -139,17 +140,21 @@ def _read(store: Store, probes: ProbeStore, notices: list[str]) -> Contents:
     return contents
 
 
-def _require_one_ladder(plans: Mapping[Path, Sequence[AccuracyRow]]) -> None:
-    """Refuse to put two trainings of one length into one curve."""
+def _require_one_kind(plans: Mapping[Path, Sequence[AccuracyRow]]) -> None:
+    """Refuse to put two trainings of one length, or two versions of one model, into one curve."""
     present: list[AccuracyRow] = []
     for folder, rows in plans.items():
-        row = trained_otherwise(present, rows)
-        if row is not None:
-            other = next(name for name in plans if trained_otherwise(plans[name], [row]))
-            raise ResultsError(
-                f"{folder}: has length {row.train_length} of {row.task}, {row.model} after other "
-                f"lengths than {other}; they do not belong into one folder"
-            )
+        for differs, how in (
+            (coded_otherwise, "of another version of its code than"),
+            (trained_otherwise, "after other lengths than"),
+        ):
+            row = differs(present, rows)
+            if row is not None:
+                other = next(name for name in plans if differs(plans[name], [row]))
+                raise ResultsError(
+                    f"{folder}: has length {row.train_length} of {row.task}, {row.model} {how} "
+                    f"{other}; they do not belong into one folder"
+                )
         present += rows
 
 

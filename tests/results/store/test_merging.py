@@ -351,6 +351,17 @@ def test_what_does_not_fit_is_refused(tmp_path, folders):
     check_refused(tmp_path / "file", *folders, message="is a file, a folder is needed")
 
 
+@pytest.mark.fault("F26")
+def test_two_versions_of_a_model_are_refused(tmp_path):
+    (first,), (other,) = run_rows("a", lengths=(10,)), run_rows("a", lengths=(20,))
+    folders = [
+        results_folder(tmp_path / "1", replace(first, code_hash="abc")),
+        results_folder(tmp_path / "2", replace(other, code_hash="def")),
+    ]
+    message = "has length 20 of copy, a of another version of its code than"
+    check_refused(tmp_path / "out", *folders, message=message)
+
+
 def test_lengths_after_other_lengths_are_refused(tmp_path):
     rows = run_rows("a", lengths=(10, 20, 30))
     # The third folder has length 30 at the end of a path without 20.
