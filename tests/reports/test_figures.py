@@ -3,7 +3,7 @@ import gzip
 import os
 import subprocess
 import sys
-from itertools import combinations, product
+from itertools import product
 
 import pytest
 from matplotlib.text import Text
@@ -11,13 +11,12 @@ from PIL import Image
 
 from reports import figures
 from reports.drawing import style
-from reports.drawing.frame import WIDTH_INCHES
 from reports.drawing.style import is_drawn, labels_of
 from reports.figures import main
 from reports.plots import accuracy
 from tests import ROOT
+from tests.reports.legibility import LONG_NAME, check_legible, drawn
 from tests.rows import (
-    SYMBOLS,
     cost_failed,
     cost_row,
     cost_rows,
@@ -30,17 +29,8 @@ from tests.rows import (
 )
 
 ONE_TASK = {"tasks": ("copy",), "models": ("rnn", "seq2seq"), "lengths": (10, 20)}
-LONG_NAME = f"package.{'long' * 10}:build_model"
 HOSTILE = ("$x$", "한글:Model", LONG_NAME, "_private:Model")
-# Alike at a glance: at their end, in their middle and in case, after the same start; in letters
-# that no font has; in what nobody sees; and as lines of the figure that are no models.
-ALIKE = (
-    *(f"{LONG_NAME}_{end}" for end in "12A"),
-    *(LONG_NAME.replace("long" * 3, f"long{letter}", 1) for letter in "xy"),
-    *("🍎", "🍏", "שלום", "a\u202eb", "chance", "chance_accuracy"),
-)
 LENGTHS = (4, 12)
-LEAST_PIXELS, SHOWN_PIXELS = 11, 830
 
 
 @pytest.fixture
@@ -50,12 +40,6 @@ def one_figure(monkeypatch):
 
 
 QUICK = pytest.mark.usefixtures("one_figure")
-
-
-def drawn(folder, out):
-    assert main(["--results", str(folder), "--out", str(out)]) == 0
-    assert {path.suffix for path in out.iterdir()} <= {".png"}
-    return {path.stem for path in out.iterdir()}
 
 
 @pytest.fixture
@@ -92,60 +76,6 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(kept, tmp_path
     assert {*labels_of(HOSTILE, shows=is_drawn).values()} <= set(shown.split())
     for figure in kept:
         check_legible(figure)
-
-
-@pytest.mark.fault("F27")
-@pytest.mark.parametrize("tasks", [("copy",), (f"{LONG_NAME}_1", f"{LONG_NAME}_2", "<b>")])
-def test_names_that_look_alike_are_told_apart_in_every_figure(
-    tasks, kept, tmp_path, monkeypatch, reached
-):
-    monkeypatch.setattr(style, "DOTS_PER_INCH", 100)
-    models = ALIKE if tasks == ("copy",) else ("rnn", ALIKE[0])
-    for task in tasks:
-        monkeypatch.setitem(SYMBOLS, task, 16)
-    rows = curve_rows(tasks=tasks, models=models, seeds=(0,), lengths=(4, 8))
-    timings = cost_rows(models=models, lengths=(4, 20))
-    folder = write_folder(tmp_path / "r", rows, throughput=timings, tables=probe_tables)
-    names = drawn(folder, tmp_path / "out")
-    assert {"accuracy", "throughput", "positions", "map_gradient_8"} <= names
-    reached(injected=len(models) * len(kept))
-    for figure in kept:
-        check_legible(figure, caption_lines=2 if len(tasks) == 1 else 4)
-        for legend in figure.legends:
-            labels = [text.get_text() for text in legend.get_texts()]
-            assert len(set(labels)) == len(labels)
-            assert not labels or len(labels) >= len(models)
-        titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-        assert len(set(titles)) == len(titles)
-
-
-def check_legible(figure, *, caption_lines=2):
-    """A figure fits its width, no text is small or covers another, a caption has few lines."""
-    least_points = 72 * (WIDTH_INCHES + 0.2) * LEAST_PIXELS / SHOWN_PIXELS
-    with style.themed():
-        figure.draw_without_rendering()
-        # PNGs are cut to this box and get 0.08 inches at either side.
-        assert figure.get_tightbbox().width + 0.16 <= WIDTH_INCHES + 0.2
-        hidden = {
-            label
-            for axes in figure.axes
-            for axis in (axes.xaxis, axes.yaxis)
-            for tick in axis.get_major_ticks()
-            if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
-            for label in (tick.label1, tick.label2)
-        }
-        texts = [
-            text
-            for text in figure.findobj(Text)
-            if text.get_text().strip() and text.get_visible() and text not in hidden
-        ]
-        # Of the text alone: the line that leads an annotation to its point may pass others.
-        boxes = [(text, Text.get_window_extent(text)) for text in texts]
-    for (one, box), (other, beside) in combinations(boxes, 2):
-        assert not box.overlaps(beside), (one.get_text(), other.get_text())
-    assert min(text.get_fontsize() for text in texts) >= least_points - 0.05
-    (caption,) = (box for text, box in boxes if text.get_gid() == "caption")
-    assert caption.height < (caption_lines + 1) * style.SMALL_SIZE / 72 * figure.dpi
 
 
 @QUICK
