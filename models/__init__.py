@@ -2,7 +2,8 @@
 
 Read `seq2seq.py` first: it puts an encoder, a decoder and one kind of attention together. Then
 `decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `rnn.py` has the
-networks without an encoder. `interface.py` says what a model of your own has to offer.
+networks without an encoder. `kernels/` has the loops in C. `interface.py` says what a model of your
+own has to offer.
 """
 
 from models.entry import ModelEntry
