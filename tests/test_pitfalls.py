@@ -346,7 +346,7 @@ def check_decoder(decoder, monkeypatch):
         memory, state = model.encoder(source)
         one = model.decoder
         states, _ = one.recurrent(one.embedding(target_in), state)
-        context, _ = one.attention(states, one.keys(memory), memory)
+        context, _ = one.attention(states, one.attention.keys(memory), memory)
         expected = one.output(torch.tanh(one.combine(torch.cat((states, context), dim=-1))))
         assert torch.allclose(model(source, target_in), expected, atol=1e-6)
     for weights in others[1:]:
@@ -357,10 +357,10 @@ def check_decoder(decoder, monkeypatch):
 class HalfContextForDot(Decoder):
     """Treats what one kind of attention found in its own way."""
 
-    def forward(self, target_in, state, *, memory, keys):
+    def forward(self, target_in, state, prepared):
         if isinstance(self.attention, DotAttention):
-            memory = memory / 2
-        return super().forward(target_in, state, memory=memory, keys=keys)
+            prepared = prepared._replace(memory=prepared.memory / 2)
+        return super().forward(target_in, state, prepared)
 
 
 def test_swapping_the_score_swaps_nothing_else(monkeypatch):
