@@ -65,10 +65,9 @@ def _train(request: Request) -> int:
     # The engine first: a cluster that cannot serve is refused before anything is written.
     with _signals_raise(), _engine_of(request) as engine:
         store = open_store(request.out, create=True)
-        runs, matrix, to_do = _plan(request, store)
+        rows, matrix, to_do = _plan(request, store)
         print(plan_as_text(request, matrix, to_do))
         # Of all shards: a merge says then which of them are missing.
-        rows = _rows_of(runs)
         # Asked again under the lock: another command may have planned something else meanwhile.
         store.extend_plan(rows, require=lambda present: _require_fitting(request, present, rows))
         with run_log(request.out) as log:
@@ -85,17 +84,16 @@ def _train(request: Request) -> int:
     return FAILED if failures else status
 
 
-def _plan(request: Request, store: Store) -> tuple[Sequence[ModelRun], Matrix, Sequence[ModelRun]]:
-    """Hold the plan against the folder; list all its runs, those of this shard, those to do."""
+def _plan(
+    request: Request, store: Store
+) -> tuple[Sequence[AccuracyRow], Matrix, Sequence[ModelRun]]:
+    """Hold the plan against the folder: its rows, the runs of this shard, and those to do."""
     runs = plan_blocks(request.blocks)
-    _require_fitting(request, store.plan(), _rows_of(runs))
+    rows = [row for run in runs for row in run.planned_rows()]
+    _require_fitting(request, store.plan(), rows)
     own = runs if request.shard is None else shard_of(runs, request.shard)
     matrix = Matrix.of(own, store)
-    return runs, matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
-
-
-def _rows_of(runs: Sequence[ModelRun]) -> list[AccuracyRow]:
-    return [row for run in runs for row in run.planned_rows()]
+    return rows, matrix, matrix.runs_to_do(retries_failed=request.retries_failed)
 
 
 def _require_fitting(request: Request, present: Plan, rows: Sequence[AccuracyRow]) -> None:

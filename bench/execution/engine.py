@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -130,25 +130,15 @@ class LocalEngine:
                 return None
             child = start_child(order.module, log)
             self._running.add(child)
-        timed_out = threading.Event()
-
-        def end_late_child() -> None:
-            timed_out.set()
-            end_with_descendants(child)
-
-        timer = threading.Timer(order.time_limit_seconds, end_late_child)
-        timer.start()
-        with child:
-            try:
+        try:
+            with ended_after(child, order.time_limit_seconds) as timed_out:
                 on_event(order, {"begun": child.pid})
                 for event in converse(child, order.message):
                     on_event(order, event)
                 exit_code = child.wait()
-            finally:
-                timer.cancel()
-                end_with_descendants(child)
-                with self._lock:
-                    self._running.discard(child)
+        finally:
+            with self._lock:
+                self._running.discard(child)
         return None if self._is_stopping else ChildEnd(order, exit_code, timed_out.is_set())
 
 
@@ -211,6 +201,25 @@ def converse(child: "subprocess.Popen[str]", message: Any) -> Iterator[dict[str,
     with child.stdout as events:
         for line in events:
             yield json.loads(line)
+
+
+@contextmanager
+def ended_after(child: "subprocess.Popen[str]", seconds: float) -> Iterator[threading.Event]:
+    """End a child, with all it started, after a time or with the block; say if it was late."""
+    is_late = threading.Event()
+
+    def end_late_child() -> None:
+        is_late.set()
+        end_with_descendants(child)
+
+    timer = threading.Timer(seconds, end_late_child)
+    timer.start()
+    with child:
+        try:
+            yield is_late
+        finally:
+            timer.cancel()
+            end_with_descendants(child)
 
 
 def end_with_descendants(child: "subprocess.Popen[str]") -> None:

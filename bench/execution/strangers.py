@@ -7,13 +7,12 @@ The child has a time limit and no arguments. Imports no torch.
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TextIO
 
-from bench.execution.engine import converse, end_with_descendants, exit_in_words, start_child
+from bench.execution.engine import converse, ended_after, exit_in_words, start_child
 from models import ENTRY_POINT_GROUP as MODEL_GROUP
 from models import MODELS, find_model
 from models.entry import ModelEntry
@@ -69,8 +68,7 @@ def meet_tasks(names: Sequence[str]) -> tuple[Task, ...]:
     """
     wanted = _wanted("task", names, TASKS, plug_ins(TASK_GROUP))
     met = _meet(tuple(wanted.values()))
-    tasks = {name: Task(**met[stranger]) for name, stranger in wanted.items()}
-    return tuple(tasks.get(name) or TASKS[name] for name in names)
+    return tuple(Task(**met[wanted[name]]) if name in wanted else TASKS[name] for name in names)
 
 
 def _wanted(
@@ -97,29 +95,18 @@ def _meet(strangers: tuple[_Stranger, ...]) -> Mapping[_Stranger, Mapping[str, A
         return {}
     met: dict[_Stranger, Mapping[str, Any]] = {}
     begun = strangers[0]
-    is_late = threading.Event()
-    with start_child("bench.execution.strangers", subprocess.DEVNULL) as child:
-
-        def end_late_child() -> None:
-            is_late.set()
-            end_with_descendants(child)
-
-        timer = threading.Timer(SECONDS_TO_IMPORT, end_late_child)
-        timer.start()
-        try:
-            for event in converse(child, [asdict(each) for each in strangers]):
-                begun = strangers[event["of"]]
-                if "refusal" in event:
-                    raise Refused(f"{begun.name!r} {event['refusal']}")
-                if "entry" in event:
-                    met[begun] = event["entry"]
-                # A thread that it started would keep the child alive for ever.
-                if len(met) == len(strangers):
-                    return met
-            child.wait()
-        finally:
-            timer.cancel()
-            end_with_descendants(child)
+    child = start_child("bench.execution.strangers", subprocess.DEVNULL)
+    with ended_after(child, SECONDS_TO_IMPORT) as is_late:
+        for event in converse(child, [asdict(each) for each in strangers]):
+            begun = strangers[event["of"]]
+            if "refusal" in event:
+                raise Refused(f"{begun.name!r} {event['refusal']}")
+            if "entry" in event:
+                met[begun] = event["entry"]
+            # A thread that it started would keep the child alive for ever.
+            if len(met) == len(strangers):
+                return met
+        child.wait()
     if is_late.is_set():
         what = f"is not imported after {SECONDS_TO_IMPORT:.0f} seconds"
     else:
