@@ -21,7 +21,7 @@ from bench.cli.options import (
 )
 from bench.execution.strangers import Refused, known_tasks, meet_tasks
 from bench.plan.cost import Limits
-from bench.plan.presets import PRESETS, Part, Preset
+from bench.plan.presets import FIRST_SEED, PRESETS, Part, Preset
 from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, Settings
 from bench.plan.shards import Shard, parse_shard
@@ -79,8 +79,8 @@ def build_parser() -> Parser:
     add(
         "--first-seed",
         type=whole_number(at_most=10**9),
-        default=11,
-        help="the first of them; decisions were made on seeds 1 and 1001",
+        default=FIRST_SEED,
+        help="the first of them; on lower ones and on 1001 and above decisions were made",
     )
     add("--protocol", type=one_of(PROTOCOLS), default="curriculum", help=", ".join(PROTOCOLS))
     add("--symbols", type=_symbols, help="alphabet size: 16, or by task: sort=16,copy=4")

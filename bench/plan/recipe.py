@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # Raise one by 1 when a change to the modules behind it changes numbers. All of them but the last
 # are in the ids: results of an older version then no longer count as done.
-RECIPE_VERSION = 2  # bench.training.train and .seeding, and this module
+RECIPE_VERSION = 3  # bench.training.train and .seeding, and this module
 EVALUATOR_VERSION = 1  # bench.training.evaluate
 PROBE_VERSION = 1  # bench.probes
 
@@ -52,8 +52,9 @@ PROTOCOLS: dict[str, Callable[[Sequence[int]], tuple[Trajectory, ...]]] = {
 class Recipe:
     """How every model is trained, and when a stage ends.
 
-    A stage ends at the first of three: greedy exact match on the validation sequences reaches
-    `solved_accuracy`, or validation cross-entropy no longer falls, or the budget is used up.
+    A stage ends at the first of three: greedy exact match reaches `solved_accuracy` on the
+    validation sequences and on a second draw of them, or validation cross-entropy no longer falls,
+    or the budget is used up.
     Budgets are counted in updates.
     """
 

@@ -170,6 +170,11 @@ def train_stage(
             batch_of("validation", stream(seed, "validation", length), length=length, size=size)
             for length in lengths
         ]
+    second_draw = stream(seed, "second validation", *lengths)
+
+    def second_batch_of(length: int) -> Batch:
+        return batch_of("validation", second_draw, length=length, size=size)
+
     tokens = 0
     best_bits, best_update = math.inf, 0
     stopped_because = "budget"
@@ -199,8 +204,12 @@ def train_stage(
         if done % recipe.validate_every_updates == 0 or done == budget_updates:
             validation = validate(trajectory.model, validation_batches)
             if validation.sequence_accuracy >= recipe.solved_accuracy:
-                stopped_because = "solved"
-                break
+                # A score that was waited for is above the model's own. So a stage is solved only
+                # if sequences of a second draw, new at each try, say so too.
+                second = validate(trajectory.model, [*map(second_batch_of, lengths)])
+                if second.sequence_accuracy >= recipe.solved_accuracy:
+                    validation, stopped_because = second, "solved"
+                    break
             # Cross-entropy falls long before an answer is all correct: it shows progress.
             if validation.cross_entropy_bits < best_bits * (1 - recipe.plateau_fall):
                 best_bits, best_update = validation.cross_entropy_bits, done

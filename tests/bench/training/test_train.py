@@ -8,7 +8,13 @@ import torch
 
 from bench.plan.recipe import Recipe
 from bench.training.seeding import seeded_initialisation, stream, stream_seed
-from bench.training.train import Trajectory, build_optimizer, train_stage, validate
+from bench.training.train import (
+    Trajectory,
+    Validation,
+    build_optimizer,
+    train_stage,
+    validate,
+)
 from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import build_dot, build_plain
@@ -76,6 +82,24 @@ def test_stage_ends_at_its_budget_solved_or_on_the_plateau():
     nearly_solved = dataclasses.replace(recipe, plateau_accuracy=0.0)
     outcome = train(start(recipe=recipe), recipe=nearly_solved, budget=200)
     assert outcome.stopped_because == "budget"
+
+
+@pytest.mark.parametrize("second", [0.97, 1.0])
+def test_a_stage_is_solved_only_if_a_second_draw_says_so(monkeypatch, second):
+    first, seen = held_out(2).source, []
+
+    def validate(model, batches):
+        is_first = torch.equal(batches[0].source, first)
+        seen.append(batches[0].source)
+        return Validation(0.1, 1.0, 1.0 if is_first else second)
+
+    monkeypatch.setattr("bench.training.train.validate", validate)
+    outcome = train(start(), lengths=(2,), budget=30)
+    assert outcome.stopped_because == ("solved" if second == 1.0 else "budget")
+    if second < 1.0:
+        draws = [draw for draw in seen if not torch.equal(draw, first)]
+        assert len(draws) == 3
+        assert not torch.equal(draws[0], draws[1])
 
 
 # Streams.
