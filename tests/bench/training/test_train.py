@@ -98,7 +98,7 @@ def test_a_stage_is_solved_only_if_a_second_draw_says_so(monkeypatch, second):
     assert outcome.stopped_because == ("solved" if second == 1.0 else "budget")
     if second < 1.0:
         draws = [draw for draw in seen if not torch.equal(draw, first)]
-        assert len(draws) == 3
+        assert len(draws) >= 2
         assert not torch.equal(draws[0], draws[1])
 
 
