@@ -61,7 +61,12 @@ def _build_parser() -> Parser:
     add = parser.add_argument
     add("--lengths", type=parse_lengths, default=tuple(preset.lengths), help="10..200 or 10,20,50")
     add_model_options(parser)
-    parser.set_defaults(hidden=part.hidden, encoder=part.encoder)
+    parser.set_defaults(
+        hidden=part.hidden,
+        encoder=part.encoder,
+        channel_numbers=part.channel_numbers,
+        channel_snr=part.channel_snr,
+    )
     add("--batch-size", type=whole_number(), default=Recipe.batch_size, help="sequences")
     threads = whole_number(at_most=len(processors()))
     add("--threads", type=threads, default=1, help="threads of arithmetic")
@@ -77,6 +82,8 @@ def _run(given: argparse.Namespace) -> int:
         cell=given.cell,
         hidden=given.hidden,
         encoder=given.encoder,
+        channel_numbers=given.channel_numbers,
+        channel_snr=given.channel_snr,
         device=given.device,
         recipe=Recipe(batch_size=given.batch_size),
     )
@@ -113,6 +120,8 @@ def measurement_of(
             hidden=settings.hidden,
             cell=settings.cell,
             encoder=settings.encoder,
+            channel_numbers=settings.channel_numbers,
+            channel_snr=settings.channel_snr,
         ),
         device=settings.device,
         batch_size=settings.recipe.batch_size,

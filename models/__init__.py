@@ -1,9 +1,9 @@
 """The models of the matrix: recurrent networks with and without attention. Imports no torch.
 
 Read `seq2seq.py` first: it puts an encoder, a decoder and one kind of attention together. Then
-`decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `rnn.py` has the
-networks without an encoder. `kernels/` has the loops in C. `interface.py` says what a model of your
-own has to offer.
+`decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `channel.py` has
+what can lie between encoder and decoder, `rnn.py` the networks without an encoder, `kernels/` the
+loops in C. `interface.py` says what a model of your own has to offer.
 """
 
 from models.entry import ModelEntry
@@ -53,6 +53,25 @@ MODELS: dict[str, ModelEntry] = {
             summary="the same, with attention that weighs all positions alike",
             builder="models.seq2seq:build_uniform",
             attends=True,
+        ),
+        ModelEntry(
+            name="seq2seq+channel",
+            summary="seq2seq whose state passes through k noisy numbers: a known capacity",
+            builder="models.seq2seq:build_channel",
+            reads=("channel_numbers", "channel_snr"),
+        ),
+        ModelEntry(
+            name="seq2seq+dot+channel",
+            summary="the same with attention, whose memory passes beside the channel",
+            builder="models.seq2seq:build_dot_channel",
+            attends=True,
+            reads=("channel_numbers", "channel_snr"),
+        ),
+        ModelEntry(
+            name="seq2seq+signs",
+            summary="seq2seq whose state passes through k signs: k bits",
+            builder="models.seq2seq:build_signs",
+            reads=("channel_numbers",),
         ),
     )
 }

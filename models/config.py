@@ -1,5 +1,6 @@
 """The sizes and choices that every model is built from. Imports no torch."""
 
+import math
 from dataclasses import dataclass
 
 CELLS = ("lstm", "gru", "tanh")
@@ -15,12 +16,16 @@ class ModelConfig:
         hidden: Numbers in one recurrent state vector. An LSTM has two such vectors, h and c.
         cell: Recurrent cell: `lstm`, `gru` or `tanh`.
         encoder: `bi` reads the source both ways with half the state per direction, `uni` one way.
+        channel_numbers: Numbers k that a channel passes at a time; read by models with a channel.
+        channel_snr: Power of a number over that of the noise; read by models with noise.
     """
 
     symbols: int
     hidden: int = 64
     cell: str = "lstm"
     encoder: str = "bi"
+    channel_numbers: int | None = None
+    channel_snr: float | None = None
 
     def __post_init__(self) -> None:
         if self.symbols < 2:
@@ -32,6 +37,10 @@ class ModelConfig:
             raise ValueError(f"cell: {self.cell!r} is unknown; use {', '.join(CELLS)}")
         if self.encoder not in ENCODERS:
             raise ValueError(f"encoder: {self.encoder!r} is unknown; use {', '.join(ENCODERS)}")
+        if self.channel_numbers is not None and self.channel_numbers < 1:
+            raise ValueError(f"channel_numbers: must be at least 1, got {self.channel_numbers}")
+        if self.channel_snr is not None and not 0 < self.channel_snr < math.inf:
+            raise ValueError(f"channel_snr: must be above 0 and finite, got {self.channel_snr}")
 
     @property
     def embedding(self) -> int:

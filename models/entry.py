@@ -20,6 +20,8 @@ class ModelEntry:
         attends: Whether it weighs all the source positions for each output item.
         answers_each_item: Whether it gives one answer per source item, so that it cannot learn a
             task whose targets have another length.
+        reads: Fields of `ModelConfig` that it reads beside those that all models read. They are
+            empty for the other models, so that they are in no other id.
     """
 
     name: str
@@ -31,6 +33,7 @@ class ModelEntry:
     is_causal: bool = False
     attends: bool = False
     answers_each_item: bool = False
+    reads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # A list of models at the command line is split at its commas.

@@ -2,9 +2,10 @@
 
 A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its builder takes a
 `models.config.ModelConfig` and returns it. Nothing has to be inherited, and
-`tests/plugins/example.py` is a whole model. Five more methods are used if a model has them:
+`tests/plugins/example.py` is a whole model. Seven more methods are used if a model has them:
 
 * `flops(source_length, target_length)` fills the column forward_flops;
+* `memory_numbers(source_length)` and `capacity_bits()` fill the columns of these names;
 * `attention_path()` fills the column of that name;
 * `warm_up()` is called before anything is timed;
 * `attention_weights(source, target_in)` and `context(source)` let the probes look inside.
@@ -174,3 +175,13 @@ def context(model: nn.Module, source: Source) -> Float[Tensor, "batch numbers"] 
 def forward_flops(model: nn.Module, source_length: int, target_length: int) -> int | None:
     """Count the operations of a teacher-forced pass over a sequence; None if it does not say."""
     return _ask(model, "flops", source_length, target_length)
+
+
+def memory_numbers(model: nn.Module, source_length: int) -> int | None:
+    """Count the numbers that pass from a source to its answer; None if it does not say."""
+    return _ask(model, "memory_numbers", source_length)
+
+
+def capacity_bits(model: nn.Module) -> float | None:
+    """Compute the bits that can pass at most; None if there is no known bound."""
+    return _ask(model, "capacity_bits")

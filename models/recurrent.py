@@ -17,6 +17,7 @@ Read = Callable[[Tensor, RecurrentState | None], tuple[Tensor, RecurrentState]]
 
 _LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN}
 _GATES = {"lstm": 4, "gru": 3, "tanh": 1}
+_STATE_VECTORS = {"lstm": 2, "gru": 1, "tanh": 1}  # An LSTM has h and c.
 
 
 def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.RNNBase:
@@ -88,10 +89,23 @@ def _side_by_side(
     return torch.cat(tuple(state), dim=-1).unsqueeze(0)
 
 
+def state_size(config: ModelConfig) -> int:
+    """Count the numbers of a state."""
+    return _STATE_VECTORS[config.cell] * config.hidden
+
+
 def state_numbers(state: RecurrentState) -> Float[Tensor, "batch numbers"]:
     """Lay all the numbers of a state in one row, h before c."""
     parts = state if isinstance(state, tuple) else (state,)
     return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1)
+
+
+def state_of(numbers: Float[Tensor, "batch numbers"], like: RecurrentState) -> RecurrentState:
+    """Make a state from numbers laid out as by `state_numbers`; h is bounded as `like` is."""
+    if isinstance(like, tuple):
+        state, cell = numbers.unsqueeze(0).chunk(2, dim=2)
+        return torch.tanh(state).contiguous(), cell.contiguous()
+    return torch.tanh(numbers).unsqueeze(0)
 
 
 def recurrent_flops(layer: nn.RNNBase, steps: int) -> int:

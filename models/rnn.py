@@ -13,6 +13,7 @@ from models.recurrent import (
     reader,
     recurrent_flops,
     state_numbers,
+    state_size,
 )
 
 
@@ -69,6 +70,10 @@ class Rnn(nn.Module):
     def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
         """Collect the state after the source, all that passes to the answer."""
         return state_numbers(reader(self.recurrent, self.embedding)(source, None)[1])
+
+    def memory_numbers(self, source_length: int) -> int:
+        """Count the numbers that pass from a source to its answer, however long it is."""
+        return state_size(self.config)
 
     def flops(self, source_length: int, target_length: int) -> int:
         """Count the operations of a teacher-forced forward pass over one sequence."""

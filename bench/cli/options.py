@@ -6,6 +6,7 @@ a rule, it raises `ArgumentTypeError` with the rule and the text; argparse adds 
 
 import argparse
 import difflib
+import math
 import os
 import re
 from argparse import ArgumentTypeError
@@ -31,6 +32,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--cell", type=one_of(CELLS), default="lstm", help=", ".join(CELLS))
     add("--hidden", type=parse_hidden, help="state size; embeddings have half of it")
     add("--encoder", type=one_of(ENCODERS), help="directions that it reads in: bi or uni")
+    add("--channel-numbers", type=whole_number(), help="numbers k that a channel passes")
+    add("--channel-snr", type=parse_ratio, help="power of such a number over that of the noise")
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,17 @@ def add_place_options(parser: argparse.ArgumentParser) -> None:
         default=default_folder("results"),
         help="folder (default in the clone: results)",
     )
+
+
+def parse_ratio(text: str) -> float:
+    """Read a number above 0, such as 3 or 0.5."""
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = math.nan
+    if not 0 < ratio < math.inf:
+        raise ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return ratio
 
 
 def whole_number(*, at_least: int = 1, at_most: int = 1_000_000) -> Callable[[str], int]:

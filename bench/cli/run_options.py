@@ -82,13 +82,12 @@ def build_parser() -> Parser:
         default=FIRST_SEED,
         help="the first of them; on lower ones and on 1001 and above decisions were made",
     )
-    add("--protocol", type=one_of(PROTOCOLS), default="curriculum", help=", ".join(PROTOCOLS))
+    add("--protocol", type=one_of(PROTOCOLS), help=", ".join(PROTOCOLS))
     add("--symbols", type=_symbols, help="alphabet size: 16, or by task: sort=16,copy=4")
     add("--budget", type=whole_number(), help="updates per stage at length 10; fewer above")
     add(
         "--learning-rate",
         type=_learning_rate,
-        default=Recipe.learning_rate,
         help="up to length 30, lower above; for calibration, the same for every model",
     )
     add(
@@ -159,18 +158,21 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
     test_lengths, test_factors = given.test_lengths
     last_seed = given.first_seed + (given.seeds or preset.seeds) - 1
     settings = Settings(
-        lengths=given.lengths or tuple(preset.lengths),
+        lengths=given.lengths or tuple(part.lengths or preset.lengths),
         seeds=tuple(range(given.first_seed, last_seed + 1)),
-        protocol=given.protocol,
+        protocol=given.protocol or part.protocol,
         test_lengths=test_lengths,
         test_factors=test_factors,
         symbols=_symbols_by_task(given.symbols or part.symbols, tasks),
         cell=given.cell,
         hidden=given.hidden or part.hidden,
         encoder=given.encoder or part.encoder,
+        channel_numbers=given.channel_numbers or part.channel_numbers,
+        channel_snr=given.channel_snr or part.channel_snr,
         device=given.device,
         recipe=Recipe(
-            stage_budget_updates=given.budget or preset.budget, learning_rate=given.learning_rate
+            stage_budget_updates=given.budget or part.budget or preset.budget,
+            learning_rate=given.learning_rate or part.learning_rate,
         ),
     )
     return Block(settings, tasks, given.models or default_models(part.models))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.plan.recipe import Recipe
 from tasks import TASKS
 
 PUBLISHED_BUDGET_UPDATES = 7000
@@ -12,13 +13,19 @@ FIRST_SEED = 21
 
 @dataclass(frozen=True)
 class Part:
-    """Tasks x models of one size."""
+    """Tasks x models of one size, trained alike."""
 
     tasks: tuple[str, ...] = tuple(TASKS)
     models: tuple[str, ...] | None = None  # None: those of the default matrix, plug-ins included.
     hidden: int = 64
     encoder: str = "bi"
     symbols: int | None = None  # None: each task has its own alphabet.
+    channel_numbers: int = 32
+    channel_snr: float = 3.0
+    protocol: str = "curriculum"
+    learning_rate: float = Recipe.learning_rate
+    lengths: tuple[int, ...] | None = None  # None: those of the preset, and its budget.
+    budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,33 @@ class Preset:
         return f"{self.summary}; {self.cost}, budget {self.budget / PUBLISHED_BUDGET_UPDATES:.0%}"
 
 
-# Costs of `claims` and `capacity` are half the seconds of their rows in results/reference. That of
-# `paper` is an estimate.
+# Capacity in bits -> the learning rate, chosen on seed 1003 (docs/channel.md).
+CHANNEL_RATES = {8: 4e-3, 16: 4e-3, 32: 4e-3, 64: 4e-3, 128: 4e-3}
+
+
+def _channel_part(
+    capacity: int,
+    *,
+    numbers: int,
+    snr: float,
+    models: tuple[str, ...] = ("seq2seq+channel",),
+    budget: int | None = None,
+) -> Part:
+    """Copy where the target has from half of the capacity to 8 times as many bits."""
+    return Part(
+        tasks=("copy",),
+        models=models,
+        channel_numbers=numbers,
+        channel_snr=snr,
+        protocol="ascending",
+        learning_rate=CHANNEL_RATES[capacity],
+        # A symbol has 4 bits.
+        lengths=tuple(capacity // 8 * 2**doubling for doubling in range(5)),
+        budget=budget,
+    )
+
+
+# Costs are half the seconds of the rows in results/reference. That of `paper` is an estimate.
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "a first look at copy and reverse, one seed",
@@ -81,15 +113,32 @@ PRESETS: dict[str, Preset] = {
         ),
         measures_throughput=False,
     ),
-    "capacity": Preset(
-        "carried bits by size of the state and of the alphabet, five seeds",
-        cost="about 3 hours",
-        lengths=range(10, 81, 10),
+    "channel": Preset(
+        "bits through a channel of known capacity, five seeds",
+        cost="about 2 hours",
+        lengths=(),
         seeds=5,
-        parts=tuple(
-            Part(tasks=("copy",), models=("seq2seq", "seq2seq+dot"), hidden=hidden, symbols=symbols)
-            for hidden in (32, 64, 128)
-            for symbols in (4, 16, 64)
+        parts=(
+            *(
+                _channel_part(capacity, numbers=numbers, snr=snr)
+                for capacity in CHANNEL_RATES
+                for numbers, snr in (
+                    (capacity, 3.0),
+                    (capacity // 2, 15.0),
+                    (2 * capacity, 1.0),
+                )
+            ),
+            *(
+                _channel_part(capacity, numbers=capacity, snr=3.0, models=("seq2seq+dot+channel",))
+                for capacity in CHANNEL_RATES
+            ),
+            _channel_part(32, numbers=32, snr=3.0, models=("seq2seq+signs",)),
+            *(
+                _channel_part(
+                    capacity, numbers=capacity, snr=3.0, budget=4 * PUBLISHED_BUDGET_UPDATES
+                )
+                for capacity in (8, 16, 32)
+            ),
         ),
         measures_throughput=False,
     ),

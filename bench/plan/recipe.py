@@ -30,6 +30,11 @@ def _curriculum(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
     return (tuple((length,) for length in ladder(lengths)),)
 
 
+def _ascending(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
+    """Let one model climb the lengths asked for, and no others."""
+    return (tuple((length,) for length in lengths),)
+
+
 def _independent(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
     """Train a fresh model for every length."""
     return tuple(((length,),) for length in lengths)
@@ -43,6 +48,7 @@ def _mixed(lengths: Sequence[int]) -> tuple[Trajectory, ...]:
 # From the lengths asked for to the trajectories, each of a fresh model.
 PROTOCOLS: dict[str, Callable[[Sequence[int]], tuple[Trajectory, ...]]] = {
     "curriculum": _curriculum,
+    "ascending": _ascending,
     "independent": _independent,
     "mixed": _mixed,
 }

@@ -49,6 +49,8 @@ class Settings:
     cell: str = "lstm"
     hidden: int = 64
     encoder: str = "bi"
+    channel_numbers: int = 32
+    channel_snr: float = 3.0
     device: str = "cpu"
     recipe: Recipe = field(default_factory=Recipe)
 
@@ -100,7 +102,8 @@ class ModelRun:
         """Hash of the settings: rows that share it may be in one curve."""
         return digest(
             {
-                "config": asdict(self.config),
+                # Without what this model does not read.
+                "config": {k: v for k, v in asdict(self.config).items() if v is not None},
                 "device": self.device,
                 "protocol": self.protocol,
                 "recipe": asdict(self.recipe),
@@ -265,6 +268,7 @@ def plan_matrix(
                 hidden=settings.hidden,
                 cell=settings.cell,
                 encoder=settings.encoder,
+                **{name: getattr(settings, name) for name in entry.reads},
             ),
             device=settings.device,
             recipe=settings.recipe,

@@ -7,7 +7,7 @@ input, and writes one event for each. The walk: `main`, `probe`, then a function
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TextIO
@@ -246,7 +246,7 @@ def _first(batch: Batch, sequences: int) -> Batch:
 def build(row: AccuracyRow) -> nn.Module:
     """Build the model of a row as it is before its first update."""
     entry = find_model(row.model)
-    config = ModelConfig(symbols=row.symbols, hidden=row.hidden, cell=row.cell, encoder=row.encoder)
+    config = ModelConfig(**{item.name: getattr(row, item.name) for item in fields(ModelConfig)})
     return build_model(entry.builder, config, seed=row.seed, device="cpu")
 
 

@@ -38,7 +38,13 @@ from bench.training.train import (
     train_stage,
 )
 from models import find_model
-from models.interface import attention_path, forward_flops, parameter_count
+from models.interface import (
+    attention_path,
+    capacity_bits,
+    forward_flops,
+    memory_numbers,
+    parameter_count,
+)
 from results.errors import ResultsError
 from results.schema.rows import OK, AccuracyRow, SampleRow
 from results.store.folder import Store, open_store
@@ -205,6 +211,8 @@ class _OngoingRun:
             validation_token_accuracy=outcome.validation.token_accuracy,
             validation_sequence_accuracy=outcome.validation.sequence_accuracy,
             parameters=parameter_count(model),
+            memory_numbers=memory_numbers(model, length),
+            capacity_bits=capacity_bits(model),
             forward_flops=forward_flops(model, length, answers.target.shape[1]),
             train_seconds=outcome.seconds,
             evaluate_seconds=time.perf_counter() - began,

@@ -40,6 +40,8 @@ SETTING_COLUMNS = (
     "hidden",
     "embedding",
     "encoder",
+    "channel_numbers",
+    "channel_snr",
     "batch_size",
     "learning_rate",
     "budget_updates",
@@ -62,7 +64,7 @@ class AccuracyRow:
 
     task: str = column("name", "Task that the model was trained on.")
     model: str = column("name", "Model.")
-    protocol: str = column("name", "Training protocol: curriculum, independent or mixed.")
+    protocol: str = column("name", "Training protocol, of bench/plan/recipe.py.")
     seed: int = column("number", "Seed of the model run.")
     train_length: int = column("items", "Largest source length that the stage trained on.")
     length: int = column("items", "Source length of the test sequences.")
@@ -136,6 +138,12 @@ class AccuracyRow:
     )
 
     parameters: int | None = optional("parameters", "Number of trained parameters.")
+    memory_numbers: int | None = optional(
+        "numbers", "Numbers that pass from a source of this length to its answer."
+    )
+    capacity_bits: float | None = optional(
+        "bits", "Bits that can pass from source to answer at most; empty if no bound is known."
+    )
     forward_flops: int | None = optional(
         "operations per sequence", "Floating-point operations of one teacher-forced pass."
     )
@@ -150,6 +158,12 @@ class AccuracyRow:
     hidden: int = column("units", "State size.")
     embedding: int = column("units", "Embedding size.")
     encoder: str = column("name", "Encoder direction: bi or uni.")
+    channel_numbers: int | None = optional(
+        "numbers", "Numbers k of the channel; empty without a channel."
+    )
+    channel_snr: float | None = optional(
+        "ratio", "Power of a number of the channel over that of its noise; empty without noise."
+    )
     batch_size: int = column("sequences", "Training batch size.")
     learning_rate: float = column("number", "Learning rate at its peak, on short sequences.")
     budget_updates: int = column("updates", "Most updates that any stage may take.")
@@ -303,8 +317,9 @@ MEASURED_COLUMNS = tuple(item.name for item in columns_of(ThroughputRow) if item
 def planned(row: AccuracyRow) -> AccuracyRow:
     """Make a row as planned: identity and settings kept, every outcome empty, not_reached."""
     outcomes = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
-    # Optional, since the suite's own code has none, and yet no outcome.
-    outcomes.pop("code_hash")
+    # Empty for most models, and yet no outcome.
+    for setting in ("code_hash", "channel_numbers", "channel_snr"):
+        outcomes.pop(setting)
     return dataclasses.replace(row, **outcomes, status=NOT_REACHED, attempts=0)  # type: ignore[arg-type]
 
 

@@ -18,6 +18,7 @@ def test_protocols_make_trajectories_of_lengths():
     trajectories = {name: protocol((5, 20)) for name, protocol in PROTOCOLS.items()}
     assert trajectories == {
         "curriculum": (((5,), (10,), (20,)),),
+        "ascending": (((5,), (20,)),),
         "independent": (((5,),), ((20,),)),
         "mixed": (((5, 20),),),
     }

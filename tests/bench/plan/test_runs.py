@@ -42,7 +42,14 @@ OTHER = {
     "trajectory": ((11,), (20,), (30,)),
     "code_hash": "abc",
 }
-OTHER_CONFIG = {"symbols": 17, "hidden": 66, "cell": "gru", "encoder": "uni"}
+OTHER_CONFIG = {
+    "symbols": 17,
+    "hidden": 66,
+    "cell": "gru",
+    "encoder": "uni",
+    "channel_numbers": 8,
+    "channel_snr": 15.0,
+}
 OTHER_RECIPE = {
     field.name: 0.123 if isinstance(field.default, float) else field.default + 1
     for field in dataclasses.fields(Recipe)
