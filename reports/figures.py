@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
-from reports.plots import accuracy, capacity, compute, maps, probes, throughput
+from reports.plots import accuracy, channel, compute, maps, probes, throughput
 from reports.selection.captions import counted
 from reports.selection.curves import (
     DEFAULT_PROTOCOL,
@@ -24,7 +24,7 @@ from reports.selection.folder import (
     results_folder,
     rows_of_configurations,
     shown,
-    split_by_all_but_size,
+    split,
     split_by_training,
 )
 from reports.selection.missing import missing_lines, unfinished_lines
@@ -111,7 +111,12 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
     found = {name: tables.read_probes(folder, name) for name in csv_files.PROBE_TABLES}
     if len(found[csv_files.ERRORS]) and tables.has_table(folder, csv_files.SAMPLES):
         found[csv_files.SAMPLES] = tables.read_samples(folder)
-    yield from _of_capacity(chosen)
+    with_channel = channel.with_channel(chosen)
+    if len(with_channel):
+        yield from _of_channel(with_channel)
+        chosen = chosen.drop(with_channel.index)
+    if chosen.empty:
+        return
     parts = split_by_training(chosen)
     if len(parts) > MOST_SETTINGS:
         print(f"no figures by length: {len(parts)} settings; choose some with --config ID")
@@ -122,14 +127,12 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
         yield from _of_probes(found, rows, suffix=suffix)
 
 
-def _of_capacity(chosen: pd.DataFrame) -> Drawings:
-    own = own_length_rows(chosen[chosen["protocol"] == DEFAULT_PROTOCOL])
-    for suffix, rows in split_by_all_but_size(own).items():
-        if capacity.has_sizes(rows):
-            found = capacity.capacity_of(rows)
-            for line in capacity.collapse_lines(found.collapse):
-                print(f"capacity{suffix}: {line}")
-            yield f"capacity{suffix}", partial(capacity.capacity_figure, found)
+def _of_channel(rows: pd.DataFrame) -> Drawings:
+    own = own_length_rows(rows)
+    for suffix, of_one in split(own, ["task", "hidden", "cell", "encoder"]).items():
+        found = channel.channel_of(of_one)
+        print(*channel.efficiency_lines(found), sep="\n")
+        yield f"channel{suffix}", partial(channel.channel_figure, found)
 
 
 def _by_length(chosen: pd.DataFrame, *, suffix: str) -> Drawings:

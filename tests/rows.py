@@ -411,6 +411,33 @@ def curve_row(task: str, model: str, seed: int, length: int, **changes: Any) -> 
     return accuracy_row(**ids | values)
 
 
+def channel_rows(*, share: float = 0.9) -> list[AccuracyRow]:
+    """Build channels of 16 bits that carry a share of what they can, two seeds, 4 bits an item."""
+    builds = [("seq2seq+channel", 16, 3.0), ("seq2seq+channel", 8, 15.0)]
+    builds += [("seq2seq+channel", 32, 1.0), ("seq2seq+dot+channel", 16, 3.0)]
+    return [
+        accuracy_row(
+            model=model,
+            protocol="ascending",
+            seed=seed,
+            length=length,
+            train_length=length,
+            channel_numbers=numbers,
+            channel_snr=snr,
+            budget_updates=7000,
+            target_bits=4.0 * length,
+            carried_bits=4.0 * length if "dot" in model else share * min(16.0, 4.0 * length),
+            config_id=f"channel{numbers}",
+            run_id=_in_an_id(f"{model}{numbers}{seed}"),
+            stage_id=_in_an_id(f"{model}{numbers}{seed}{length}"),
+            record_id=_in_an_id(f"{model}{numbers}{seed}{length}record"),
+        )
+        for model, numbers, snr in (*builds, ("seq2seq+signs", 16, None))
+        for seed in (1, 2)
+        for length in (2, 4, 8, 16, 32)
+    ]
+
+
 def _in_an_id(name: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9.+-]", ".", name)
     return safe if safe == name else f"{safe[:24]}.{zlib.crc32(name.encode()):08x}"

@@ -156,7 +156,7 @@ def read_request(given: argparse.Namespace) -> Request:
 def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
     tasks = given.tasks or tuple(TASKS[name] for name in part.tasks)
     test_lengths, test_factors = given.test_lengths
-    last_seed = given.first_seed + (given.seeds or preset.seeds) - 1
+    last_seed = given.first_seed + (given.seeds or part.seeds or preset.seeds) - 1
     settings = Settings(
         lengths=given.lengths or tuple(part.lengths or preset.lengths),
         seeds=tuple(range(given.first_seed, last_seed + 1)),

@@ -55,9 +55,7 @@ def meet_models(names: Sequence[str]) -> tuple[ModelEntry, ...]:
     """
     wanted = _wanted("model", names, MODELS, plug_ins(MODEL_GROUP))
     met = _meet(tuple(wanted.values()))
-    return tuple(
-        ModelEntry(**met[wanted[name]]) if name in wanted else MODELS[name] for name in names
-    )
+    return tuple(_entry(met[wanted[name]]) if name in wanted else MODELS[name] for name in names)
 
 
 def meet_tasks(names: Sequence[str]) -> tuple[Task, ...]:
@@ -148,3 +146,8 @@ def _look_at(stranger: _Stranger) -> ModelEntry | Task:
         if not callable(resolve(reference)):
             raise Refused(f"leads to {reference}, which cannot be called")
     return entry
+
+
+def _entry(fields: Mapping[str, Any]) -> ModelEntry:
+    """Make an entry of what came through a pipe, where a tuple is a list."""
+    return ModelEntry(**{**fields, "reads": tuple(fields["reads"])})

@@ -24,7 +24,9 @@ class Part:
     channel_snr: float = 3.0
     protocol: str = "curriculum"
     learning_rate: float = Recipe.learning_rate
-    lengths: tuple[int, ...] | None = None  # None: those of the preset, and its budget.
+    # None: as in the preset.
+    lengths: tuple[int, ...] | None = None
+    seeds: int | None = None
     budget: int | None = None
 
 
@@ -81,10 +83,10 @@ PRESETS: dict[str, Preset] = {
         parts=(Part(tasks=("copy", "reverse")),),
     ),
     "default": Preset(
-        "the published matrix, three tasks, lengths 10 to 200, three seeds",
+        "the published matrix, three tasks, lengths 10 to 200, five seeds",
         cost="21 minutes a seed",
         lengths=range(10, 201, 10),
-        seeds=3,
+        seeds=5,
     ),
     "paper": Preset(
         "for a publication, twice the state, five seeds",
@@ -138,6 +140,36 @@ PRESETS: dict[str, Preset] = {
                     capacity, numbers=capacity, snr=3.0, budget=4 * PUBLISHED_BUDGET_UPDATES
                 )
                 for capacity in (8, 16, 32)
+            ),
+        ),
+        measures_throughput=False,
+    ),
+    "controls": Preset(
+        "what the reading leans on: seq2seq by budget, and sort with 1,024 symbols",
+        cost="about an hour and a half",
+        lengths=range(10, 101, 10),
+        seeds=3,
+        parts=(
+            *(
+                Part(tasks=("copy",), models=("seq2seq",), budget=budget)
+                for budget in (
+                    PUBLISHED_BUDGET_UPDATES // 4,
+                    PUBLISHED_BUDGET_UPDATES,
+                    4 * PUBLISHED_BUDGET_UPDATES,
+                )
+            ),
+            Part(
+                tasks=("copy",),
+                models=("seq2seq",),
+                budget=16 * PUBLISHED_BUDGET_UPDATES,
+                lengths=tuple(range(10, 61, 10)),
+                seeds=1,
+            ),
+            Part(
+                tasks=("sort",),
+                models=("seq2seq", "seq2seq+dot"),
+                symbols=1024,
+                lengths=tuple(range(10, 201, 10)),
             ),
         ),
         measures_throughput=False,

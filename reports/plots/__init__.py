@@ -1,7 +1,7 @@
 """One module per family of figures: rows to a table, the table to a figure, by two functions.
 
 Read `accuracy` first. `compute` has operations on its horizontal axis, `throughput` draws the
-costs of throughput.csv, `capacity` the bits by size of the state, and `probes` and `maps` what
+costs of throughput.csv, `channel` the bits through a channel, and `probes` and `maps` what
 bench.probe found.
 """
 

@@ -105,12 +105,6 @@ def split_by_training(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return split(frame, names)
 
 
-def split_by_all_but_size(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Separate the rows of accuracy.csv of each setting but the sizes of state and alphabet."""
-    sizes = ("hidden", "embedding", "symbols")
-    return split(frame, [name for name in SETTING_COLUMNS if name not in sizes])
-
-
 def _slug(name: str, value: Any) -> str:
     text = "unnamed" if pd.isna(value) else str(value)
     words = text if name in _SELF_EXPLAINING else f"{name} {text}"

@@ -40,7 +40,7 @@ def test_finished_run_has_a_row_for_every_model_and_length(finished):
         (model, length, length, "ok") for model in ("rnn", "seq2seq+dot") for length in (2, 4)
     ]
     for row in rows:
-        assert (row.task, row.seed, row.symbols, row.hidden) == ("copy", 11, 16, 8)
+        assert (row.task, row.seed, row.symbols, row.hidden) == ("copy", 21, 16, 8)
         assert (row.stage_updates, row.stopped_because, row.attempts) == (20, "budget", 1)
         assert row.total_updates == 10 * row.length
         assert row.stage_tokens == 20 * row.batch_size * row.length
@@ -92,7 +92,7 @@ def test_failing_model_leaves_rows_stops_no_other_and_is_tried_again_if_asked_fo
     assert [row.status for row in rows.values()] == ["ok", "failed", "not_reached"]
     error = "ValueError: longer than 2"
     assert (rows[4].error, rows[4].attempts, rows[4].token_accuracy) == (error, 1, None)
-    assert f"copy, {raising}, seed 11, length 4: failed: {error}" in errors
+    assert f"copy, {raising}, seed 21, length 4: failed: {error}" in errors
     assert "2 of 6 records are missing:" in errors
     assert "Traceback" not in errors
     before = snapshot(folder)

@@ -3,7 +3,6 @@ import gzip
 import os
 import subprocess
 import sys
-from itertools import product
 
 import pytest
 from matplotlib.text import Text
@@ -17,6 +16,7 @@ from reports.plots import accuracy
 from tests import ROOT
 from tests.reports.legibility import LONG_NAME, check_legible, drawn
 from tests.rows import (
+    channel_rows,
     cost_failed,
     cost_row,
     cost_rows,
@@ -229,27 +229,13 @@ def test_gzipped_tables_are_drawn_as_plain_ones(tmp_path):
 
 
 @QUICK
-def test_many_sizes_have_the_figure_of_capacity_and_no_other(tmp_path, capsys, kept):
-    few = {"tasks": ("copy",), "models": ("seq2seq",), "seeds": (1,), "lengths": (10, 20)}
-    bi, uni = (
-        [
-            row
-            for hidden, symbols in product((32, 64), (4, 16))
-            for row in curve_rows(
-                **few,
-                **{"hidden": hidden, "symbols": symbols, "encoder": encoder},
-                config_id=f"{encoder}{hidden}-{symbols}",
-            )
-        ]
-        for encoder in ("bi", "uni")
-    )
-    assert drawn(write_folder(tmp_path / "results", bi), tmp_path / "out") == {"capacity"}
+def test_channels_have_a_figure_of_their_own_beside_those_of_the_others(tmp_path, capsys, kept):
+    folder = write_folder(tmp_path / "results", [*channel_rows(), *curve_rows(**ONE_TASK)])
+    assert drawn(folder, tmp_path / "out") == {"channel", "carried_bits", "compute"}
     check_legible(kept[0])
     said = capsys.readouterr().out
-    assert "no figures by length: 4 settings; choose some with --config ID" in said
-    assert "capacity: At " in said
-    both = write_folder(tmp_path / "both", [*bi, *uni])
-    assert drawn(both, tmp_path / "both_out") == {"capacity-bi", "capacity-uni"}
+    assert "seq2seq+channel, 16 bits, SNR 3, budget 7,000: carries 0.900 of its capacity" in said
+    assert drawn(write_folder(tmp_path / "alone", channel_rows()), tmp_path / "o") == {"channel"}
 
 
 @QUICK

@@ -29,10 +29,10 @@ def test_every_record_of_every_run_has_its_status(tmp_path, capsys):
         (run["seed"], run["model"], run["is_to_do"], [each["status"] for each in run["records"]])
         for run in content["runs"]
     ] == [
-        (11, "seq2seq+dot", False, ["ok", "ok"]),
-        (11, "rnn", False, ["ok", "ok"]),
-        (12, "seq2seq+dot", True, [LEFT, LEFT]),
-        (12, "rnn", True, [LEFT, LEFT]),
+        (21, "seq2seq+dot", False, ["ok", "ok"]),
+        (21, "rnn", False, ["ok", "ok"]),
+        (22, "seq2seq+dot", True, [LEFT, LEFT]),
+        (22, "rnn", True, [LEFT, LEFT]),
     ]
 
 

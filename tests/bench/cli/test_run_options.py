@@ -34,7 +34,7 @@ REFUSED = {
     "--models=models.rnn:build": "'models.rnn:build' cannot be imported: ",
     "--models=models/rnn.py:build": "'models/rnn.py:build' is not of the form ",
     "--models=models.config:CELLS": "'models.config:CELLS' leads to models.config:CELLS",
-    "--protocol=": "'' is unknown; known: curriculum, independent, mixed",
+    "--protocol=": "'' is unknown; known: curriculum, ascending, independent, mixed",
     "--cell=GRU": "'GRU' is unknown; known: lstm, gru, tanh",
     "--encoder=both": "'both' is unknown; known: bi, uni",
     "--device=cuda:0": "'cuda:0' is unknown; did you mean 'cuda'? known: cpu, cuda",
@@ -156,7 +156,7 @@ def settings_of(*arguments):
 def test_nothing_given_is_the_default_matrix():
     request = parse_request([])
     (block,) = request.blocks
-    assert block.settings == Settings(lengths=tuple(range(10, 201, 10)), seeds=(11, 12, 13))
+    assert block.settings == Settings(lengths=tuple(range(10, 201, 10)), seeds=tuple(range(21, 26)))
     assert block.tasks == tuple(TASKS.values())
     assert block.models == tuple(entry for entry in MODELS.values() if entry.is_default)
     assert (request.out, request.jobs) == (Path("results"), physical_cores())
@@ -200,10 +200,19 @@ def test_every_flag_overrides_its_part_of_each_block_of_a_preset():
 
 def test_flag_leaves_the_rest_of_a_preset_or_of_the_alphabets_alone():
     assert settings_of("--symbols", "sort=16, copy=2")[0].symbols == {"sort": 16, "copy": 2}
-    plain = settings_of("--preset=capacity")
-    changed = settings_of("--lengths=3", "--preset=capacity")
+    plain = settings_of("--preset=channel")
+    changed = settings_of("--lengths=3", "--preset=channel")
     assert changed == [replace(each, lengths=(3,)) for each in plain]
-    assert [(each.hidden, each.symbols["copy"]) for each in plain[2:4]] == [(32, 64), (64, 4)]
+    three_ways = [(each.channel_numbers, each.channel_snr) for each in plain[:3]]
+    assert three_ways == [(8, 3.0), (4, 15.0), (16, 1.0)]
+    assert {each.lengths for each in plain[:3]} == {(1, 2, 4, 8, 16)}
+
+
+def test_flags_reach_the_channel_and_the_protocol():
+    given = ("--channel-numbers=5", "--channel-snr=0.5", "--protocol=ascending")
+    (settings,) = settings_of("--models=seq2seq+signs", *given)
+    assert (settings.channel_numbers, settings.channel_snr) == (5, 0.5)
+    assert settings.protocol == "ascending"
 
 
 def test_throughput_is_measured_only_here_and_of_the_whole_plan():

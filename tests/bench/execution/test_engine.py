@@ -88,7 +88,7 @@ def test_child_that_dies_leaves_one_row_and_stops_no_other(do, tmp_path, capsys)
     for model, (_, status, attempts, error) in DYING.items():
         error = error.format(run_ids[model])
         assert rows_of(tmp_path, model) == [(2, status, attempts, error), NOT_REACHED]
-        assert f"copy, {model}, seed 11, length 2: {status}: {error}" in errors
+        assert f"copy, {model}, seed 21, length 2: {status}: {error}" in errors
     log = tmp_path / "logs" / f"{run_ids['seq2seq+dot']}.log"
     assert log.read_text(encoding="utf-8") == "this is the reason\n"
 
@@ -118,7 +118,7 @@ def test_killed_run_is_tried_again_unasked_and_a_success_replaces_the_failure(do
     capsys.readouterr()
     assert matrix(tmp_path) == 0
     said = capsys.readouterr().err
-    assert re.fullmatch(r"1 of 1 model runs ended: copy rnn seed 11 \(\w+\): done\n", said)
+    assert re.fullmatch(r"1 of 1 model runs ended: copy rnn seed 21 \(\w+\): done\n", said)
     assert rows_of(tmp_path, "rnn") == [(2, "ok", 5, None), (4, "ok", 5, None)]
     do("deaf")  # It ends without reading its order.
     assert matrix(tmp_path / "other") == 1

@@ -92,8 +92,9 @@ def runs_of(*, tasks=("copy",), models=("rnn",), **options):
     [
         (".", ""),
         ("claims", "--preset claims"),
-        ("capacity", "--preset capacity"),
-        ("extrapolation", "--lengths 10..100 --test-lengths x1.25,x1.5,x2 --first-seed 13"),
+        ("channel", "--preset channel"),
+        ("controls", "--preset controls"),
+        ("extrapolation", "--lengths 10..100 --test-lengths x1.25,x1.5,x2"),
     ],
 )
 def test_published_rows_are_those_of_this_plan(folder, arguments):

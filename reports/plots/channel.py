@@ -1,0 +1,200 @@
+"""Bits through a channel of known capacity: rows to tables, tables to a figure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from reports.drawing.curves import t_interval
+from reports.drawing.frame import WIDTH_INCHES, framed, mark_decades
+from reports.drawing.style import DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
+from reports.selection.captions import counted, model_settings, unfinished_rows
+from reports.selection.curves import Facts, facts_of
+from results.schema.rows import OK
+
+NOISE, SIGNS, CONTROL = "seq2seq+channel", "seq2seq+signs", "seq2seq+dot+channel"
+MODELS = (NOISE, SIGNS, CONTROL)
+# From here on the target has so many more bits than the channel that the channel is the limit.
+FULL_LOAD = 4.0
+COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A", "#CC79A7", "#0D0D0D")
+MARKERS = ("o", "s", "^", "d", "v", "p")
+DASHES: dict[str, Dash] = {NOISE: SOLID, SIGNS: DOTTED, CONTROL: DASHED}
+BOUND = LineStyle("nothing can lie above", "#CC79A7", SOLID, width=1.6)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What the figure shows.
+
+    Attributes:
+        points: model, capacity, build (how it is made), budget_updates, seed, length,
+            token_accuracy, load (bits of the target over the capacity), share (bits carried over
+            the capacity).
+        facts: For the caption.
+        least_budget: Updates per stage at most, of the curves over the length.
+    """
+
+    points: pd.DataFrame
+    facts: Facts
+    least_budget: int
+
+
+def with_channel(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of models with a channel."""
+    return accuracy[accuracy["model"].isin(MODELS) & accuracy["channel_numbers"].notna()]
+
+
+def channel_of(rows: pd.DataFrame) -> Channel:
+    """Turn rows with a channel, tested at the lengths trained for, into what is drawn."""
+    numbers, snr = rows["channel_numbers"].astype(float), rows["channel_snr"].astype(float)
+    # The control has no capacity of its own, since its memory passes beside the channel.
+    capacity: "pd.Series[float]" = numbers / 2 * np.log2(1 + snr)
+    capacity = capacity.where(rows["model"] != SIGNS, numbers)
+    table = rows.assign(
+        capacity=capacity.round(6),
+        build=["signs" if math.isnan(ratio) else f"SNR {ratio:g}" for ratio in snr],
+        load=rows["target_bits"] / capacity,
+        share=rows["carried_bits"] / capacity,
+    )
+    names = ["model", "capacity", "build", "budget_updates", "seed", "length", "token_accuracy"]
+    finished = table[table["status"] == OK]
+    return Channel(
+        points=finished[[*names, "load", "share"]].reset_index(drop=True),
+        facts=facts_of(rows),
+        least_budget=int(rows["budget_updates"].min()),
+    )
+
+
+def efficiency(channel: Channel) -> pd.DataFrame:
+    """Compute the share of its capacity that a channel carries where the target has far more.
+
+    Returns:
+        model, capacity, build, budget_updates, share, low, high (95 % t-interval), n. The share of
+        a seed is the mean over its lengths with a load of `FULL_LOAD` or more.
+    """
+    by = ["model", "capacity", "build", "budget_updates"]
+    points = channel.points
+    full = points[(points["load"] >= FULL_LOAD) & (points["model"] != CONTROL)]
+    each = full.groupby([*by, "seed"])["share"].mean()
+    ends = each.groupby(level=by).agg(
+        share="mean",
+        low=lambda shares: t_interval(shares)[0],
+        high=lambda shares: t_interval(shares)[1],
+        n="size",
+    )
+    return ends.reset_index()
+
+
+def efficiency_lines(channel: Channel) -> list[str]:
+    """Say what share of its capacity each channel carries at full load."""
+    return [
+        f"{row.model}, {row.capacity:g} bits, {row.build}, budget {row.budget_updates:,}: carries "
+        f"{row.share:.3f} of its capacity ({row.low:.3f} to {row.high:.3f}; "
+        f"n = {counted(int(row['n']), 'seed')}) at {FULL_LOAD:g} times its bits or more"
+        for _, row in efficiency(channel).iterrows()
+    ]
+
+
+def channel_figure(channel: Channel) -> Figure:
+    """Draw accuracy against length, and bits carried against bits of the target."""
+    points = channel.points
+    capacities = sorted(points["capacity"].unique())
+    colours = {size: COLOURS[place % len(COLOURS)] for place, size in enumerate(capacities)}
+    builds = dict(zip(sorted(points["build"].unique(), key=_by_ratio), MARKERS, strict=False))
+    figure, (items, bits) = plt.subplots(1, 2, figsize=(WIDTH_INCHES, 2.6))
+    _draw_items(items, points[points["budget_updates"] == channel.least_budget], colours)
+    _draw_bits(bits, points[points["model"] != CONTROL], colours, builds, channel.least_budget)
+    of_capacity = [LineStyle(f"{size:g} bits", colours[size], SOLID) for size in capacities]
+    of_build = [LineStyle(name, NOTE_COLOUR, SOLID, mark, 0.0) for name, mark in builds.items()]
+    control = LineStyle("with attention beside it", NOTE_COLOUR, DASHED)
+    has_control = bool((points["model"] == CONTROL).any())
+    looks = [*of_capacity, *of_build, *[control] * has_control, BOUND]
+    return framed(
+        figure,
+        title="What passes through a channel of known capacity",
+        looks={look.label: look for look in looks},
+        caption=channel_caption(channel),
+    )
+
+
+def _by_ratio(build: str) -> tuple[int, str]:
+    return len(build), build
+
+
+def _draw_items(axis: Axes, points: pd.DataFrame, colours: Mapping[float, str]) -> None:
+    axis.set_xscale("log")
+    for model in (NOISE, CONTROL):
+        sns.lineplot(
+            points[points["model"] == model],
+            x="length",
+            y="token_accuracy",
+            hue="capacity",
+            palette=dict(colours),
+            linestyle=DASHES[model],
+            linewidth=1.3,
+            errorbar=t_interval,
+            legend=False,
+            ax=axis,
+        )
+    for capacity, colour in colours.items():
+        rows = points[(points["model"] == NOISE) & (points["capacity"] == capacity)]
+        if rows.empty:
+            continue
+        # Where the target has as many bits as the channel passes.
+        at = float((rows["length"] / rows["load"]).iloc[0])
+        axis.plot([at], [0.0], marker="|", markersize=9, color=colour, clip_on=False)
+    mark_decades(axis.xaxis, points["length"], texts=FuncFormatter("{:g}".format))
+    axis.set(xlabel="sequence length (items)", ylabel="token accuracy,\nfree-running")
+    axis.set_ylim(0, 1.02)
+
+
+def _draw_bits(
+    axis: Axes,
+    points: pd.DataFrame,
+    colours: Mapping[float, str],
+    builds: Mapping[str, str],
+    least_budget: int,
+) -> None:
+    axis.set_xscale("log")
+    by = ["capacity", "build", "budget_updates", "load"]
+    means = points.groupby(by, as_index=False)["share"].mean()
+    for row in means.itertuples():
+        is_longer = row.budget_updates > least_budget
+        axis.plot(
+            [row.load],
+            [row.share],
+            marker=builds[row.build],
+            markersize=4.5,
+            color=colours[row.capacity],
+            markerfacecolor="none" if is_longer else colours[row.capacity],
+            clip_on=False,
+        )
+    loads = np.geomspace(max(means["load"].min(), 1e-3), means["load"].max(), 50)
+    axis.plot(loads, np.minimum(loads, 1), color=BOUND.colour, linewidth=BOUND.width, zorder=1)
+    mark_decades(axis.xaxis, means["load"], texts=FuncFormatter("{:g}".format))
+    axis.set(xlabel="bits of the target / capacity", ylabel="bits carried /\ncapacity")
+    axis.set_ylim(min(0.0, float(means["share"].min())), 1.05)
+
+
+def channel_caption(channel: Channel) -> str:
+    """Write the caption of the figure."""
+    facts, points = channel.facts, channel.points
+    budgets = sorted(points["budget_updates"].unique())
+    settings = model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)
+    sentences = [
+        f"{', '.join(facts.symbols)}; {settings}; up to {channel.least_budget:,} updates per stage"
+        + (f", hollow: {budgets[-1]:,}." if len(budgets) > 1 else "."),
+        f"Mean of {counted(facts.seeds, 'seed')}; band: 95 % t-interval."
+        if facts.seeds > 1
+        else "n = 1 seed, so no interval.",
+        "Mark below: the target has as many bits as the channel passes.",
+        unfinished_rows(facts.unfinished, rows=facts.rows),
+    ]
+    return " ".join(filter(None, sentences))
