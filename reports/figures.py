@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
-from reports.plots import accuracy, channel, compute, maps, probes, throughput
+from reports.plots import accuracy, budget, channel, compute, maps, probes, throughput
 from reports.selection.captions import counted
 from reports.selection.curves import (
     DEFAULT_PROTOCOL,
@@ -117,6 +117,7 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
         chosen = chosen.drop(with_channel.index)
     if chosen.empty:
         return
+    yield from _of_budgets(own_length_rows(chosen))
     parts = split_by_training(chosen)
     if len(parts) > MOST_SETTINGS:
         print(f"no figures by length: {len(parts)} settings; choose some with --config ID")
@@ -133,6 +134,16 @@ def _of_channel(rows: pd.DataFrame) -> Drawings:
         found = channel.channel_of(of_one)
         print(*channel.efficiency_lines(found), sep="\n")
         yield f"channel{suffix}", partial(channel.channel_figure, found)
+
+
+def _of_budgets(own: pd.DataFrame) -> Drawings:
+    compared = budget.with_budgets(own)
+    if compared.empty:
+        return
+    for suffix, rows in split(compared, ["model"]).items():
+        print(*budget.half_lines(rows), sep="\n")
+        model = str(rows["model"].iloc[0])
+        yield f"budget{suffix}", partial(budget.budget_figure, budget.budget_curves(rows), model)
 
 
 def _by_length(chosen: pd.DataFrame, *, suffix: str) -> Drawings:
