@@ -11,7 +11,7 @@ from reports.selection.curves import own_length_rows, protocols_of, require_one_
 from reports.tables.lengths import SOLVED_ACCURACY, length_table, names_of
 from results.errors import ResultsError
 from results.schema.rows import OK
-from results.stats.over_seeds import interquartile_means, mean_over_seeds
+from results.stats.over_seeds import mean_over_seeds
 
 LENGTHS = (10, 50, 100, 200)
 POINT = ["task", "model", "length"]
@@ -21,9 +21,9 @@ HOLDS = (
     "from the best constant answer (0) to all right (1) and of the bits; geometric mean (95 % "
     f"interval). Solved: {SOLVED_ACCURACY:g} of the sequences without an error (Wilson interval)."
 )
-OVER_TASKS = (
-    "**Over all tasks**: token accuracy from the best constant answer (0) to all right (1), "
-    "interquartile mean over tasks and seeds"
+SIZES = (
+    "**Size**: trained parameters, with the alphabet of each task, and numbers that pass from a "
+    "source to its answer"
 )
 
 
@@ -78,15 +78,13 @@ def accuracy_tables(frame: pd.DataFrame) -> str:
         parts += [HOLDS, length_table(own)]
         for table in TABLES:
             parts += [f"**{table.heading}**", _score_table(own, table)]
-        # A mean over one task would repeat the table above it.
-        if own["task"].nunique() > 1:
-            parts += [OVER_TASKS, _table_over_tasks(own)]
+        parts += [SIZES, _size_table(own)]
     return "\n\n".join(parts)
 
 
 def _score_table(rows: pd.DataFrame, table: Table) -> str:
     lengths = _lengths_of(rows)
-    lines = _head(["task", "model"], lengths)
+    lines = _head(["task", "model"], [f"length {length}" for length in lengths])
     cells = _cells(rows[rows["length"].isin(lengths)], table)
     tasks, models = names_of(rows)
     for task, of_task in rows.groupby("task"):
@@ -101,14 +99,17 @@ def _score_table(rows: pd.DataFrame, table: Table) -> str:
     return "\n".join(lines)
 
 
-def _table_over_tasks(rows: pd.DataFrame) -> str:
+def _size_table(rows: pd.DataFrame) -> str:
     lengths = _lengths_of(rows)
-    lines = _head(["model"], lengths)
-    summary = interquartile_means(rows, "normalised_accuracy", ["model", "length"])
-    means = summary.dropna(subset="mean").set_index(["model", "length"])["mean"]
-    for model, label in names_of(rows)[1].items():
-        known = (means.get((model, length)) for length in lengths)
-        texts = [NOTHING if mean is None else f"{mean:.3f}" for mean in known]
+    tasks, models = names_of(rows)
+    of_tasks = [f"parameters, {name}" for name in tasks.values()]
+    lines = _head(["model"], [*of_tasks, *(f"numbers at {length}" for length in lengths)])
+    parameters = rows.groupby(["model", "task"])["parameters"].first()
+    numbers = rows.groupby(["model", "length"])["memory_numbers"].first()
+    for model, label in models.items():
+        cells = [parameters.get((model, task)) for task in tasks]
+        cells += [numbers.get((model, length)) for length in lengths]
+        texts = [NOTHING if cell is None or pd.isna(cell) else f"{cell:,}" for cell in cells]
         lines.append(f"| {label} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
@@ -117,9 +118,9 @@ def _lengths_of(rows: pd.DataFrame) -> list[int]:
     return [length for length in LENGTHS if (rows["length"] == length).any()]
 
 
-def _head(names: Sequence[str], lengths: Sequence[int]) -> list[str]:
-    titles = [*names, *(f"length {length}" for length in lengths)]
-    return [f"| {' | '.join(titles)} |", f"|{'---|' * len(names)}{'---:|' * len(lengths)}"]
+def _head(names: Sequence[str], numbers: Sequence[str]) -> list[str]:
+    titles = [*names, *numbers]
+    return [f"| {' | '.join(titles)} |", f"|{'---|' * len(names)}{'---:|' * len(numbers)}"]
 
 
 def _cells(rows: pd.DataFrame, table: Table) -> dict[tuple[Any, ...], str]:

@@ -31,15 +31,10 @@ def test_cells_hold_the_mean_and_the_range_of_the_seeds():
     assert "3 seeds: mean (lowest–highest seed)" in text
 
 
-def test_models_are_averaged_over_tasks_and_seeds():
-    frame = frame_of([replace(row, normalised_accuracy=row.token_accuracy) for row in ROWS])
-    of_model = frame[(frame["model"] == "seq2seq") & (frame["length"] == 50)]
-    values = sorted(of_model["normalised_accuracy"])
-    assert len(values) == 6
-    lines = accuracy_tables(frame).splitlines()
-    (line,) = (line for line in lines if line.startswith("| Seq2Seq |"))
-    assert line.endswith(f"| {sum(values[1:5]) / 4:.3f} |")
-    assert "Over all tasks" not in accuracy_tables(frame[frame["task"] == "copy"])
+def test_sizes_of_models_stand_beside_their_scores():
+    sized = [replace(row, parameters=30_832, memory_numbers=128 + row.length) for row in ROWS]
+    last = tables(sized).partition("**Size**")[2].splitlines()
+    assert "| RNN | 30,832 | 30,832 | 138 | 178 |" in last
 
 
 @pytest.mark.fault("F13")
