@@ -6,6 +6,8 @@ from reports.selection.curves import Curves, Facts
 from results.wording import told_apart
 
 ENCODERS = {"bi": "two-way", "uni": "one-way"}
+# tests/models/test_mirror.py shows it.
+MIRRORED = "With an encoder, copy and reverse are one experiment, mirrored."
 
 
 def curves_caption(curves: Curves, *, explanation: str = "") -> str:
@@ -20,6 +22,7 @@ def curves_caption(curves: Curves, *, explanation: str = "") -> str:
         f"{facts.protocol.capitalize()}; "
         f"{model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)}; "
         f"symbols: {symbols}.",
+        MIRRORED if facts.encoder == "bi" and {"copy", "reverse"} <= {*facts.symbols} else "",
         unfinished_rows(facts.unfinished, rows=facts.rows),
     ]
     return " ".join(part for part in parts if part)

@@ -4,7 +4,6 @@ Seeds are the unit: every group has at most one row per seed. `by` names the col
 such as task, model and length; `value` names the column to average.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,32 +64,6 @@ def _values(frame: pd.DataFrame, value: str) -> pd.DataFrame:
     """Add the value of the rows that are ok, and which are not."""
     is_ok = frame["status"] == OK
     return frame.assign(_value=frame[value].where(is_ok).astype("float64"), _failed=~is_ok)
-
-
-def interquartile_means(frame: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """Average a column over tasks and seeds, without the lowest and highest quarter.
-
-    A quarter is rounded down to whole values: of three values none is left out. There is no
-    interval, because one from a few seeds would promise too much.
-
-    Returns:
-        The columns of `by`, then mean; n, the rows with a value; failed, the rows that are not ok.
-
-    Source: Agarwal et al. 2021, arXiv:2108.13264.
-    """
-    check_groups(frame, value, [*by, "task"], unit="seed")
-    groups = _values(frame, value).groupby(list(by), dropna=False)
-    result = groups.agg(
-        mean=("_value", _interquartile_mean),
-        n=("_value", "count"),
-        failed=("_failed", "sum"),
-    )
-    return result.reset_index()
-
-
-def _interquartile_mean(values: "pd.Series[float]") -> float:
-    known = values.dropna()
-    return float(stats.trim_mean(known, 0.25)) if len(known) else math.nan
 
 
 def solved_fraction(frame: pd.DataFrame, by: Sequence[str], *, threshold: float) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from results.errors import ResultsError
 from results.stats.intervals import mean_interval
 from results.stats.over_seeds import (
     check_groups,
-    interquartile_means,
     mean_over_seeds,
     one_configuration,
     solved_fraction,
@@ -62,7 +61,6 @@ def test_failed_rows_are_counted_and_never_averaged():
     nothing = frame[:0]
     one_configuration(nothing)
     assert mean_over_seeds(nothing, "token_accuracy", BY).empty
-    assert interquartile_means(nothing, "token_accuracy", BY).empty
     assert solved_fraction(nothing, BY, threshold=0.5).empty
 
 
@@ -84,8 +82,6 @@ def test_several_rows_of_one_seed_and_absent_columns_are_refused():
         solved_fraction(frame, ["model"], threshold=0.5)
     with pytest.raises(ResultsError, match=message):
         check_groups(frame, "token_accuracy", ["model"], unit="seed")
-    with pytest.raises(ResultsError, match="several rows of one seed in a group: model seq2seq, "):
-        interquartile_means(frame, "token_accuracy", ["model"])
     for value, by in (("tokens", BY), ("token_accuracy", ["tokens"])):
         with pytest.raises(ResultsError, match=r"^tokens: there is no such column$"):
             mean_over_seeds(frame, value, by)
@@ -124,32 +120,3 @@ def test_mixed_configurations_are_named():
     )
     with pytest.raises(ResultsError, match=r"c1 \(no recorded setting differs\)$"):
         one_configuration(frame_of([*rows, accuracy_row(config_id="c1")]))
-
-
-def test_the_interquartile_mean_agrees_with_published_vectors():
-    for values, mean in (
-        # The vectors of rliable's own tests, runs by tasks, taken together.
-        ([1, 2, 2, 2, 1, 1, 2, 1], 1.5),
-        ([1, 1, 2, 2, 3, 3], 2.0),
-        # By hand: nine values lose two at each end, three lose none.
-        ([100, 1, 2, 3, 4, 5, 6, 7, -100], 4.0),
-        ([1, 2, 6], 3.0),
-    ):
-        frame = frame_of(seed_rows([float(value) for value in values], "carried_bits"))
-        (row,) = interquartile_means(frame, "carried_bits", BY).to_dict("records")
-        assert (row["mean"], row["n"], row["failed"]) == (pytest.approx(mean), len(values), 0)
-
-
-def test_interquartile_means_are_over_tasks_and_seeds():
-    rows = [
-        *seed_rows([0.1, 0.5, 0.9], task="copy"),
-        *seed_rows([0.2, 0.6, None], task="reverse"),
-        *seed_rows([0.3, 0.7, 0.8], task="sort"),
-        *seed_rows([None], length=20),
-    ]
-    result = interquartile_means(frame_of(rows), "token_accuracy", BY)
-    assert list(result.columns) == [*BY, "mean", "n", "failed"]
-    # Eight values: the two lowest and the two highest are cut off.
-    middle = (0.3 + 0.5 + 0.6 + 0.7) / 4
-    assert result["mean"].tolist() == pytest.approx([middle, math.nan], nan_ok=True)
-    assert (result["n"].tolist(), result["failed"].tolist()) == ([8, 0], [1, 1])
