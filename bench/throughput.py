@@ -62,6 +62,7 @@ def _build_parser() -> Parser:
     add("--lengths", type=parse_lengths, default=tuple(preset.lengths), help="10..200 or 10,20,50")
     add_model_options(parser)
     parser.set_defaults(
+        cell=part.cell,
         hidden=part.hidden,
         encoder=part.encoder,
         channel_numbers=part.channel_numbers,

@@ -15,9 +15,6 @@ from results.tables import REFERENCE, read_accuracy
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- table:accuracy -->", "<!-- /table -->"
 CLAIMS_BEGIN = "<!-- table:claims -->"
-CLAIMS_FOLDER = "claims"
-# The claims' own folder ends before the accuracy with attention falls by half, which C1 is about.
-JUDGED_BY_REFERENCE = ("C1",)
 STALE = 1
 
 
@@ -51,7 +48,7 @@ def refresh(readme: Path, results: Path, *, is_check: bool) -> int:
     name = shown(readme)
     wanted = with_tables(present, accuracy_tables(read_accuracy(results)), name=name)
     if CLAIMS_BEGIN in present:
-        wanted = with_tables(wanted, verdicts(results), begin=CLAIMS_BEGIN, name=name)
+        wanted = with_tables(wanted, claim_table(all_lines(results)), begin=CLAIMS_BEGIN, name=name)
     if present == wanted:
         print(f"{name}: the tables are up to date")
         return 0
@@ -61,19 +58,6 @@ def refresh(readme: Path, results: Path, *, is_check: bool) -> int:
     replace_file(readme, wanted.encode("utf-8"))
     print(f"{name}: tables replaced")
     return 0
-
-
-def verdicts(results: Path) -> str:
-    """Write the table of the claims as Markdown, each judged by the folder that reaches far enough.
-
-    Raises:
-        ResultsError: The results cannot be read or mix settings, or there are none.
-    """
-    by_reference = [line for line in all_lines(results) if line.claim in JUDGED_BY_REFERENCE]
-    others = [
-        line for line in all_lines(results / CLAIMS_FOLDER) if line.claim not in JUDGED_BY_REFERENCE
-    ]
-    return claim_table([*by_reference, *others])
 
 
 def with_tables(text: str, tables: str, *, name: str, begin: str = BEGIN) -> str:

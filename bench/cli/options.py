@@ -29,7 +29,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     names = ", ".join(MODELS)
     add("--models", type=parse_models, help=f"of {names}, of a plug-in, or package.module:builder")
-    add("--cell", type=one_of(CELLS), default="lstm", help=", ".join(CELLS))
+    add("--cell", type=one_of(CELLS), help=", ".join(CELLS))
     add("--hidden", type=parse_hidden, help="state size; embeddings have half of it")
     add("--encoder", type=one_of(ENCODERS), help="directions that it reads in: bi or uni")
     add("--channel-numbers", type=whole_number(), help="numbers k that a channel passes")

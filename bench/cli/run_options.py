@@ -164,7 +164,7 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
         test_lengths=test_lengths,
         test_factors=test_factors,
         symbols=_symbols_by_task(given.symbols or part.symbols, tasks),
-        cell=given.cell,
+        cell=given.cell or part.cell,
         hidden=given.hidden or part.hidden,
         encoder=given.encoder or part.encoder,
         channel_numbers=given.channel_numbers or part.channel_numbers,

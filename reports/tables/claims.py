@@ -1,185 +1,163 @@
 """Judge the five claims by a results folder, line by line, and lay the README's table out."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
-
-from reports.selection.captions import counted
-from reports.selection.curves import own_length_rows, require_one_configuration
-from reports.selection.folder import rows_of_configurations, shown
-from results.claims.effects import BOTH, Evidence
+from reports.selection.folder import shown
+from results.claims.effects import AT_LEAST, DID_NOT_TRAIN
+from results.claims.evidence import Evidence, select
 from results.claims.measures import CLAIMS, MEASURES, Measure
-from results.claims.verdicts import (
-    INCONCLUSIVE,
-    NOT_MEASURED,
-    REFUTED,
-    SUPPORTED,
-    Finding,
-    judge,
-    overall,
-)
+from results.claims.verdicts import Case, Estimate, Verdict, estimate, judge
 from results.command_line import NothingToReport
-from results.stats.over_seeds import check_groups
 from results.store.csv_files import ALIGNMENT, INFLUENCE
 from results.tables import read_accuracy, read_probes
-from results.wording import markdown, told_apart
+from results.wording import markdown, shown_command
 
-POOLED = {BOTH: ("copy", "reverse")}
-NOTHING = "–"
-WORDS = {SUPPORTED: "supported", REFUTED: "**refuted**", INCONCLUSIVE: "inconclusive"}
-BOUNDS = {SUPPORTED: "at least ", REFUTED: "at most ", INCONCLUSIVE: "about "}
+NOT_MEASURED, OUT_OF_SCOPE = "not measured", "out of scope"
 
 
 @dataclass(frozen=True)
 class Line:
     """One measure on one task."""
 
-    claim: str
-    measure: str
-    rows: str
-    threshold: str
-    command: str  # What measures it, or would.
-    task: str = ""  # Or the tasks pooled; empty if nothing is measured.
-    finding: Finding | None = None  # None if nothing is measured.
+    measure: Measure
+    task: str
     seeds: Mapping[int, float] = field(default_factory=dict)  # Effects; NaN if not known.
+    bounds: int = 0  # Effects that are lower bounds.
+    untrained: int = 0  # Seeds without an effect because a control did not train.
+    verdict: Verdict | None = None  # None for a secondary measure, and if nothing is measured.
 
     @property
-    def verdict(self) -> str:
-        """SUPPORTED, REFUTED, INCONCLUSIVE or not measured."""
-        return NOT_MEASURED if self.finding is None else self.finding.verdict
+    def estimate(self) -> Estimate:
+        """The mean of the seeds, with its interval."""
+        return estimate([*self.seeds.values()], is_ratio=self.measure.is_ratio)
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks that it is about, one by one."""
-        return tuple(POOLED.get(self.task, [self.task] if self.task else []))
+    def title(self) -> str:
+        """The verdict, or that there is none yet; empty for a secondary measure."""
+        if self.verdict is not None:
+            return self.verdict.verdict
+        return NOT_MEASURED if self.measure.lines and not self.seeds else ""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader must know of the estimate besides."""
+        effects = self.seeds.values()
+        known = [effect for effect in effects if not math.isnan(effect)]
+        remarks = [] if self.verdict is None else [self.verdict.reason]
+        if self.bounds:
+            remarks.append(f"lower bounds: {self.bounds} of {len(effects)}")
+        if self.verdict is None and len(known) < len(effects):
+            remarks.append(f"seeds that cannot be told: {len(effects) - len(known)}")
+        outside = sum(not 0 <= effect <= 1 for effect in known)
+        if self.measure.is_share and outside:
+            remarks.append(f"shares outside 0 to 1: {outside} of {len(effects)}")
+        return [remark for remark in remarks if remark]
 
 
-def verdict_of(lines: Sequence[Line]) -> str:
-    """Give the verdict on a claim as a whole, from all its lines."""
-    return overall([line.verdict for line in lines])
-
-
-def verdicts_by_task(lines: Sequence[Line]) -> dict[str, str]:
-    """Give the verdict on a claim for each task; a line on pooled tasks counts for each."""
-    return {
-        task: verdict_of([line for line in lines if task in line.tasks])
-        for task in _tasks_of(lines)
-    }
-
-
-def _tasks_of(lines: Sequence[Line]) -> list[str]:
-    return sorted({task for line in lines for task in line.tasks})
-
-
-def by_claim(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """Group lines by claim."""
-    return {claim: [line for line in lines if line.claim == claim] for claim in CLAIMS}
-
-
-def by_measure(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """Group the lines of one claim by measure, in their order."""
-    names = dict.fromkeys(line.measure for line in lines)
-    return {name: [line for line in lines if line.measure == name] for name in names}
-
-
-def all_lines(folder: Path, *, config_ids: Sequence[str] = ()) -> list[Line]:
-    """Judge a folder by all measures, claim by claim.
+def all_lines(folder: Path) -> list[Line]:
+    """Judge a folder by all measures: a line for each measure and task.
 
     Raises:
-        ResultsError: A CSV is damaged, models were run with several settings, or a seed has two
-            rows of one length.
+        ResultsError: A CSV is damaged, or a seed has two rows of one length.
         NothingToReport: accuracy.csv has no row.
     """
-    evidence = _evidence_of(folder, config_ids=config_ids)
-    place = Path(shown(folder))
-    return [line for measure in MEASURES for line in _lines_of(measure, evidence, folder=place)]
+    lines = [*_unjudged(_evidence_of(folder))]
+    places = [place for place, line in enumerate(lines) if line.measure.lines and line.seeds]
+    verdicts = judge([_case(lines[place]) for place in places])
+    for place, verdict in zip(places, verdicts, strict=True):
+        lines[place] = replace(lines[place], verdict=verdict)
+    return lines
 
 
-def _evidence_of(folder: Path, *, config_ids: Sequence[str]) -> Evidence:
-    accuracy = own_length_rows(rows_of_configurations(read_accuracy(folder), config_ids))
+def _evidence_of(folder: Path) -> Evidence:
+    accuracy = read_accuracy(folder)
     if accuracy.empty:
         raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
-    # Encoders are compared with nothing but themselves, so each may have settings of its own.
-    for _, rows in accuracy.groupby("encoder"):
-        require_one_configuration(rows)
-    check_groups(accuracy, "status", ["task", "model", "encoder", "seed"], unit="length")
-    encoders = accuracy.drop_duplicates("config_id").set_index("config_id")["encoder"]
-    influence, alignment = (
-        _with_encoder(own_length_rows(read_probes(folder, name)), encoders)
-        for name in (INFLUENCE, ALIGNMENT)
+    return select(accuracy, read_probes(folder, INFLUENCE), read_probes(folder, ALIGNMENT))
+
+
+def _unjudged(evidence: Evidence) -> Iterator[Line]:
+    for measure in MEASURES:
+        effects = measure.effects(evidence)
+        for task in measure.tasks:
+            rows = effects[effects["task"] == task].sort_values("seed")
+            yield Line(
+                measure,
+                task,
+                seeds=dict(zip(rows["seed"], rows["effect"], strict=True)),
+                bounds=int((rows["note"] == AT_LEAST).sum()),
+                untrained=int((rows["note"] == DID_NOT_TRAIN).sum()),
+            )
+
+
+def _case(line: Line) -> Case:
+    assert line.measure.lines is not None
+    none, asked = line.measure.lines
+    return Case(
+        [*line.seeds.values()],
+        none=none,
+        asked=asked,
+        is_ratio=line.measure.is_ratio,
+        bounds=line.bounds,
+        untrained=line.untrained,
     )
-    return Evidence(accuracy=accuracy, influence=influence, alignment=alignment)
 
 
-def _with_encoder(rows: pd.DataFrame, encoders: "pd.Series[str]") -> pd.DataFrame:
-    """Keep the rows of these configurations; add the encoder of each, which probes lack."""
-    kept = rows[rows["config_id"].isin(encoders.index)]
-    return kept.assign(encoder=kept["config_id"].map(encoders))
+def of_claim(lines: Sequence[Line], claim: str, *, is_primary: bool) -> list[Line]:
+    """Keep the primary or the secondary lines of a claim."""
+    kept = [line for line in lines if line.measure.claim == claim]
+    return [line for line in kept if bool(line.measure.lines) == is_primary]
 
 
-def _lines_of(measure: Measure, evidence: Evidence, *, folder: Path) -> list[Line]:
-    """Judge by one measure, task by task; one line without a finding if nothing is measured."""
-    table = measure.effects(evidence)
-    bound = f"{'>=' if measure.is_at_least else '<='} {measure.threshold:g}"
-    command = measure.command(evidence, folder)
-    line = Line(measure.claim, measure.name, measure.rows, bound, command)
-    return [
-        replace(
-            line,
-            task=str(task),
-            seeds=dict(sorted(zip(rows["seed"], rows["effect"], strict=True))),
-            finding=judge(
-                rows["effect"].to_list(),
-                threshold=measure.threshold,
-                is_at_least=measure.is_at_least,
-                bounds=int(rows["is_bound"].sum()),
-            ),
+def commands_to_measure(folder: Path) -> str:
+    """Name the commands that measure what is missing in a folder, and nothing else."""
+    place = Path(shown(folder))
+    return " && ".join(
+        (
+            shown_command("bench.run", "--preset", "claims", "--out", place),
+            shown_command("bench.probe", "--results", place),
         )
-        for task, rows in table.groupby("task")
-    ] or [line]
+    )
+
+
+def estimate_text(line: Line) -> str:
+    """Write the mean, its interval and the number of seeds."""
+    found = line.estimate
+    if not found.n:
+        return ""
+    has_interval = not math.isnan(found.low)
+    interval = f" ({found.low:z.2f} to {found.high:z.2f})" if has_interval else ""
+    return f"{'at least ' if line.bounds else ''}{found.mean:z.2f}{interval}, n = {found.n}"
+
+
+def p_text(verdict: Verdict) -> str:
+    """Write p after Holm's correction; nothing if nothing could be tested."""
+    p = verdict.p_holm
+    return "" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def claim_table(lines: Sequence[Line]) -> str:
-    """Lay the verdicts out as Markdown, a column for each task."""
-    tasks = _tasks_of(lines)
-    seeds = max((len(line.seeds) for line in lines), default=0)
-    titles = [markdown(title) for title in told_apart(tasks).values()]
-    rows = [_row("claim; what is measured", "threshold", titles), "|---" * (2 + len(tasks)) + "|"]
-    for claim, of_claim in by_claim(lines).items():
-        verdicts = verdicts_by_task(of_claim)
-        title = f"**{claim}: {CLAIMS[claim]}** As a whole {verdict_of(of_claim)}"
-        rows.append(_row(title, "", [verdicts.get(task, NOTHING) for task in tasks]))
-        for measure, of_measure in by_measure(of_claim).items():
-            cells = [_cell(of_measure, task, seeds=seeds) for task in tasks]
-            rows.append(_row(measure, of_measure[0].threshold, cells))
-    note = (
-        f"{counted(seeds, 'seed')} where no other n stands; mean (95 % interval) of their effects."
-    )
-    return "\n".join([note, "", *rows])
+    """Lay the verdicts out as Markdown: a row for each claim and task."""
+    rows = [
+        _row("claim", "task", "verdict", "primary measure", "mean (95 %)", "none, asked", "p"),
+        "|---" * 7 + "|",
+    ]
+    for name, claim in CLAIMS.items():
+        title = f"**{name}** {claim.text}"
+        for line in of_claim(lines, name, is_primary=True):
+            measure, verdict = markdown(line.measure.name), "; ".join([line.title, *line.remarks])
+            held_against = ", ".join(f"{each:g}" for each in line.measure.lines or ())
+            p = "" if line.verdict is None else p_text(line.verdict)
+            cells = (line.task, verdict, measure, estimate_text(line), held_against, p)
+            rows.append(_row(title, *cells))
+            title = ""
+        for task, reason in claim.out_of_scope.items():
+            rows.append(_row("", task, f"{OUT_OF_SCOPE}: {reason}", *[""] * 4))
+    return "\n".join(rows)
 
 
-def _row(title: str, threshold: str, cells: Sequence[str]) -> str:
-    return f"| {' | '.join([title, threshold, *cells])} |"
-
-
-def _cell(lines: Sequence[Line], task: str, *, seeds: int) -> str:
-    """Put verdict, effect and interval on a task into words, also if pooled with others."""
-    for line in lines:
-        if task in line.tasks and line.finding is not None:
-            notes = [] if len(line.tasks) == 1 else [line.task]
-            notes += [] if len(line.seeds) == seeds else [f"n = {len(line.seeds)}"]
-            return ", ".join([_finding_text(line.finding), *notes])
-    return NOTHING
-
-
-def _finding_text(found: Finding) -> str:
-    if not found.n:
-        return "cannot be told"
-    effect = f"{found.effect:z.2f}"
-    if found.bounds:
-        effect = BOUNDS[found.verdict] + effect
-    elif found.n > 1:
-        effect += f" ({found.low:z.2f} to {found.high:z.2f})"
-    return f"{WORDS[found.verdict]} {effect}"
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,39 +1,31 @@
 """What the claims are judged by: one effect per task and seed.
 
-Every effect function takes the evidence and gives a table task, seed, effect, is_bound. The effect
-is NaN if it cannot be told. is_bound is true if it is known from one side only.
+Every effect function takes the evidence and gives a table task, seed, effect, note. The effect is
+NaN if it cannot be told. The note says what kind of effect it is, or is empty.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from results.claims.evidence import ALIGNED, DOT, PLAIN, UNIFORM, Evidence
 from results.schema.probe_rows import CONTEXT, OCCLUSION, TRAINED
 from results.schema.rows import OK
 from results.stats.threshold_length import ABOVE, AT, BELOW, crossings
 
-PLAIN, UNIFORM, ALIGNED = "seq2seq", "seq2seq+uniform", "rnn-aligned"
-ATTENTION = ("seq2seq+dot", "seq2seq+additive")
 SOLVED_ACCURACY = 0.9
 LEAST_GAP = 0.1
+# Uniform weights that find nothing are as good as `seq2seq`, and by chance a little worse. Below
+# this share of what attention gains, they were not trained to what `seq2seq` does.
+LEAST_UNIFORM_SHARE = -0.1
+AT_LEAST, DID_NOT_TRAIN = "at least", "did not train"
 BOTH = "copy and reverse"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The tables that claims are judged by; empty where a folder has none."""
-
-    accuracy: pd.DataFrame  # accuracy.csv, the rows tested at the length of their stage.
-    influence: pd.DataFrame  # influence.csv and alignment.csv, with the encoder of each row.
-    alignment: pd.DataFrame
-
 
 EffectFunction = Callable[[Evidence], pd.DataFrame]
 SEED = ["task", "seed"]
-NO_EFFECTS = pd.DataFrame(columns=[*SEED, "effect", "is_bound"])
+NO_EFFECTS = pd.DataFrame(columns=[*SEED, "effect", "note"])
 
 
 def _table(
@@ -43,17 +35,22 @@ def _table(
 
     A seed that failed has rows that say so. A seed that was not begun has none, and is left out.
     """
-    accuracy = evidence.accuracy
-    begun = accuracy[(accuracy["encoder"] == encoder) & accuracy["model"].isin(models)]
+    begun = _rows(evidence.accuracy, *models, encoder=encoder)
     counts = begun.groupby(SEED)["model"].nunique()
     lost = counts.index[counts == len(models)].difference(effects.index)
     every = effects.reindex(effects.index.append(lost)).astype("float64")
-    return every.rename_axis(SEED).rename("effect").reset_index().assign(is_bound=False)
+    return every.rename_axis(SEED).rename("effect").reset_index().assign(note="")
 
 
-def _curve_rows(evidence: Evidence, *models: str, encoder: str = "bi") -> pd.DataFrame:
-    frame = evidence.accuracy
-    rows = frame[frame["model"].isin(models) & (frame["encoder"] == encoder)]
+def _rows(
+    frame: pd.DataFrame, *models: str, encoder: str = "bi", cell: str = "lstm"
+) -> pd.DataFrame:
+    is_wanted = frame["model"].isin(models) & (frame["encoder"] == encoder)
+    return frame[is_wanted & (frame["cell"] == cell)]
+
+
+def _curve_rows(evidence: Evidence, *models: str) -> pd.DataFrame:
+    rows = _rows(evidence.accuracy, *models)
     forced, constant = rows["teacher_forced_token_accuracy"], rows["constant_accuracy"]
     return rows.assign(
         carried_share=rows["carried_bits"] / rows["target_bits"],
@@ -80,49 +77,43 @@ def _at_longest(values: "pd.Series[float]") -> "pd.Series[float]":
     return values.groupby(level=SEED).agg(lambda group: group.iloc[-1])
 
 
-def length_ratio(evidence: Evidence, *, score: str, model: str, decisive: float) -> pd.DataFrame:
+def length_ratio(evidence: Evidence, *, score: str, model: str) -> pd.DataFrame:
     """Divide the length at which a model falls by half by that of `seq2seq`.
 
-    A curve that does not cross one half within the lengths measured bounds the ratio on one side.
-    The bound takes the ratio's place if it settles on which side of `decisive` the ratio is.
-    Otherwise the ratio cannot be told.
+    Where the curve of the model ends above one half, or that of `seq2seq` begins below, the ratio
+    is a lower bound. Other curves that do not cross one half leave it unknown.
     """
     found = crossings(_curve_rows(evidence, PLAIN, model), score, ["task", "model"])
-    lengths = found["length"].astype("float64")
-    ranges = found.assign(
-        shortest=lengths.where(found["kind"].isin([AT, ABOVE]), 0.0),
-        longest=lengths.where(found["kind"].isin([AT, BELOW]), math.inf),
-    ).set_index(SEED)
-    plain, other = (ranges[ranges["model"] == name] for name in (PLAIN, model))
+    found = found.astype({"length": "float64"}).set_index(SEED)
+    plain, other = (found[found["model"] == name] for name in (PLAIN, model))
     seeds = other.index.intersection(plain.index)
-    least = other.loc[seeds, "shortest"] / plain.loc[seeds, "longest"]
-    most = other.loc[seeds, "longest"] / plain.loc[seeds, "shortest"]
-    is_settled = (least == most) | (least >= decisive)
-    ratios = least.where(is_settled, most.where(most < decisive))
-    table = _table(ratios, evidence, PLAIN, model)
-    bounds = seeds[(least != most) & ratios.notna()]
-    return table.assign(is_bound=pd.MultiIndex.from_frame(table[SEED]).isin(bounds))
+    plain, other = plain.loc[seeds], other.loc[seeds]
+    is_known = other["kind"].isin([AT, ABOVE]) & plain["kind"].isin([AT, BELOW])
+    ratios = (other["length"] / plain["length"])[is_known]
+    bounds = seeds[is_known & ((other["kind"] != AT) | (plain["kind"] != AT))]
+    return _noted(_table(ratios, evidence, PLAIN, model), bounds, AT_LEAST)
 
 
-def early_effects(evidence: Evidence) -> pd.DataFrame:
-    """Take the largest effect of an input on an earlier output of `rnn-aligned`."""
-    rows = evidence.influence
-    if rows.empty:
-        return NO_EFFECTS
-    rows = rows[(rows["model"] == ALIGNED) & (rows["measure"] != CONTEXT)]
-    return _table(rows.groupby(SEED)["largest_early_effect"].max(), evidence, ALIGNED)
+def _noted(table: pd.DataFrame, seeds: pd.Index, note: str) -> pd.DataFrame:
+    return table.assign(note=np.where(pd.MultiIndex.from_frame(table[SEED]).isin(seeds), note, ""))
 
 
-def above_ceiling(evidence: Evidence) -> pd.DataFrame:
-    """Measure by how many standard errors `rnn-aligned` exceeds its causal ceiling, at most."""
-    rows = _curve_rows(evidence, ALIGNED)
-    rows = rows[(rows["status"] == OK) & rows["causal_ceiling_accuracy"].notna()]
-    ceiling = rows["causal_ceiling_accuracy"]
-    items = (rows["test_sequences"] * rows["length"]).astype("float64")
-    # Where the ceiling is 1 nothing can be above it, and nothing is left to chance.
-    excess = (rows["token_accuracy"] - ceiling) / np.sqrt(ceiling * (1 - ceiling) / items)
-    each = rows.assign(excess=excess.where(ceiling < 1, 0.0))
-    return _table(each.groupby(SEED)["excess"].max(), evidence, ALIGNED)
+def capacity_slope(evidence: Evidence) -> pd.DataFrame:
+    """Fit the slope of log2 L50 of `seq2seq+channel` on log2 of the channel's capacity.
+
+    A slope of one says that the length grows as the capacity does. Curves that do not cross one
+    half are left out: a bound is not a length.
+    """
+    rows = evidence.channel
+    signal_to_noise = rows["channel_snr"].astype("float64")
+    rows = rows.assign(capacity=rows["channel_numbers"] / 2 * np.log2(1 + signal_to_noise))
+    found = crossings(rows, "normalised_accuracy", ["task", "config_id", "capacity"])
+    slopes = []
+    for seed, each in found[found["kind"] == AT].groupby(SEED):
+        x, y = (np.log2(each[name].to_numpy(dtype=float)) for name in ("capacity", "length"))
+        if np.ptp(x) > 0:
+            slopes.append((*seed, float(np.polyfit(x, y, 1)[0]), ""))
+    return pd.DataFrame(slopes, columns=NO_EFFECTS.columns)
 
 
 def accuracy_gap(evidence: Evidence, *, is_where_solved: bool) -> pd.DataFrame:
@@ -140,26 +131,41 @@ def accuracy_gap(evidence: Evidence, *, is_where_solved: bool) -> pd.DataFrame:
     return _table(_at_longest(gaps), evidence, PLAIN, ALIGNED)
 
 
-def recency(evidence: Evidence, *, encoder: str) -> pd.DataFrame:
+def recency(
+    evidence: Evidence,
+    *,
+    cell: str = "lstm",
+    parameters: str = TRAINED,
+    is_where_solved: bool = False,
+) -> pd.DataFrame:
     """Measure how much more the last source position moves an output than the first does.
 
-    Copy asks at output i for the source position i, reverse for L + 1 - i. The difference of the
-    two effects at one i, over the difference of the two positions, is the slope of the effect in
-    the source position at a fixed output. The result is the slope times L - 1, relative to the mean
-    effect. Seeds are pooled over the two tasks, at the longest length that was probed.
+    Of `seq2seq` with the one-way encoder. Copy asks at output i for the source position i, reverse
+    for L + 1 - i. The difference of the two effects at one i, over the difference of the two
+    positions, is the slope of the effect in the source position at a fixed output. The result is
+    the slope times L - 1, relative to the mean effect. Seeds are pooled over the two tasks, at the
+    longest length that was probed.
+
+    Args:
+        is_where_solved: Take the longest of them at which both tasks have nine tenths of the items.
     """
-    rows = _influence_of(evidence, encoder=encoder, measure=OCCLUSION)
+    rows = _influence_of(evidence, cell=cell, measure=OCCLUSION, parameters=parameters)
     if not {"copy", "reverse"} <= {*rows["task"]}:
         return NO_EFFECTS
-    plain = _curve_rows(evidence, PLAIN, encoder=encoder)
+    plain = _rows(evidence.accuracy, PLAIN, encoder="uni", cell=cell)
     plain = plain[plain["task"].isin(["copy", "reverse"])]
     tasks_begun = plain.groupby("seed")["task"].nunique()
     slopes = {seed: math.nan for seed, count in tasks_begun.items() if count == 2}
+    if is_where_solved:
+        solved = plain[(plain["status"] == OK) & (plain["token_accuracy"] >= SOLVED_ACCURACY)]
+        tasks_solved = solved.groupby(["seed", "length"])["task"].nunique()
+        places = pd.MultiIndex.from_frame(rows[["seed", "length"]])
+        rows = rows[places.isin(tasks_solved.index[tasks_solved == 2])]
     for seed, group in _longest_rows(rows, ["seed"]).groupby("seed"):
         by_task = group.pivot(index="source_item", columns="task", values="aligned_effect")
         slopes[seed] = _slope(by_task, length=int(group["length"].iloc[0]))
     found = sorted(slopes.items())
-    return pd.DataFrame([(BOTH, *item, False) for item in found], columns=NO_EFFECTS.columns)
+    return pd.DataFrame([(BOTH, *item, "") for item in found], columns=NO_EFFECTS.columns)
 
 
 def _slope(by_task: pd.DataFrame, *, length: int) -> float:
@@ -177,9 +183,12 @@ def _slope(by_task: pd.DataFrame, *, length: int) -> float:
     return float(slope * (length - 1) / mean)
 
 
-def context_ratio(evidence: Evidence, *, encoder: str) -> pd.DataFrame:
-    """Divide the norm of d context / d x_j over the last quarter of positions by the first."""
-    rows = _influence_of(evidence, encoder=encoder, measure=CONTEXT)
+def context_ratio(evidence: Evidence) -> pd.DataFrame:
+    """Divide the norm of d context / d x_j over the last quarter of positions by the first.
+
+    Of trained `seq2seq` with the one-way encoder.
+    """
+    rows = _influence_of(evidence, cell="lstm", measure=CONTEXT, parameters=TRAINED)
     if rows.empty:
         return NO_EFFECTS
     rows = _longest_rows(rows, SEED)
@@ -190,43 +199,70 @@ def context_ratio(evidence: Evidence, *, encoder: str) -> pd.DataFrame:
             rows["source_item"] <= 0.25 * rows["length"],
         )
     )
-    return _table(late / early.where(early > 0), evidence, PLAIN, encoder=encoder)
+    return _table(late / early.where(early > 0), evidence, PLAIN, encoder="uni")
 
 
-def _influence_of(evidence: Evidence, *, encoder: str, measure: str) -> pd.DataFrame:
-    """Keep the influence on trained `seq2seq`."""
-    rows = evidence.influence
-    if rows.empty:
-        return rows
-    is_wanted = (rows["model"] == PLAIN) & (rows["encoder"] == encoder)
-    is_wanted &= (rows["measure"] == measure) & (rows["parameters"] == TRAINED)
-    return rows[is_wanted]
+def _influence_of(evidence: Evidence, *, cell: str, measure: str, parameters: str) -> pd.DataFrame:
+    rows = _rows(evidence.influence, PLAIN, encoder="uni", cell=cell)
+    return rows[(rows["measure"] == measure) & (rows["parameters"] == parameters)]
 
 
 def _longest_rows(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return rows[rows["length"] == rows.groupby(by)["length"].transform("max")]
 
 
+def lost_share(evidence: Evidence, *, model: str) -> pd.DataFrame:
+    """Divide the accuracy lost with the weight on the true positions by all that can be lost.
+
+    Masking other positions is the control. The share cannot be told where the control is hardly
+    better than the best constant answer.
+    """
+    rows = _aligned_at_longest(evidence, model, "masked_true_accuracy", "masked_other_accuracy")
+    place = ["task", "seed", "length", "config_id"]
+    answered = _rows(evidence.accuracy, model)[[*place, "constant_accuracy"]]
+    rows = rows.merge(answered, on=place, how="left").set_index(SEED)
+    other = rows["masked_other_accuracy"]
+    possible = other - rows["constant_accuracy"]
+    shares = (other - rows["masked_true_accuracy"]) / possible.where(possible >= LEAST_GAP)
+    return _table_of_probed(shares, evidence, model)
+
+
+def kept_share(evidence: Evidence, *, column: str, model: str) -> pd.DataFrame:
+    """Divide the accuracy with changed weights by that with the model's own."""
+    rows = _aligned_at_longest(evidence, model, column, "intact_accuracy").set_index(SEED)
+    intact = rows["intact_accuracy"]
+    return _table_of_probed(rows[column] / intact.where(intact > 0), evidence, model)
+
+
 def alignment_at_longest(evidence: Evidence, *, column: str, model: str) -> pd.DataFrame:
     """Take a column of alignment.csv at the longest length that has a value."""
-    rows = evidence.alignment
-    if rows.empty:
-        return NO_EFFECTS
-    rows = rows[(rows["model"] == model) & (rows["encoder"] == "bi") & rows[column].notna()]
-    last = rows.sort_values("length").groupby(SEED)[column].last()
-    return _table(last, evidence, model)
+    rows = _aligned_at_longest(evidence, model, column).set_index(SEED)
+    return _table_of_probed(rows[column], evidence, model)
+
+
+def _aligned_at_longest(evidence: Evidence, model: str, *columns: str) -> pd.DataFrame:
+    """Keep each seed's row of alignment.csv at the longest length that has these columns."""
+    rows = _rows(evidence.alignment, model)
+    return _longest_rows(rows.dropna(subset=list(columns)), SEED)
+
+
+def _table_of_probed(effects: "pd.Series[float]", evidence: Evidence, model: str) -> pd.DataFrame:
+    return NO_EFFECTS if effects.empty else _table(effects, evidence, model)
 
 
 def uniform_share(evidence: Evidence, *, score: str) -> pd.DataFrame:
     """Divide the gain of uniform weights by the gain of dot attention, at the longest length.
 
-    The share cannot be told where attention is hardly better than `seq2seq` to begin with.
+    The share cannot be told where attention is hardly better than `seq2seq` to begin with, or
+    where uniform weights are so far below `seq2seq` that they did not train.
     """
-    models = (PLAIN, UNIFORM, ATTENTION[0])
+    models = (PLAIN, UNIFORM, DOT)
     table = _wide(evidence, score, *models)
     if table.empty:
         return NO_EFFECTS
     plain, uniform, dot = (table[name] for name in models)
     gain = dot - plain
-    shares = (uniform - plain) / gain.where(gain >= LEAST_GAP)
-    return _table(_at_longest(shares), evidence, *models)
+    shares = _at_longest((uniform - plain) / gain.where(gain >= LEAST_GAP))
+    is_untrained = shares < LEAST_UNIFORM_SHARE
+    found = _table(shares.mask(is_untrained), evidence, *models)
+    return _noted(found, shares.index[is_untrained], DID_NOT_TRAIN)

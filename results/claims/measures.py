@@ -1,202 +1,239 @@
-"""The five claims, the numbers by which they are judged, and their thresholds.
+"""The five claims: their words, their tasks, and what is measured of each.
 
-The thresholds were written before the runs that they judge.
+docs/claims.md says which words a line comes from. Everything here was written before the runs that
+it judges.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from results.claims.effects import (
-    ALIGNED,
-    ATTENTION,
-    LEAST_GAP,
-    PLAIN,
-    SOLVED_ACCURACY,
-    UNIFORM,
+    BOTH,
     EffectFunction,
-    Evidence,
-    above_ceiling,
     accuracy_gap,
     alignment_at_longest,
+    capacity_slope,
     context_ratio,
-    early_effects,
+    kept_share,
     length_ratio,
+    lost_share,
     recency,
     uniform_share,
 )
-from results.schema.rows import OK
-from results.wording import shown_command
+from results.claims.evidence import ATTENTION, DOT
+from results.schema.probe_rows import INITIAL
 
-# Each with its words, and the same as columns of accuracy.csv.
-JUDGED_SCORES = {
-    "carried_share": ("bits carried, of all bits", "carried_bits / target_bits"),
-    "normalised_accuracy": ("accuracy, free-running", "normalised_accuracy"),
+ACCURACY = "normalised_accuracy"
+# Each with its words and the columns of accuracy.csv.
+AT_THIS_BUDGET = {
+    "carried_share": ("share of bits", "carried_bits / target_bits"),
     "normalised_forced_accuracy": (
-        "accuracy, teacher-forced",
-        "(teacher_forced_token_accuracy - constant_accuracy) / (1 - constant_accuracy)",
+        "teacher-forced accuracy",
+        "teacher_forced_token_accuracy, normalised as normalised_accuracy is",
     ),
 }
-OWN_LENGTH = "accuracy.csv, encoder bi, length = train_length"
-TRAIN_COMMAND = "python -m bench.run --preset claims --out results/claims"
-LEAST_LENGTH_RATIO = 2.0
+MIRRORED = "with the two-way encoder it is copy, mirrored"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence under test, and where it is tested."""
+
+    text: str
+    tasks: tuple[str, ...]  # Where its premise holds; tasks that are pooled have one name.
+    out_of_scope: Mapping[str, str]  # The other tasks, each with the reason.
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number that a claim is judged by."""
+    """One number that belongs to a claim; a primary one is held against two lines."""
 
     claim: str
     name: str
-    rows: str  # Which rows of which CSV the effect of a seed is computed from, and how.
-    threshold: float  # Where the claim begins to hold.
+    rows: str  # Which rows of which CSV the effect of a seed comes from.
     effects: EffectFunction
-    models: tuple[str, ...]  # Models that it takes, and their encoder.
-    encoder: str = "bi"
-    tasks: tuple[str, ...] = ()  # Tasks that it takes; any one is enough if empty.
-    is_at_least: bool = True  # False if the claim holds from the threshold downwards.
-    is_probed: bool = False  # True if training alone does not measure it.
+    lines: tuple[float, float] | None = None  # No effect, and what is asked; None if secondary.
+    tasks: tuple[str, ...] = ()  # Where it is measured, if not on all tasks of its claim.
+    is_ratio: bool = field(default=False, kw_only=True)  # Averaged and tested by its logarithm.
+    is_share: bool = field(default=False, kw_only=True)  # Flagged outside [0, 1].
 
-    def command(self, evidence: Evidence, folder: Path) -> str:
-        """Name the command that would measure it on what was read from a folder."""
-        rows = evidence.accuracy
-        rows = rows[(rows["status"] == OK) & (rows["encoder"] == self.encoder)]
-        rows = rows[rows["model"].isin(self.models)]
-        is_trained = {*self.models} <= {*rows["model"]} and {*self.tasks} <= {*rows["task"]}
-        if not self.is_probed or not is_trained:
-            return TRAIN_COMMAND
-        # Influence is measured at the lengths asked for only, and judged at the longest.
-        length = rows["length"].max()
-        return shown_command("bench.probe", "--results", folder, "--lengths", length)
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            object.__setattr__(self, "tasks", CLAIMS[self.claim].tasks)
 
 
-CLAIMS: dict[str, str] = {
-    "C1": "A Seq2Seq cannot take the whole context into account once sequences are long.",
-    "C2": "An RNN that answers at once sees only the inputs up to now, and is less accurate than "
-    "Seq2Seq where the whole sequence is needed.",
-    "C3": "In a long sequence the later inputs influence a Seq2Seq far more than the earlier ones.",
-    "C4": "Attention links each output item directly to the input items it should look at.",
-    "C5": "That link is what removes the loss with length.",
+CLAIMS: dict[str, Claim] = {
+    "C1": Claim(
+        "A Seq2Seq cannot take the whole context into account once sequences are long.",
+        tasks=("copy",),
+        out_of_scope={"reverse": MIRRORED, "sort": "the counts that it needs fit into the state"},
+    ),
+    "C2": Claim(
+        "An RNN that answers at once sees only the inputs up to now, and is less accurate than "
+        "Seq2Seq where the whole sequence is needed.",
+        tasks=("reverse", "sort"),
+        out_of_scope={"copy": "each answer needs the inputs up to now only"},
+    ),
+    "C3": Claim(
+        "In a long sequence the later inputs influence a Seq2Seq far more than the earlier ones.",
+        tasks=(BOTH,),
+        out_of_scope={"sort": "no output asks for a fixed source position"},
+    ),
+    "C4": Claim(
+        "Attention links each output item directly to the input items it should look at.",
+        tasks=("copy", "sort"),
+        out_of_scope={"reverse": MIRRORED},
+    ),
+    "C5": Claim(
+        "That link is what removes the loss with length.",
+        tasks=("copy", "sort"),
+        out_of_scope={"reverse": MIRRORED},
+    ),
 }
+
+
+def _recency_measures() -> list[Measure]:
+    """List recency by cell, length and training; the first is the primary one."""
+    measures: list[Measure] = []
+    choices: dict[str, dict[str, Any]] = {
+        "trained, longest length": {},
+        "trained, longest length solved": {"is_where_solved": True},
+        "before training, longest length": {"parameters": INITIAL},
+    }
+    for cell in ("lstm", "gru", "tanh"):
+        for state, chosen in choices.items():
+            measures.append(
+                Measure(
+                    "C3",
+                    f"last less first source position at one output, over the mean: {cell}, "
+                    f"{state}",
+                    "influence.csv, seq2seq, encoder uni, measure occlusion: slope of "
+                    "aligned_effect in source_item, copy against reverse",
+                    partial(recency, cell=cell, **chosen),
+                    None if measures else (0.0, 0.5),
+                )
+            )
+    return measures
 
 
 MEASURES: tuple[Measure, ...] = (
     *(
         Measure(
-            claim="C1",
-            name=f"L50 of {model} / L50 of seq2seq: {words}",
-            rows=f"{OWN_LENGTH}: where {columns} falls through one half, of {model} over "
-            "that of seq2seq (results/stats/threshold_length.py)",
-            threshold=LEAST_LENGTH_RATIO,
-            effects=partial(length_ratio, score=score, model=model, decisive=LEAST_LENGTH_RATIO),
-            models=(PLAIN, model),
+            "C1",
+            f"L50 of {model} / L50 of seq2seq: free-running accuracy",
+            f"accuracy.csv: length at which {ACCURACY} falls through one half",
+            partial(length_ratio, score=ACCURACY, model=model),
+            (1.0, 2.0) if model == DOT else None,
+            is_ratio=True,
         )
-        for score, (words, columns) in JUDGED_SCORES.items()
+        for model in ATTENTION
+    ),
+    *(
+        Measure(
+            "C1",
+            f"L50 of {model} / L50 of seq2seq: {words}, at this budget",
+            f"accuracy.csv: length at which this falls through one half: {columns}",
+            partial(length_ratio, score=score, model=model),
+            is_ratio=True,
+        )
+        for score, (words, columns) in AT_THIS_BUDGET.items()
         for model in ATTENTION
     ),
     Measure(
-        claim="C2",
-        name="largest effect of an input on an earlier output of rnn-aligned",
-        rows="influence.csv, model rnn-aligned, measure gradient or occlusion, before and after "
-        "training: the largest largest_early_effect of any length and source_item",
-        threshold=0.0,
-        is_at_least=False,
-        effects=early_effects,
-        models=(ALIGNED,),
-        is_probed=True,
+        "C1",
+        "slope of log2 L50 of seq2seq+channel on log2 capacity",
+        "accuracy.csv, seq2seq+channel: length at which normalised_accuracy falls through one half",
+        capacity_slope,
     ),
+    *(
+        Measure(
+            "C2",
+            f"accuracy of seq2seq less rnn-aligned, at the longest length{which}",
+            "accuracy.csv: token_accuracy of both",
+            partial(accuracy_gap, is_where_solved=bool(which)),
+            (0.0, 0.1) if which else None,
+        )
+        for which in (" that seq2seq solves", "")
+    ),
+    *_recency_measures(),
     Measure(
-        claim="C2",
-        name="accuracy of rnn-aligned above its causal ceiling, at most, in standard errors",
-        rows=f"{OWN_LENGTH}, model rnn-aligned: largest (token_accuracy - c) / sqrt(c (1 - c) / "
-        "(test_sequences length)) of all lengths, c = causal_ceiling_accuracy; 0 where c = 1",
-        threshold=3.0,
-        is_at_least=False,
-        effects=above_ceiling,
-        models=(ALIGNED,),
+        "C3",
+        "last by first quarter of the source: norm of d context / d x_j",
+        "influence.csv, seq2seq, encoder uni, measure context: mean effect by source_item",
+        context_ratio,
+        tasks=("copy", "reverse"),
+        is_ratio=True,
     ),
     *(
         Measure(
-            claim="C2",
-            name=f"accuracy of seq2seq less rnn-aligned, at the longest length{of_which}",
-            rows=f"{OWN_LENGTH}: token_accuracy of seq2seq less that of rnn-aligned, at the "
-            f"longest length{where}",
-            threshold=0.1,
-            effects=partial(accuracy_gap, is_where_solved=is_where_solved),
-            models=(PLAIN, ALIGNED),
+            "C4",
+            f"share of accuracy lost with the weight on the true positions, {model}",
+            "alignment.csv, longest length: (masked_other_accuracy - masked_true_accuracy) / "
+            "(masked_other_accuracy - constant_accuracy)",
+            partial(lost_share, model=model),
+            (0.0, 0.9) if model == DOT else None,
+            is_share=True,
         )
-        for is_where_solved, of_which, where in (
-            (
-                True,
-                " that seq2seq solves",
-                f" where that of seq2seq is {SOLVED_ACCURACY:g} or more",
-            ),
-            (False, "", ""),
-        )
-    ),
-    *(
-        measure
-        for encoder in ("uni", "bi")
-        for measure in (
-            Measure(
-                claim="C3",
-                name=f"last less first source position at one output, encoder {encoder}: "
-                "occlusion, relative to the mean",
-                rows="influence.csv, model seq2seq, measure occlusion, parameters trained, "
-                f"config_id of encoder {encoder}, longest length L: slope of aligned_effect (copy, "
-                "source_item i) less aligned_effect (reverse, source_item L + 1 - i) in 2 i - L - "
-                "1, times L - 1, over the mean",
-                threshold=0.5,
-                effects=partial(recency, encoder=encoder),
-                models=(PLAIN,),
-                encoder=encoder,
-                tasks=("copy", "reverse"),
-                is_probed=True,
-            ),
-            Measure(
-                claim="C3",
-                name=f"last by first quarter of the source, encoder {encoder}: "
-                "norm of d context / d x_j",
-                rows="influence.csv, model seq2seq, measure context, parameters trained, "
-                f"config_id of encoder {encoder}, longest length: mean effect where source_item > "
-                "3/4 length, over that where <= 1/4",
-                threshold=2.0,
-                effects=partial(context_ratio, encoder=encoder),
-                models=(PLAIN,),
-                encoder=encoder,
-                is_probed=True,
-            ),
-        )
+        for model in ATTENTION
     ),
     *(
         Measure(
-            claim="C4",
-            name=f"{words}, {model}",
-            rows=f"alignment.csv, model {model}, longest length: {column}",
-            threshold=0.9,
-            effects=partial(alignment_at_longest, column=column, model=model),
-            models=(model,),
-            is_probed=True,
+            "C4",
+            f"{words}, {model}",
+            f"alignment.csv, longest length: {column}",
+            partial(alignment_at_longest, column=column, model=model),
         )
         for column, words in (
             ("aligned_fraction", "largest weight at the true position"),
-            ("near_fraction", "largest weight at most one position off"),
-            ("occlusion_agreement_fraction", "largest weight where occlusion hurts most"),
+            ("near_rank_mass", "weight at most one rank off"),
         )
         for model in ATTENTION
     ),
     *(
         Measure(
-            claim="C5",
-            name=f"what uniform weights gain of what dot attention gains: {words}",
-            rows=f"{OWN_LENGTH}, longest: s = {columns}; (s of seq2seq+uniform - s of "
-            f"seq2seq) / (s of seq2seq+dot - s of seq2seq), where that gain is {LEAST_GAP:g} or "
-            "more",
-            threshold=0.1,
-            is_at_least=False,
-            effects=partial(uniform_share, score=score),
-            models=(PLAIN, UNIFORM, ATTENTION[0]),
+            "C4",
+            f"accuracy kept with {words}, {model}",
+            f"alignment.csv, longest length: {column} / intact_accuracy",
+            partial(kept_share, column=column, model=model),
         )
-        for score, (words, columns) in JUDGED_SCORES.items()
+        for column, words in (
+            ("top_1_accuracy", "the largest weight alone"),
+            ("top_4_accuracy", "the four largest weights"),
+            ("shifted_accuracy", "the weights shifted"),
+        )
+        for model in ATTENTION
+    ),
+    *(
+        Measure(
+            "C4",
+            f"largest weight where occlusion hurts most, {model}",
+            "alignment.csv, longest length: occlusion_agreement_fraction",
+            partial(alignment_at_longest, column="occlusion_agreement_fraction", model=model),
+            tasks=("copy",),
+        )
+        for model in ATTENTION
+    ),
+    *(
+        Measure(
+            "C5",
+            f"what uniform weights gain of what dot attention gains: {words}",
+            f"accuracy.csv, longest length that all have: {columns} of seq2seq+uniform less "
+            "seq2seq, over seq2seq+dot less seq2seq",
+            partial(uniform_share, score=score),
+            (1.0, 0.1) if score == ACCURACY else None,
+            is_share=True,
+        )
+        for score, words, columns in (
+            (ACCURACY, "free-running accuracy", ACCURACY),
+            ("carried_share", "share of bits, at this budget", "carried_bits / target_bits"),
+        )
+    ),
+    Measure(
+        "C5",
+        f"accuracy kept with a wrong link, the weights of {DOT} shifted",
+        "alignment.csv, longest length: shifted_accuracy / intact_accuracy",
+        partial(kept_share, column="shifted_accuracy", model=DOT),
     ),
 )

@@ -74,6 +74,23 @@ class AlignmentRow(ProbeRow):
         "Share of output items whose largest weight and largest effect of occlusion are at one "
         "source position, of the items whose largest weight is at a position that was occluded.",
     )
+    intact_accuracy: float | None = optional(
+        "fraction", "Teacher-forced token accuracy with the weights as they are."
+    )
+    masked_true_accuracy: float | None = optional(
+        "fraction", "The same with no weight on the true source positions."
+    )
+    masked_other_accuracy: float | None = optional(
+        "fraction", "The same with no weight on as many other source positions."
+    )
+    top_1_accuracy: float | None = optional("fraction", "The same with the largest weight alone.")
+    top_4_accuracy: float | None = optional("fraction", "The same with the four largest weights.")
+    shifted_accuracy: float | None = optional(
+        "fraction", "The same with the weights shifted by one source position."
+    )
+    rank_0_mass: float | None = optional("weight", "Mean weight on the items of the true rank.")
+    near_rank_mass: float | None = optional("weight", "Mean weight at most one rank off.")
+    rank_4_mass: float | None = optional("weight", "Mean weight at most four ranks off.")
     test_sequences: int = column("sequences", "Number of test sequences.")
 
 

@@ -1,4 +1,4 @@
-"""Intervals of 95 %: numbers in, numbers out."""
+"""Intervals of 95 %, and tests of means against a line: numbers in, numbers out."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+# Effects are differences of rounded numbers. Closer than this they are equal.
+_ROUNDING = 1e-9
 
 
 def t_quantile(freedom: Any) -> Any:
@@ -45,3 +47,32 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, f
     # Not stats.t.interval: it has no ends where all values are equal, where these are the mean.
     half = float(t_half_width(known.std(ddof=1), len(known)))
     return mean, mean - half, mean + half
+
+
+def mean_p(values: Sequence[float] | np.ndarray, *, line: float) -> float:
+    """Test whether the mean is on a line: the p of a two-sided t-test of one sample.
+
+    Values without spread leave nothing to chance: p is 1 if they are on the line, else 0.
+
+    Args:
+        values: At least two, finite.
+        line: The mean if there were no difference.
+    """
+    known = np.asarray(values, dtype="float64")
+    if np.ptp(known) <= _ROUNDING:
+        return float(abs(known.mean() - line) <= _ROUNDING)
+    t = (known.mean() - line) / (known.std(ddof=1) / np.sqrt(len(known)))
+    return float(2 * stats.t.sf(abs(t), len(known) - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values, so that the chance of any false rejection among them is held.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """
+    adjusted = np.empty(len(p_values))
+    least = 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = least
+    return adjusted.tolist()

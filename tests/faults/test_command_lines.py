@@ -48,7 +48,7 @@ COMMANDS = {
         {"--lengths": RANGE, "--batch-size": NUMBER, "--threads": NUMBER, **MODEL, "--out": FOLDER},
     ),
     "bench.compare": (TWO_FOLDERS, {"--lengths": RANGE, "--score": NAME, "--tolerance": NAME}),
-    "reports.claims": (FINISHED, {"--config": NAME, "--format": NAME, "--results": FOLDER}),
+    "reports.claims": (FINISHED, {"--format": NAME, "--results": FOLDER}),
     "reports.examples": (
         SMALL,
         {"--config": NAME, "--results": FOLDER, "--task": NAME, "--length": NUMBER},

@@ -43,6 +43,8 @@ def test_request_is_said_whole_without_a_path_and_of_a_shard_alone(tmp_path, cap
     content = json.loads(said)
     assert content["request"]["shard"] == "1/2"
     assert content["request"]["model_runs"] == len(content["runs"]) == 43
-    assert [block["encoder"] for block in content["request"]["blocks"]] == ["bi", "uni"]
+    encoders = [block["encoder"] for block in content["request"]["blocks"]]
+    assert encoders == ["bi"] * 4 + ["uni"] * 3
+    assert [block["cell"] for block in content["request"]["blocks"]][4:] == ["lstm", "gru", "tanh"]
     assert str(tmp_path) not in said
     assert not out.exists()

@@ -188,7 +188,7 @@ def test_every_flag_overrides_its_part_of_each_block_of_a_preset():
         encoder="uni",
         recipe=Recipe(stage_budget_updates=9, learning_rate=0.5),
     )
-    assert [block.settings for block in request.blocks] == [settings, settings]
+    assert [block.settings for block in request.blocks] == [settings] * 7
     for block in request.blocks:
         assert [task.name for task in block.tasks] == ["sort", "copy"]
         assert block.models[0] == MODELS["seq2seq"]

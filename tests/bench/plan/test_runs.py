@@ -91,7 +91,6 @@ def runs_of(*, tasks=("copy",), models=("rnn",), **options):
     ("folder", "arguments"),
     [
         (".", ""),
-        ("claims", "--preset claims"),
         ("channel", "--preset channel"),
         ("controls", "--preset controls"),
         ("extrapolation", "--lengths 10..100 --test-lengths x1.25,x1.5,x2"),

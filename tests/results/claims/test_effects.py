@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -8,21 +9,24 @@ from typing import Any
 import pytest
 
 from results.claims.effects import (
+    AT_LEAST,
+    DID_NOT_TRAIN,
     EffectFunction,
-    Evidence,
-    above_ceiling,
     accuracy_gap,
     alignment_at_longest,
+    capacity_slope,
     context_ratio,
-    early_effects,
+    kept_share,
     length_ratio,
+    lost_share,
     recency,
     uniform_share,
 )
-from results.claims.measures import JUDGED_SCORES
-from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, ProbeRow
+from results.claims.evidence import Evidence
+from results.schema.probe_rows import GRADIENT, INITIAL, TRAINED, ProbeRow
 from results.schema.rows import AccuracyRow
 from tests.rows import (
+    CLAIM_LENGTHS,
     FLOOR,
     alignment_row,
     context_rows,
@@ -46,12 +50,12 @@ RISING: Curve = (0.2, 0.3, 0.3, 0.35, 0.4)
 PARTIAL: Curve = (1.0, 1.0, 1.0, 1.0, None)
 
 SCORE = "normalised_accuracy"
-ratio = partial(length_ratio, score=SCORE, model=DOT, decisive=2.0)
+ratio = partial(length_ratio, score=SCORE, model=DOT)
 
 
 def effects_of(effects: EffectFunction, evidence: Evidence) -> dict[tuple[str, int], float]:
     table = effects(evidence)
-    assert list(table.columns) == ["task", "seed", "effect", "is_bound"]
+    assert list(table.columns) == ["task", "seed", "effect", "note"]
     return {(row.task, row.seed): float(row.effect) for row in table.itertuples()}
 
 
@@ -61,33 +65,28 @@ def one(effects: EffectFunction, rows: Sequence[AccuracyRow], *probes: ProbeRow)
 
 
 def stage(model: str, *, length: int = 160, **changes: Any) -> AccuracyRow:
-    return scored_row(model, length, 0.5, **changes)
+    return scored_row(model, length, changes.pop("share", 0.5), **changes)
 
 
 # C1. Curves without and with attention, the ratio, whether it is a bound. Half lengths are at
 # measured lengths: 20, 80; beyond the last; before 10; none.
-SHORT: Curve = (1.0, 1.0, None, None, None)
-HALF: Curve = (1.0, 1.0, 0.49, 0.2, 0.1)
 RATIOS: dict[str, tuple[Curve, Curve, float, bool]] = {
     "both known": (AT_20, AT_80, 4.0, False),
     "equal": (AT_80, AT_80, 1.0, False),
     "attention worse": (AT_80, AT_20, 0.25, False),
-    "bound beyond the threshold": (AT_20, ALWAYS, 8.0, True),
-    "bound below the threshold": ((1.0, 1.0, 1.0, 1.0, 0.2), ALWAYS, NAN, False),
-    "bound from below beyond it": (NEVER, AT_80, 8.0, True),
+    "attention holds throughout": (AT_20, ALWAYS, 8.0, True),
+    "a bound that says little": ((1.0, 1.0, 1.0, 1.0, 0.49), ALWAYS, 2 ** (1 / 51), True),
+    "plain never holds": (NEVER, AT_80, 8.0, True),
     "two bounds": (NEVER, ALWAYS, 16.0, True),
     "both hold throughout": (ALWAYS, ALWAYS, NAN, False),
     "neither holds": (NEVER, NEVER, NAN, False),
-    "attention never holds": (AT_20, NEVER, 0.5, True),
-    "plain holds throughout": (ALWAYS, AT_20, 0.125, True),
-    "two bounds that refute": (ALWAYS, NEVER, 0.0625, True),
-    "plain holds as far as it got": (SHORT, AT_80, NAN, False),
-    "plain holds half as far as attention at most": (SHORT, HALF, 2 ** (50 / 51), True),
+    "attention never holds": (AT_20, NEVER, NAN, False),
+    "plain holds throughout": (ALWAYS, AT_20, NAN, False),
     "attention holds as far as it got": (AT_20, PARTIAL, 4.0, True),
-    "attention holds as far as plain does": (AT_80, PARTIAL, NAN, False),
+    "attention holds as far as plain does": (AT_80, PARTIAL, 1.0, True),
+    "plain holds as far as it got": (PARTIAL, AT_20, NAN, False),
     "plain does not fall": (RISING, AT_20, NAN, False),
     "attention does not fall": (AT_20, RISING, NAN, False),
-    "attention does not fall, plain holds": (ALWAYS, RISING, NAN, False),
 }
 
 
@@ -96,7 +95,7 @@ def test_the_ratio_of_half_lengths_is_known_by_hand(name):
     plain, attention, expected, is_bound = RATIOS[name]
     (row,) = ratio(evidence_of([*curve(PLAIN, plain), *curve(DOT, attention)])).itertuples()
     assert row.effect == pytest.approx(expected, nan_ok=True)
-    assert row.is_bound == is_bound
+    assert row.note == (AT_LEAST if is_bound else "")
 
 
 COLUMNS_OF = {
@@ -107,13 +106,13 @@ COLUMNS_OF = {
 
 
 def test_every_score_is_read_from_columns_of_its_own():
-    for score, other in itertools.product(JUDGED_SCORES, repeat=2):
+    for score, other in itertools.product(COLUMNS_OF, repeat=2):
         # A model that falls at 80 by one score alone, and at 20 by all others.
         better = [
             dataclasses.replace(row, **{name: getattr(best, name) for name in COLUMNS_OF[other]})
             for row, best in zip(curve(DOT, AT_20), curve(DOT, AT_80), strict=True)
         ]
-        effect = partial(length_ratio, score=score, model=DOT, decisive=2.0)
+        effect = partial(length_ratio, score=score, model=DOT)
         found = one(effect, [*curve(PLAIN, AT_20), *better])
         assert found == pytest.approx(4.0 if other == score else 1.0)
 
@@ -121,7 +120,7 @@ def test_every_score_is_read_from_columns_of_its_own():
 def test_seeds_and_tasks_are_paired_and_other_models_are_no_part():
     rows = [*curve(ADDITIVE, NEVER), *curve(PLAIN, AT_20, seed=2)]
     for plain, dot, changes in (
-        (AT_20, AT_80, {}),
+        (AT_20, AT_80, {"seed": 0}),
         (AT_80, AT_20, {"seed": 1}),
         (AT_20, ALWAYS, {"task": "sort"}),
         (NEVER, NEVER, {"encoder": "uni"}),
@@ -130,65 +129,29 @@ def test_seeds_and_tasks_are_paired_and_other_models_are_no_part():
     table = ratio(evidence_of(rows)).set_index(["task", "seed"])
     known = {("copy", 0): 4.0, ("copy", 1): 0.25, ("sort", 0): 8.0}
     assert table["effect"].to_dict() == pytest.approx(known)
-    assert table["is_bound"].tolist() == [False, False, True]
+    assert table["note"].tolist() == ["", "", AT_LEAST]
 
 
-# C2. Rows of one seed, and by how many standard errors they are above the ceiling.
+def channel_rows(numbers: int, snr: float, half: int, **changes: Any) -> list[AccuracyRow]:
+    """Return a curve that is at one half at a length, as a frame is read from the CSV."""
+    shares = [1.0 if length < half else 0.5 if length == half else 0.0 for length in CLAIM_LENGTHS]
+    built = {"channel_numbers": numbers, "channel_snr": snr, "config_id": f"{numbers}-{snr:g}"}
+    return curve("seq2seq+channel", shares, **{"protocol": "ascending"} | built | changes)
 
 
-def ceiling_row(length: int, accuracy: float, **changes: Any) -> AccuracyRow:
-    """Return a row of ten test sequences: half right of 100 items have a standard error of .05."""
-    values = {"causal_ceiling_accuracy": 0.5, "test_sequences": 10, "model": ALIGNED} | changes
-    return scored_row(values.pop("model"), length, 0.0, token_accuracy=accuracy, **values)
+def test_the_slope_on_the_capacity_is_known_by_hand():
+    # Capacities of 8, 16 and 32 bits, one of them built in two ways.
+    built = {(8, 3.0): 10, (16, 3.0): 20, (8, 15.0): 40, (32, 3.0): 40}
+    rows = [row for (k, snr), half in built.items() for row in channel_rows(k, snr, half)]
+    longer = channel_rows(8, 3.0, 160, budget_updates=28000, config_id="8-3-longer")
+    evidence = evidence_of([*rows, *longer])
+    assert capacity_slope(evidence_of(curve(PLAIN, AT_20))).empty
+    x, y = (3, 4, 4, 5), [math.log2(length) for length in (10, 20, 40, 40)]
+    wanted = statistics.linear_regression(x, y).slope
+    assert effects_of(capacity_slope, evidence) == {("copy", 0): pytest.approx(wanted)}
 
 
-ALL_KNOWN = {"causal_ceiling_accuracy": 1.0}
-UNKNOWN = {"causal_ceiling_accuracy": None}
-EXCESSES: dict[str, tuple[list[AccuracyRow], float]] = {
-    "above": ([ceiling_row(10, 0.6)], 2.0),
-    "below": ([ceiling_row(10, 0.4)], -2.0),
-    "another ceiling": ([ceiling_row(10, 0.9, causal_ceiling_accuracy=0.8)], 2.5),
-    "largest first": ([ceiling_row(10, 0.7), ceiling_row(40, 0.5)], 4.0),
-    "largest last": ([ceiling_row(10, 0.6), ceiling_row(40, 0.6)], 4.0),
-    "ceiling of 1": ([ceiling_row(10, 0.3, **ALL_KNOWN)], 0.0),
-    "ceiling of 1 at 1": ([ceiling_row(1, 0.6, **ALL_KNOWN), ceiling_row(10, 0.6)], 2.0),
-    "one failed": ([ceiling_row(10, 0.6), failed(ceiling_row(40, 0.9))], 2.0),
-    "one without a ceiling": ([ceiling_row(10, 0.6), ceiling_row(40, 0.9, **UNKNOWN)], 2.0),
-    "every length failed": ([failed(ceiling_row(10, 0.6)), failed(ceiling_row(40, 0.9))], NAN),
-    "no ceiling known": ([ceiling_row(10, 0.9, **UNKNOWN)], NAN),
-    "teacher forcing": ([ceiling_row(10, 0.5, teacher_forced_token_accuracy=0.9)], 0.0),
-    "others": ([ceiling_row(10, 0.6), ceiling_row(10, 0.9, model=DOT)], 2.0),
-    "another encoder": ([ceiling_row(10, 0.6), ceiling_row(10, 0.9, encoder="uni")], 2.0),
-}
-
-
-@pytest.mark.parametrize("name", EXCESSES)
-def test_what_is_above_the_ceiling_is_known_by_hand(name):
-    rows, excess = EXCESSES[name]
-    effect = one(above_ceiling, rows)
-    assert effect == pytest.approx(excess, abs=1e-9, nan_ok=True)
-    # No minus before a zero: it would be printed.
-    assert effect != 0 or math.copysign(1, effect) == 1
-
-
-def test_the_largest_early_effect_is_found_wherever_it_was_measured():
-    probes = []
-    for effect, changes, of_probe in (
-        (0.1, {}, {}),
-        (0.3, {"length": 10}, {}),
-        (0.2, {"seed": 1}, {"parameters": INITIAL}),
-        (0.1, {"seed": 1}, {"measure": GRADIENT}),
-        (0.0, {"seed": 2}, {}),
-        (9.0, {"seed": 2}, {"measure": CONTEXT}),
-        (9.0, {"seed": 2, "model": PLAIN}, {}),
-    ):
-        row = stage(**{"model": ALIGNED} | changes)
-        probes += occlusion_rows(row, lambda i, j: 1.0, early=effect, **of_probe)
-    found = effects_of(early_effects, evidence_of([stage(ALIGNED)], probes))
-    assert found == {("copy", 0): 0.3, ("copy", 1): 0.2, ("copy", 2): 0.0}
-
-
-# Curves of plain and aligned, and the gaps of their shares: at the longest length that plain
+# C2. Curves of plain and aligned, and the gaps of their shares: at the longest length that plain
 # solves, and at the longest. A share s is an accuracy of 0.2 + 0.8 s: solved from s = 0.875 on.
 GAPS: dict[str, tuple[Curve, Curve, float, float]] = {
     "both finished": (ALWAYS, AT_20, 0.8, 0.8),
@@ -211,22 +174,37 @@ def test_gaps_of_accuracy_are_known_by_hand(name):
     for is_where_solved, gap in ((True, solved), (False, longest)):
         expected = pytest.approx(gap * (1 - FLOOR), abs=1e-9, nan_ok=True)
         assert one(partial(accuracy_gap, is_where_solved=is_where_solved), rows) == expected
-    # Two rows of one seed and length are never averaged.
-    with pytest.raises(ValueError, match="duplicate"):
-        accuracy_gap(evidence_of([*rows, *rows]), is_where_solved=False)
 
 
 # C3. The effect from output and source position, and the recency by hand.
 Planted = Callable[[int, int], float]
 LENGTH = 40
+TASKS = ("copy", "reverse")
+ONE_WAY = {"encoder": "uni"}
 
 
-def planted(effect: Planted, *, length: int = LENGTH, **changes: Any) -> list[ProbeRow]:
-    positions, rows = changes.pop("positions", None), []
-    for task in ("copy", "reverse"):
-        row = stage(PLAIN, task=task, length=length, **changes)
-        rows += occlusion_rows(row, effect, positions=positions)
-    return [*rows]
+def planted(effect: Planted, *, positions: Any = None, **changes: Any) -> list[ProbeRow]:
+    """Return the influence of a seed on both tasks."""
+    at, parameters = {"length": LENGTH} | ONE_WAY | changes, changes.pop("parameters", TRAINED)
+    at.pop("parameters", None)
+    return [
+        row
+        for task in TASKS
+        for row in occlusion_rows(
+            stage(PLAIN, task=task, **at), effect, positions=positions, parameters=parameters
+        )
+    ]
+
+
+def climbed(
+    *models: str, lengths: Sequence[int] = (LENGTH,), seeds: Sequence[int] = (0,), **changes: Any
+) -> list[AccuracyRow]:
+    """Return the rows of whole runs on both tasks."""
+    places = itertools.product(models, TASKS, lengths, seeds)
+    return [
+        stage(model, **{"task": task, "length": length, "seed": seed} | changes)
+        for model, task, length, seed in places
+    ]
 
 
 def slope_of(effect: float, *, start: float) -> float:
@@ -250,7 +228,7 @@ def test_a_planted_recency_is_found_apart_from_the_effect_of_the_output(name):
     effect, expected = RECENCIES[name]
     for positions in (None, (1, 3, 10, 20, 21, 31, 38, 40)):
         probes = planted(effect, positions=positions)
-        found = one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes)
+        found = one(recency, climbed(PLAIN, **ONE_WAY), *probes)
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
     # A task that is harder throughout is no recency.
     more = {"copy": 0.0, "reverse": 3.0}
@@ -258,48 +236,66 @@ def test_a_planted_recency_is_found_apart_from_the_effect_of_the_output(name):
         dataclasses.replace(row, aligned_effect=row.aligned_effect + more[row.task])
         for row in planted(lambda i, j: 2.0)
     ]
-    assert one(partial(recency, encoder="bi"), [stage(PLAIN)], *probes) == pytest.approx(0.0)
+    assert one(recency, climbed(PLAIN, **ONE_WAY), *probes) == pytest.approx(0.0)
 
 
-def test_recency_is_read_at_the_longest_length_of_each_seed_and_encoder():
+def test_recency_is_read_of_one_length_cell_encoder_and_state_of_training():
     flat, _ = RECENCIES["none"]
     steep, steepness = RECENCIES["of the source"]
+    falling, fall = RECENCIES["falling"]
+    solved = [
+        row
+        for length, share in ((10, 1.0), (20, 0.875), (LENGTH, 0.87))
+        for row in climbed(PLAIN, lengths=(length,), seeds=(0, 1), share=share, **ONE_WAY)
+    ]
+    # Solved on one task alone.
+    solved = [
+        dataclasses.replace(row, token_accuracy=0.5)
+        if (row.task, row.seed, row.length) == ("copy", 1, 20)
+        else row
+        for row in solved
+    ]
+    others = [*climbed(PLAIN), *climbed(PLAIN, cell="gru", **ONE_WAY), *climbed(DOT, **ONE_WAY)]
     probes = [
         *planted(flat, length=10),
+        *planted(falling, length=20),
+        *planted(falling, length=20, seed=1),
         *planted(steep),
         *planted(flat, seed=1),
-        *planted(flat, encoder="uni"),
+        *planted(flat, parameters=INITIAL),
+        *planted(falling, encoder="bi"),
+        *planted(falling, cell="gru"),
         *(
             dataclasses.replace(row, **change)
             for row in planted(lambda i, j: 9.0 * j)
-            for change in ({"measure": GRADIENT}, {"parameters": INITIAL}, {"model": DOT})
+            for change in ({"measure": GRADIENT}, {"model": DOT})
         ),
     ]
-    evidence = evidence_of([stage(PLAIN), stage(PLAIN, encoder="uni")], probes)
-    tasks = "copy and reverse"
-    found = effects_of(partial(recency, encoder="bi"), evidence)
-    assert found == pytest.approx({(tasks, 0): steepness, (tasks, 1): 0.0})
-    found = effects_of(partial(recency, encoder="uni"), evidence)
-    assert found == pytest.approx({(tasks, 0): 0.0})
+    evidence = evidence_of([*solved, *others], probes)
+    at_20 = (0.2 * 19) / (9.0 - 0.2 * 10.5)
+    for changes, expected in (
+        ({}, {0: steepness, 1: 0.0}),
+        ({"is_where_solved": True}, {0: -at_20, 1: NAN}),
+        ({"parameters": INITIAL}, {0: 0.0, 1: NAN}),
+        ({"cell": "gru"}, {0: fall}),
+        ({"cell": "tanh"}, {}),
+    ):
+        found = effects_of(partial(recency, **changes), evidence)
+        assert found == pytest.approx(
+            {("copy and reverse", seed): each for seed, each in expected.items()}, nan_ok=True
+        )
 
 
 def test_recency_knows_no_seed_that_failed_and_none_that_was_not_begun():
-    tasks = ("copy", "reverse")
-    both = [stage(PLAIN, task=task, seed=seed) for seed in (0, 1, 2) for task in tasks]
-    uni = {"encoder": "uni", "config_id": "uni64", "seed": 4}
-    rows = [
-        *both[:2],
-        *(failed(row) for row in both[2:4]),
-        *both[4:],
-        failed(stage(PLAIN, task="copy", seed=3)),
-        *(dataclasses.replace(row, **uni) for row in both[:2]),
-    ]
+    both = climbed(PLAIN, seeds=(0, 1, 2), **ONE_WAY)
+    rows = [failed(row) if row.seed == 1 else row for row in both]
+    rows.append(failed(stage(PLAIN, task="copy", seed=3, length=LENGTH, **ONE_WAY)))
     copied = [row for row in planted(lambda i, j: 2.0, seed=2) if row.task == "copy"]
     evidence = evidence_of(rows, [*planted(lambda i, j: 2.0), *copied])
-    found = effects_of(partial(recency, encoder="bi"), evidence)
+    found = effects_of(recency, evidence)
     known = {("copy and reverse", 0): 0.0} | {("copy and reverse", seed): NAN for seed in (1, 2)}
     assert found == pytest.approx(known, nan_ok=True)
-    assert recency(evidence_of(rows, copied), encoder="bi").empty
+    assert recency(evidence_of(rows, copied)).empty
 
 
 def test_the_ratio_of_the_quarters_is_known_by_hand():
@@ -307,45 +303,84 @@ def test_the_ratio_of_the_quarters_is_known_by_hand():
     def quarters(source: int) -> float:
         return 2.0 if source <= 10 else 5.0 if source > 30 else 100.0
 
-    row = stage(PLAIN, length=40)
+    rows = climbed(PLAIN, lengths=(20, 40), seeds=(0, 1), **ONE_WAY)
+    rows = [row for row in rows if row.task == "copy"]
+    short, other_short, long, other_long = rows
+    both = stage(PLAIN, length=40)
     probes = [
-        *context_rows(row, quarters),
-        *context_rows(row, lambda j: 50.0 if j > 30 else 1.0, parameters=INITIAL),
-        *context_rows(stage(PLAIN, length=20), lambda j: float(j)),
-        *context_rows(stage(PLAIN, length=40, encoder="uni"), lambda j: 1.0),
-        *context_rows(stage(PLAIN, length=40, seed=1), lambda j: 0.0 if j <= 10 else 1.0),
-        *context_rows(stage(DOT, length=40), lambda j: float(j)),
-        *occlusion_rows(row, lambda i, j: 7.0 * j),
+        *context_rows(long, quarters),
+        *context_rows(long, lambda j: 50.0 if j > 30 else 1.0, parameters=INITIAL),
+        *context_rows(short, lambda j: float(j)),
+        *context_rows(other_short, lambda j: 1.0),
+        *context_rows(other_long, lambda j: 0.0 if j <= 10 else 1.0),
+        *context_rows(both, lambda j: float(j)),
+        *occlusion_rows(long, lambda i, j: 7.0 * j),
     ]
-    evidence = evidence_of([row, stage(PLAIN, encoder="uni")], probes)
-    both = effects_of(partial(context_ratio, encoder="bi"), evidence)
-    assert both == pytest.approx({("copy", 0): 2.5, ("copy", 1): NAN}, nan_ok=True)
-    assert effects_of(partial(context_ratio, encoder="uni"), evidence) == {("copy", 0): 1.0}
+    found = effects_of(context_ratio, evidence_of([*rows, both], probes))
+    assert found == pytest.approx({("copy", 0): 2.5, ("copy", 1): NAN}, nan_ok=True)
 
 
 # C4.
 
 
 def test_alignment_is_read_at_the_longest_length_that_has_it():
+    rows = [
+        row
+        for row in climbed(DOT, ADDITIVE, lengths=(10, 80, 160), seeds=(0, 1))
+        if row.task == "copy"
+    ]
     probes = [
-        alignment_row(stage(DOT), 0.7, near_fraction=0.8, occlusion_agreement_fraction=None),
+        alignment_row(stage(DOT), 0.7, near_rank_mass=0.8, occlusion_agreement_fraction=None),
         alignment_row(stage(DOT, length=80), 0.6),
         alignment_row(stage(DOT, length=10), 0.5),
-        alignment_row(stage(DOT, seed=1), 0.3),
+        alignment_row(stage(DOT, seed=1), 0.3, intact_accuracy=0.8, top_1_accuracy=0.2),
+        alignment_row(stage(DOT, seed=1, length=10), 0.3, intact_accuracy=0.5, top_1_accuracy=0.1),
         alignment_row(stage(DOT, encoder="uni"), 0.1),
         alignment_row(stage(ADDITIVE), 0.2),
+        alignment_row(stage(ADDITIVE, seed=1), 0.2),
     ]
+    read, kept = alignment_at_longest, kept_share
     for ordered in (probes, probes[::-1]):
-        evidence = evidence_of([stage(DOT), stage(DOT, encoder="uni")], ordered)
-        for column, model, expected in (
-            ("aligned_fraction", DOT, [0.7, 0.3]),
-            ("near_fraction", DOT, [0.8, 0.3]),
-            ("occlusion_agreement_fraction", DOT, [0.6, 0.3]),
-            ("aligned_fraction", ADDITIVE, [0.2]),
+        evidence = evidence_of([*rows, stage(DOT, encoder="uni")], ordered)
+        for effects, column, model, expected in (
+            (read, "aligned_fraction", DOT, [0.7, 0.3]),
+            (read, "near_rank_mass", DOT, [0.8, NAN]),
+            (read, "occlusion_agreement_fraction", DOT, [0.6, 0.3]),
+            (read, "aligned_fraction", ADDITIVE, [0.2, 0.2]),
+            (kept, "top_1_accuracy", DOT, [NAN, 0.25]),
         ):
-            effects = partial(alignment_at_longest, column=column, model=model)
             known = {("copy", seed): share for seed, share in enumerate(expected)}
-            assert effects_of(effects, evidence) == known
+            found = effects_of(partial(effects, column=column, model=model), evidence)
+            assert found == pytest.approx(known, nan_ok=True)
+        assert kept_share(evidence, column="shifted_accuracy", model=DOT).empty
+
+
+# Accuracy with other and with true positions masked, and the share that is lost. What can be lost
+# is above the constant answer, which has a fifth of the items.
+LOST: dict[str, tuple[float, float, float]] = {
+    "all": (0.7, 0.2, 1.0),
+    "half": (0.7, 0.45, 0.5),
+    "none": (0.7, 0.7, 0.0),
+    "more than all": (0.7, 0.1, 1.2),
+    "as much as is just enough": (0.3001, 0.3001, 0.0),
+    "nothing to lose": (0.29, 0.2, NAN),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_the_share_lost_with_the_true_positions_is_known_by_hand(name):
+    other, true, expected = LOST[name]
+    masked = {"masked_other_accuracy": other, "masked_true_accuracy": true}
+    short = {"masked_other_accuracy": 0.9, "masked_true_accuracy": 0.3}
+    rows = [stage(DOT), stage(DOT, length=10), stage(ADDITIVE)]
+    probes = [
+        alignment_row(rows[0], 1.0, **masked),
+        alignment_row(rows[1], 1.0, **short),
+        alignment_row(rows[2], 1.0),
+    ]
+    lost = one(partial(lost_share, model=DOT), rows, *probes)
+    assert lost == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    assert lost_share(evidence_of(rows, probes), model=ADDITIVE).empty
 
 
 # C5. Curves without attention, with uniform weights and with dot attention, and the share.
@@ -359,7 +394,8 @@ SHARES: dict[str, tuple[Curve, Curve, Curve, float]] = {
     "no gain": (ending(0.2), ending(0.2), ending(0.8), 0.0),
     "all of the gain": (ending(0.2), ending(0.8), ending(0.8), 1.0),
     "a quarter": (ending(0.2), ending(0.35), ending(0.8), 0.25),
-    "worse than nothing": (ending(0.2), ending(0.1), ending(0.4), -0.5),
+    "more than all": (ending(0.2), ending(0.9), ending(0.8), 7 / 6),
+    "a little worse than nothing": (ending(0.2), ending(0.15), ending(0.8), -1 / 12),
     "of a gain that is just enough": (ending(0.2), ending(0.2), ending(0.31), 0.0),
     "of a gain that is too small": (ending(0.2), ending(0.25), ending(0.29), NAN),
     "of a loss": (ending(0.2), ending(0.2), ending(0.1), NAN),
@@ -377,3 +413,11 @@ def test_the_share_of_uniform_weights_is_known_by_hand(name):
     rows = [*curve(PLAIN, plain), *curve(UNIFORM, uniform), *curve(DOT, dot)]
     effect = one(partial(uniform_share, score=SCORE), rows)
     assert effect == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_uniform_weights_far_below_no_attention_did_not_train():
+    curves = {PLAIN: ending(0.2), UNIFORM: ending(0.1), DOT: ending(0.8)}
+    rows = [row for model, shares in curves.items() for row in curve(model, shares)]
+    (found,) = uniform_share(evidence_of(rows), score=SCORE).itertuples()
+    assert math.isnan(found.effect)
+    assert found.note == DID_NOT_TRAIN
