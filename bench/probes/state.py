@@ -28,13 +28,13 @@ from tasks.sampling import Batch, sample_batch
 
 MLP_UNITS = 256
 DECODER_WIDTH = 2  # Times the state of the model.
-BATCH_SIZE = 64
+BATCH_SIZE = 32
 LEARNING_RATE, CLIP_NORM = 4e-3, 1.0
 # The budgets of one model at one length. The probes take at most 60 core-seconds together, the
 # decoder 120. Reading an item costs a probe as much as 32 logits.
 PROBE_LOGITS, READING_LOGITS = 2**29, 32
 DECODER_ITEMS = 2**23
-MOST_UPDATES = 5000
+MOST_UPDATES = 10_000
 
 States = Float[Tensor, "batch numbers"]
 Read = Callable[[Source], States]

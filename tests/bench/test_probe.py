@@ -254,16 +254,14 @@ def test_interrupt_keeps_what_is_probed_and_the_same_command_goes_on(probed, cop
 def test_state_is_asked_where_wanted_and_its_reason_is_said(copied_probed, ordered, monkeypatch):
     """What was found before stays, and a state that cannot be asked is not asked again."""
     monkeypatch.setattr("bench.probes.state.MOST_UPDATES", 2)
-    monkeypatch.setattr("models.seq2seq.Seq2Seq.context", None)
     before = {name: (copied_probed / name).read_bytes() for name in PROBE_TABLES if name != STATE}
-    status, _, errors = command(copied_probed, "--state", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr("models.seq2seq.Seq2Seq.context", None)
+        status, _, errors = command(copied_probed, "--state", "2")
     assert (status, len(ordered)) == (0, 2)
     names = "; ".join(f"copy, {model}, seed 1, length 2" for model in TRAINED)
     assert errors == f"The state of 2 records is not asked, it names no state: {names}\n"
     assert rows_by_model(copied_probed, STATE) == {}
-    monkeypatch.undo()
-    monkeypatch.setattr("bench.probes.state.MOST_UPDATES", 2)
-    monkeypatch.setattr(probe, "LocalEngine", HereEngine)
     assert command(copied_probed, "--state", "2,4")[::2] == (0, "")
     assert [record["row"]["length"] for record in ordered[2:]] == [4, 4]
     # Three readers, four items.
@@ -359,7 +357,7 @@ def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
         (strangers, "TASKS", tasks, made.format("task_version 1", 9)),
         (probe, "SAMPLER_VERSION", 9, made.format("sampler_version 1", 9)),
         (probe, "EVALUATOR_VERSION", 9, made.format("evaluator_version 1", 9)),
-        (probe, "RECIPE_VERSION", 9, made.format("recipe_version 2", 9)),
+        (probe, "RECIPE_VERSION", 9, made.format(f"recipe_version {probe.RECIPE_VERSION}", 9)),
         (probe, "known_tasks", tuple, "task 'copy' is not known here"),
         (probe, "known_models", tuple, "model 'seq2seq' is not known here"),
     ):

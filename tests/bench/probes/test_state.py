@@ -49,7 +49,7 @@ def half(items):
 
 @pytest.fixture
 def brief(monkeypatch):
-    monkeypatch.setattr(state, "MOST_UPDATES", 200)
+    monkeypatch.setattr(state, "MOST_UPDATES", 300)
     monkeypatch.setattr(state, "LEARNING_RATE", 2e-2)
 
 
