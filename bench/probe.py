@@ -36,7 +36,7 @@ from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import AccuracyRow
 from results.store.checkpoint_files import read_checkpoint, weights_path
-from results.store.csv_files import INFLUENCE
+from results.store.csv_files import INFLUENCE, PROBE_TABLES, STATE
 from results.store.files import locked
 from results.store.folder import Store, csv_order, open_store
 from results.store.probes import PROBES, ProbeStore
@@ -45,7 +45,7 @@ from tasks.import_path import code_hash
 
 INFLUENCE_LENGTHS = (20, 100)  # Influence takes longest: one short length, and one long.
 NAMED_AT_MOST = 5
-_SECONDS_PER_RECORD = 600.0  # Far more than any takes. Only a child that hangs is ended.
+_SECONDS_PER_RECORD = 1800.0  # Far more than any takes. Only a child that hangs is ended.
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class _RecordToProbe:
     row: AccuracyRow
     measures_influence: bool
     keeps_maps: bool
+    asks_state: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"(default: {_joined(INFLUENCE_LENGTHS)})",
     )
     add(
+        "--state",
+        type=parse_lengths,
+        default=(),
+        metavar="RANGE",
+        help="where probes and a fresh decoder are trained on the frozen state, in at most 3 "
+        "minutes for each model; lengths that were trained (default: nowhere)",
+    )
+    add(
         "--jobs",
         type=whole_number(at_most=MOST_JOBS),
         default=physical_cores(),
@@ -93,14 +102,15 @@ def _run(given: Namespace) -> int:
     lengths = INFLUENCE_LENGTHS if given.lengths is None else given.lengths
     trained = sorted({row.length for row in rows if row.length == row.train_length})
     untrained = [length for length in lengths if length not in trained]
-    choice = (
-        f"{_joined(untrained)}: not trained in {root}; choose from --lengths {_joined(trained)}"
-    )
-    if untrained and given.lengths is not None:
-        raise UsageError(f"--lengths: {choice}")
+    choice = f"not trained in {root}; choose from {_joined(trained)}"
+    asked = {"--lengths": given.lengths or (), "--state": given.state}
+    for option, chosen in asked.items():
+        unknown = [length for length in chosen if length not in trained]
+        if unknown:
+            raise UsageError(f"{option}: {_joined(unknown)}: {choice}")
 
     probes = ProbeStore(root, version=PROBE_VERSION, is_read_only=True)
-    records = _records_to_probe(rows, lengths)
+    records = _records_to_probe(rows, lengths, state_lengths=given.state)
     missing = [each for each in records if not _is_done(probes, each)]
     usable, notices = _usable_checkpoints(root, missing)
     _require_checkpoints(root, records, missing, probes=probes, usable=usable, notices=notices)
@@ -114,7 +124,7 @@ def _run(given: Namespace) -> int:
         print(f"Probes: {len(records)} records, {len(records) - len(missing)} done in {root}")
         ready = [each for each in missing if each.row.stage_id in usable]
         try:
-            gone, failed = _carry_out(root, ready, given.jobs)
+            gone, failed, unfit = _carry_out(root, ready, given.jobs)
         finally:
             probes.compile(each.row.record_id for each in records)
 
@@ -129,12 +139,17 @@ def _run(given: Namespace) -> int:
             f"{len(unprobed)} of {len(records)} records have no checkpoint and are not "
             f"probed: {_names_of(unprobed)}"
         )
+    for reason in dict.fromkeys(unfit.values()):
+        alike = [each.row for each in ready if unfit.get(each.row.record_id) == reason]
+        complaints.append(
+            f"The state of {len(alike)} records is not asked, {reason}: {_names_of(alike)}"
+        )
     complaints += [f"{name} failed: see {root / 'logs' / name}.log" for name in failed]
     if untrained:
-        complaints.append(f"Influence and maps are not measured at {choice}")
+        complaints.append(f"Influence and maps are not measured at {_joined(untrained)}: {choice}")
     for line in complaints:
         print(line, file=sys.stderr)
-    print(f"Tables: errors, positions, alignment, influence and maps in {root}")
+    print(f"Tables: {', '.join(name.removesuffix('.csv') for name in PROBE_TABLES)} in {root}")
     return FAILED if unprobed or failed else DONE
 
 
@@ -191,7 +206,9 @@ def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
                 )
 
 
-def _records_to_probe(rows: Sequence[AccuracyRow], lengths: Sequence[int]) -> list[_RecordToProbe]:
+def _records_to_probe(
+    rows: Sequence[AccuracyRow], lengths: Sequence[int], *, state_lengths: Sequence[int]
+) -> list[_RecordToProbe]:
     # Maps are large, and a figure shows one seed.
     first_seeds: dict[tuple[str, str, str], int] = {}
     for row in rows:
@@ -201,6 +218,7 @@ def _records_to_probe(rows: Sequence[AccuracyRow], lengths: Sequence[int]) -> li
         _RecordToProbe(
             row,
             measures_influence=row.length in lengths and row.length == row.train_length,
+            asks_state=row.length in state_lengths and row.length == row.train_length,
             keeps_maps=row.seed == first_seeds[row.task, row.model, row.config_id],
         )
         for row in rows
@@ -209,7 +227,9 @@ def _records_to_probe(rows: Sequence[AccuracyRow], lengths: Sequence[int]) -> li
 
 def _is_done(probes: ProbeStore, record: _RecordToProbe) -> bool:
     found = probes.read(record.row.record_id)
-    return found is not None and (INFLUENCE in found.tables or not record.measures_influence)
+    if found is None or (record.measures_influence and INFLUENCE not in found.tables):
+        return False
+    return STATE in found.tables or not record.asks_state
 
 
 def _usable_checkpoints(
@@ -269,12 +289,18 @@ def _names_of(rows: Sequence[AccuracyRow]) -> str:
 
 def _carry_out(
     root: Path, records: Sequence[_RecordToProbe], jobs: int
-) -> tuple[set[str], list[str]]:
-    """Probe records; return those whose checkpoint has gone, and the names of failed orders."""
+) -> tuple[set[str], list[str], dict[str, str]]:
+    """Probe records.
+
+    Returns:
+        Records whose checkpoint has gone, names of failed orders, and why a state is not asked, by
+        record.
+    """
     orders = _orders(root, records)
     answered = dict.fromkeys((order.name for order in orders), 0)
     gone: set[str] = set()
     failed = []
+    unfit: dict[str, str] = {}
     bar = progress_bar(len(records), "probing", unit="record")
 
     def on_event(order: ChildOrder, event: dict[str, Any]) -> None:
@@ -282,6 +308,8 @@ def _carry_out(
             answered[order.name] += 1
             if not event["has_checkpoint"]:
                 gone.add(event["record"])
+            elif event["unfit"] is not None:
+                unfit[event["record"]] = event["unfit"]
             bar.update()
 
     engine = LocalEngine(jobs=jobs)
@@ -294,7 +322,7 @@ def _carry_out(
                     failed.append(end.order.name)
         finally:
             engine.stop()
-    return gone, failed
+    return gone, failed, unfit
 
 
 def _orders(root: Path, records: Sequence[_RecordToProbe]) -> list[ChildOrder]:

@@ -41,10 +41,16 @@ MOST_SETTINGS = 3
 PROBE_FIGURES = (
     "errors",
     "positions",
+    "corruption",
     "alignment",
     "influence",
+    "state",
     *(f"map_{measure}" for measure in maps.MAPS),
 )
+LONGEST_LENGTH_FIGURES = {
+    "influence": (probes.influence_of, probes.influence_figure),
+    "state": (probes.state_of, probes.state_figure),
+}
 COST_FIGURES = {"throughput": throughput.TIME, "memory": throughput.MEMORY}
 # A figure is drawn only when its turn comes: all of them together would take much memory.
 Drawings: TypeAlias = "Iterator[tuple[str, Callable[[], Figure]]]"
@@ -207,7 +213,8 @@ def _of_probes(
     if absent:
         print(
             f"not drawn: {', '.join(absent)}: no rows of these models; python -m bench.probe "
-            "writes them, and only models with attention have alignment and map_attention"
+            "writes them, those of the state with --state, and only models with attention have "
+            "alignment and map_attention"
         )
     yield from ((f"{name}{suffix}", draw) for name, draw in drawings.items())
 
@@ -221,11 +228,15 @@ def _of_found(found: Mapping[str, pd.DataFrame]) -> Drawings:
     if len(found[csv_files.ALIGNMENT]):
         curves = accuracy.length_curves(found[csv_files.ALIGNMENT], probes.ALIGNMENT_FIGURE)
         yield "alignment", partial(accuracy.length_figure, curves, probes.ALIGNMENT_FIGURE)
-    influence = found[csv_files.INFLUENCE]
-    if len(influence):
-        length = int(influence["length"].max())
-        table = probes.influence_of(influence[influence["length"] == length])
-        yield "influence", partial(probes.influence_figure, table, length=length)
+    for name, (table_of, figure) in LONGEST_LENGTH_FIGURES.items():
+        rows = found[f"{name}.csv"]
+        if len(rows):
+            length = int(rows["length"].max())
+            yield name, partial(figure, table_of(rows[rows["length"] == length]), length=length)
+    corruption = found[csv_files.CORRUPTION]
+    for length in maps.map_lengths(corruption):
+        table = probes.corruption_of(corruption[corruption["length"] == length])
+        yield f"corruption_{length}", partial(probes.corruption_figure, table, length=length)
     cells = found[csv_files.MAPS]
     for measure in maps.MAPS:
         for length in maps.map_lengths(cells[cells["measure"] == measure]):

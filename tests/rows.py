@@ -22,14 +22,17 @@ from results.schema.probe_rows import (
     GRADIENT,
     INITIAL,
     OCCLUSION,
+    STATE_PROBES,
     TRAINED,
     TRUTH,
     AlignmentRow,
+    CorruptionRow,
     ErrorRow,
     InfluenceRow,
     MapRow,
     PositionRow,
     ProbeRow,
+    StateRow,
 )
 from results.schema.rows import (
     MEASURED_COLUMNS,
@@ -42,7 +45,16 @@ from results.schema.rows import (
     ThroughputRow,
     planned,
 )
-from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
+from results.store.csv_files import (
+    ALIGNMENT,
+    CORRUPTION,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    PROBE_TABLES,
+    STATE,
+)
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import stage_columns
@@ -510,6 +522,7 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
     errors = {"wrong_items": wrong, "edit_distance_items": wrong * number(row, 1)}
     shares = {"near_fraction": number(row, 2), "best_offset_fraction": number(row, 3)}
     shares |= {"weight_entropy_bits": 5 * number(row, 4)}
+    shares |= {"masked_true_accuracy": number(row, 5), "masked_other_accuracy": number(row, 6)}
     forced = {"teacher_forced_token_accuracy": 1.0, "first_error_fraction": 0.0}
     kinds = [(OCCLUSION, TRAINED), (GRADIENT, TRAINED), (CONTEXT, TRAINED), (CONTEXT, INITIAL)]
     influence = []
@@ -525,6 +538,28 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
             value = float(source == true_source(row, output))
         place = {"output_item": output, "source_item": source}
         maps.append(MapRow(**stage, **place, measure=measure, value=value))
+    corruption = [
+        CorruptionRow(
+            **stage,
+            wrong_item=wrong,
+            items_after=after,
+            corrupted_accuracy=number(row, wrong, after),
+            intact_accuracy=number(row, wrong, after, 1),
+            test_sequences=128,
+        )
+        for wrong, after in itertools.product((1, 2), range(row.length - 1))
+    ]
+    state = [
+        StateRow(
+            **stage,
+            probe=probe,
+            item=item,
+            bits=4 * number(row, item, kind),
+            accuracy=number(row, item, kind),
+            test_sequences=1024,
+        )
+        for (kind, probe), item in itertools.product(enumerate(STATE_PROBES), items)
+    ]
     return {
         ERRORS: [error_row(row, **errors, teacher_forcing_gap=number(row, 2) - 0.2)],
         ALIGNMENT: [alignment_row(row, number(row, 1), **shares)] if has_attention else [],
@@ -532,7 +567,9 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
             PositionRow(**stage, output_item=item, token_accuracy=number(row, item), **forced)
             for item in items
         ],
+        CORRUPTION: corruption,
         INFLUENCE: influence,
+        STATE: state,
         MAPS: maps if row.seed == 0 else [],
     }
 

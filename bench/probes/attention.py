@@ -1,20 +1,38 @@
-"""Where attention looks, compared with where the target items come from."""
+"""Where attention looks, compared with where the target items come from, and what that does.
+
+An intervention changes the weights of a trained model and asks how accurate it still is. Nothing in
+the model is changed for it: its attention is wrapped, and put back.
+"""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
+from models.interface import Memory, States
 from results.schema.probe_rows import AlignmentRow
 from results.schema.rows import AccuracyRow
 from results.store.records import stage_columns
+from tasks.sampling import Batch
 
 Weights = Float[Tensor, "batch target source"]
+Places = Bool[Tensor, "batch target source"]
+Change = Callable[[Weights], Weights]
+
+TARGETS, SOURCES = 1, 2  # Dimensions of weights.
 
 
 def alignment_row(
-    row: AccuracyRow, weights: Weights, truth: Weights, *, agreement: float | None
+    row: AccuracyRow,
+    weights: Weights,
+    truth: Weights,
+    *,
+    agreement: float | None,
+    accuracies: dict[str, Any],
 ) -> AlignmentRow:
     """Average where attention looks over target items and sequences.
 
@@ -23,11 +41,14 @@ def alignment_row(
         truth: Above 0 at the source positions that a target item is a copy of. Sort has several
             where symbols are equal.
         agreement: With occlusion.
+        accuracies: What `intervention_accuracies` found.
     """
     is_true = truth > 0
-    is_near = is_true.clone()
-    is_near[..., 1:] |= is_true[..., :-1]
-    is_near[..., :-1] |= is_true[..., 1:]
+    is_near = _widened(is_true, SOURCES)
+    # A source position is one rank off if the item before or after is a copy of it.
+    within_ranks = [is_true]
+    for _ in range(4):
+        within_ranks.append(_widened(within_ranks[-1], TARGETS))
     # Equal weights share the place of the largest. By `argmax`, uniform attention would look at
     # the first position always.
     is_largest = weights == weights.amax(dim=-1, keepdim=True)
@@ -41,10 +62,21 @@ def alignment_row(
         best_offset_fraction=fraction,
         aligned_mass=_mass(weights, is_true),
         near_mass=_mass(weights, is_near),
-        weight_entropy_bits=_entropy_bits(weights),
+        weight_entropy_bits=entropy_bits(weights).mean().item(),
         occlusion_agreement_fraction=agreement,
+        rank_0_mass=_mass(weights, is_true),
+        near_rank_mass=_mass(weights, within_ranks[1]),
+        rank_4_mass=_mass(weights, within_ranks[4]),
+        **accuracies,
         test_sequences=len(weights),
     )
+
+
+def entropy_bits(weights: Weights) -> Float[Tensor, " target"]:
+    """Average the entropy of the weights of each target item over sequences."""
+    # `xlogy` is 0 at weight 0. Rounding may leave the entropy of one-hot weights below 0.
+    nats = -torch.xlogy(weights, weights).sum(dim=SOURCES).double().mean(dim=0)
+    return (nats / math.log(2)).clamp(min=0.0) + 0.0  # -0.0 would be written as such.
 
 
 def occlusion_agreement(
@@ -70,6 +102,14 @@ def occlusion_agreement(
     return agrees[counts].double().mean().item() if counts.any() else None
 
 
+def _widened(places: Places, dim: int) -> Places:
+    """Mark the neighbours of marked places too."""
+    wider, last = places.clone(), places.shape[dim] - 1
+    wider.narrow(dim, 1, last).logical_or_(places.narrow(dim, 0, last))
+    wider.narrow(dim, 0, last).logical_or_(places.narrow(dim, 1, last))
+    return wider
+
+
 def _offsets(looks_at: Int[Tensor, "batch target"], is_true: Tensor) -> Int[Tensor, "batch target"]:
     """Count how far right of the nearest true position each target item looks."""
     positions = torch.arange(is_true.shape[-1], device=is_true.device)
@@ -84,12 +124,103 @@ def _best_offset(offsets: Int[Tensor, "batch target"]) -> tuple[float, float]:
     return float(values[best]), counts[best].item() / offsets.numel()
 
 
-def _entropy_bits(weights: Weights) -> float:
-    # `xlogy` is 0 at weight 0. Rounding may leave the entropy of one-hot weights below 0.
-    nats = -torch.xlogy(weights, weights).sum(dim=-1).double().mean().item()
-    return max(0.0, nats / math.log(2))
-
-
 def _mass(weights: Weights, positions: Tensor) -> float:
     # A sum of rounded weights may exceed 1 in its last digit, which no fraction may.
     return min(1.0, (weights * positions).sum(dim=-1).double().mean().item())
+
+
+# Interventions.
+
+
+class _Changed(nn.Module):
+    """An attention whose weights are changed before they average the memory."""
+
+    def __init__(self, attention: nn.Module, change: Change) -> None:
+        super().__init__()
+        self.attention, self.change = attention, change
+
+    def keys(self, memory: Memory) -> Any:
+        return self.attention.keys(memory)  # type: ignore[operator]
+
+    def forward(self, query: States, keys: Any, memory: Memory) -> tuple[States, Weights]:
+        weights = self.change(self.attention(query, keys, memory)[1])
+        return torch.bmm(weights, memory), weights
+
+
+@torch.no_grad()
+def intervention_accuracies(
+    model: nn.Module, batch: Batch, truth: Weights, *, generator: torch.Generator
+) -> dict[str, Any]:
+    """Measure how accurate a model is, teacher-forced, with its weights as they are and changed.
+
+    Args:
+        model: In evaluation mode.
+        truth: See `alignment_row`.
+        generator: Draws the other positions that are masked; on the CPU.
+
+    Returns:
+        Accuracies by the names of their columns; nothing for a model whose decoder has no module
+        `attention` that averages the memory by its weights.
+    """
+    decoder = getattr(model, "decoder", None)
+    attention = getattr(decoder, "attention", None)
+    if not (isinstance(decoder, nn.Module) and isinstance(attention, nn.Module)):
+        return {}
+
+    def logits(change: Change) -> Tensor:
+        decoder.attention = _Changed(attention, change)
+        try:
+            return model(batch.source, batch.target_in)
+        finally:
+            decoder.attention = attention
+
+    intact, calls = model(batch.source, batch.target_in), []
+
+    def unchanged(weights: Weights) -> Weights:
+        calls.append(len(weights))
+        return weights
+
+    try:
+        again = logits(unchanged)
+    except Exception:  # Of a plug-in: an attention of another form than ours cannot be wrapped.
+        return {}
+    # One that is passed by, or averages in another way, would be another model here.
+    if not calls or not torch.allclose(again, intact, rtol=1e-3, atol=1e-3):
+        return {}
+    is_true = truth > 0
+    changes: dict[str, Change] = {
+        "masked_true_accuracy": partial(_only, ~is_true),
+        "masked_other_accuracy": partial(_only, ~_drawn_others(is_true, generator=generator)),
+        "top_1_accuracy": partial(_largest, 1),
+        "top_4_accuracy": partial(_largest, 4),
+        "shifted_accuracy": partial(torch.roll, shifts=1, dims=SOURCES),
+    }
+    accuracies = {name: _accuracy(logits(change), batch) for name, change in changes.items()}
+    return {"intact_accuracy": _accuracy(intact, batch)} | accuracies
+
+
+def _accuracy(logits: Tensor, batch: Batch) -> float:
+    return (logits.argmax(dim=-1) == batch.target).double().mean().item()
+
+
+def _only(kept: Places, weights: Weights) -> Weights:
+    """Set all other weights to 0, and scale those kept so that they sum to 1 again."""
+    left = weights * kept
+    total = left.sum(dim=SOURCES, keepdim=True)
+    # Weights that are sure may leave nothing but 0. Then the places kept share alike.
+    alike = kept / kept.sum(dim=SOURCES, keepdim=True).clamp(min=1)
+    return torch.where(total > 0, left / total, alike)
+
+
+def _largest(count: int, weights: Weights) -> Weights:
+    top = weights.topk(min(count, weights.shape[SOURCES]), dim=SOURCES).indices
+    return _only(torch.zeros_like(weights, dtype=torch.bool).scatter_(SOURCES, top, True), weights)
+
+
+def _drawn_others(is_true: Places, *, generator: torch.Generator) -> Places:
+    """Draw for each target item as many other positions as it has true ones, or all others."""
+    counts = is_true.sum(dim=SOURCES, keepdim=True)
+    lots = torch.rand(is_true.shape, generator=generator, dtype=torch.float64)
+    lots.masked_fill_(is_true, -1.0)
+    smallest_drawn = lots.topk(int(counts.max()), dim=SOURCES).values.gather(SOURCES, counts - 1)
+    return (lots >= smallest_drawn) & ~is_true

@@ -6,24 +6,30 @@ input, and writes one event for each. The walk: `main`, `probe`, then a function
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor, nn
 
 from bench.plan.recipe import PROBE_VERSION
-from bench.probes.attention import alignment_row, occlusion_agreement
-from bench.probes.errors import error_row, position_rows
+from bench.probes.attention import (
+    alignment_row,
+    entropy_bits,
+    intervention_accuracies,
+    occlusion_agreement,
+)
+from bench.probes.errors import corruption_rows, error_row, position_rows
 from bench.probes.influence import (
     context_norms,
     margin_gradients,
     occlusion_effects,
     spread_positions,
 )
+from bench.probes.state import Unfit, state_rows
 from bench.training.checkpoints import Checkpoints
 from bench.training.evaluate import answer_test_sequences, chunk_sequences
 from bench.training.seeding import THREADS, build_model, stream
@@ -34,7 +40,15 @@ from results.schema import probe_rows
 from results.schema.columns import from_json
 from results.schema.probe_rows import INITIAL, TRAINED, InfluenceRow, MapRow, ProbeRow
 from results.schema.rows import AccuracyRow
-from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS
+from results.store.csv_files import (
+    ALIGNMENT,
+    CORRUPTION,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    STATE,
+)
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import stage_columns
 from tasks import Task, find_task
@@ -102,8 +116,32 @@ class ItemMap:
     sources: Tensor
 
 
+def completed(
+    subject: Subject,
+    found: Mapping[str, Sequence[ProbeRow]],
+    *,
+    measures_influence: bool,
+    keeps_maps: bool,
+    asks_state: bool,
+) -> tuple[Tables, str | None]:
+    """Add what is missing to the tables of one record.
+
+    Returns:
+        All its tables, and why its state cannot be asked, if it cannot: its rows are none then.
+    """
+    tables, unfit = dict(found), None
+    if not tables or (measures_influence and INFLUENCE not in tables):
+        tables |= probe(subject, measures_influence=measures_influence, keeps_maps=keeps_maps)
+    if asks_state and STATE not in tables:
+        try:
+            tables[STATE] = state_rows(subject.row, subject.task, subject.trained.eval())
+        except Unfit as error:
+            tables[STATE], unfit = (), str(error)
+    return tables, unfit
+
+
 def probe(subject: Subject, *, measures_influence: bool, keeps_maps: bool) -> Tables:
-    """Make the finer tables of one record.
+    """Make the finer tables of one record, but for what is read from its state.
 
     Args:
         measures_influence: Whether influence is measured too, which takes longest.
@@ -118,12 +156,19 @@ def probe(subject: Subject, *, measures_influence: bool, keeps_maps: bool) -> Ta
         seed=row.seed,
         chunk_size=chunk_sequences(row.length, hidden=row.hidden),
     )
-    tables: Tables = {ERRORS: [error_row(row, answers)], POSITIONS: position_rows(row, answers)}
     # Only now: answering the test sequences leaves a model in training mode.
     for _, model in subject.models():
         model.eval()
     truth = subject.task.align(subject.batch.source)
     weights = _attention_weights(subject)
+    entropies = None if weights is None else entropy_bits(weights)
+    tables: Tables = {
+        ERRORS: [error_row(row, answers)],
+        POSITIONS: position_rows(row, answers, entropy_bits=entropies),
+    }
+    if find_model(row.model).is_autoregressive:
+        draw = stream(row.seed, "corruption", row.length)
+        tables[CORRUPTION] = [*corruption_rows(row, subject.trained, subject.batch, generator=draw)]
     agreement = None
     if measures_influence:
         maps = list(_effect_maps(subject))
@@ -138,7 +183,11 @@ def probe(subject: Subject, *, measures_influence: bool, keeps_maps: bool) -> Ta
         if keeps_maps:
             tables[MAPS] = _map_rows(row, [*shown, _whole_map(probe_rows.TRUTH, truth)])
     if weights is not None:
-        tables[ALIGNMENT] = [alignment_row(row, weights, truth, agreement=agreement)]
+        draw = stream(row.seed, "masked positions", row.length)
+        accuracies = intervention_accuracies(subject.trained, subject.batch, truth, generator=draw)
+        tables[ALIGNMENT] = [
+            alignment_row(row, weights, truth, agreement=agreement, accuracies=accuracies)
+        ]
     return tables
 
 
@@ -261,9 +310,12 @@ def main(events: TextIO) -> int:
         trained = build(row)
         # A checkpoint may have gone since the command looked for it.
         has_checkpoint = checkpoints.load_weights(row.stage_id, trained) is not None
+        event: dict[str, Any] = {"record": row.record_id, "has_checkpoint": has_checkpoint}
         if has_checkpoint:
             subject = Subject(row, find_task(row.task), trained, initial=build(row))
-            store.write(ProbeRecord(row.record_id, PROBE_VERSION, probe(subject, **wanted)))
-        event = {"record": row.record_id, "has_checkpoint": has_checkpoint}
+            found = store.read(row.record_id)
+            tables, unfit = completed(subject, {} if found is None else found.tables, **wanted)
+            store.write(ProbeRecord(row.record_id, PROBE_VERSION, tables))
+            event["unfit"] = unfit
         print(json.dumps(event), file=events, flush=True)
     return 0

@@ -1,5 +1,6 @@
-"""The curves of what probes found: how answers go wrong, where attention looks, influence."""
+"""The curves of what probes found: errors, attention, influence, and what the state holds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,28 +13,48 @@ from reports.drawing.frame import framed
 from reports.plots.accuracy import ByLength, length_curves
 from reports.selection.captions import seeds_sentence
 from reports.selection.curves import Curves, points
-from results.schema.probe_rows import CONTEXT, GRADIENT, INITIAL, OCCLUSION, TRAINED
+from results.schema.probe_rows import (
+    CONTEXT,
+    DECODER,
+    GRADIENT,
+    INITIAL,
+    LINEAR,
+    MLP,
+    OCCLUSION,
+    TRAINED,
+)
 from results.stats.edit_distance import edit_distances
 from results.store.records import SHARED_COLUMNS
 from results.wording import NEVER_IN_A_NAME
 
-GAP = Panel("teacher_forcing_gap", "gap in token\naccuracy", is_fraction=False)
 EDIT_SHARE = Panel("edit_share", "edits per\nwrong item")
 UNRELATED = "unrelated_edits"
 ERRORS_FIGURE = ByLength(
     title="How answers go wrong, by sequence length",
-    panels={GAP: (), EDIT_SHARE: ()},
-    explanation="Gap: teacher-forced less free-running. One slip is few edits, many wrong items.",
+    panels={EDIT_SHARE: ()},
+    explanation="One slip by a place is few edits and many wrong items.",
 )
 ALIGNMENT_FIGURE = ByLength(
     title="Where attention looks, by sequence length",
     panels={
-        Panel("aligned_fraction", "largest weight at\nthe true position"): (),
+        Panel("aligned_mass", "weight at the\ntrue positions"): (),
         Panel("weight_entropy_bits", "weight entropy (bits)", is_fraction=False): (),
+        Panel("masked_true_accuracy", "accuracy, true\npositions masked"): (),
+        Panel("masked_other_accuracy", "accuracy, as many\nothers masked"): (),
     },
-    explanation="Share of output items, teacher-forced.",
+    explanation="Teacher-forced. Masked: weights set to 0, the rest scaled up.",
 )
-STATE = Panel("state", "|d final state / d x|,\ntrained", False, is_logarithmic=True)
+AFTER_ONE, WITHOUT = "corrupted_accuracy", "intact_accuracy"
+CORRUPTION_PANELS = (
+    Panel(AFTER_ONE, "token accuracy,\none wrong item fed"),
+    Panel(WITHOUT, "token accuracy,\nall items true"),
+)
+STATE_PANELS = (
+    Panel(LINEAR, "bits of a source item,\nlinear probe", is_fraction=False),
+    Panel(MLP, "bits of a source item,\nMLP probe", is_fraction=False),
+    Panel(DECODER, "bits of a target item,\nfresh decoder", is_fraction=False),
+)
+CONTEXT_NORM = Panel("state", "|d final state / d x|,\ntrained", False, is_logarithmic=True)
 # Of each row of panels: the measure, of which parameters, and the column of influence.csv.
 EFFECTS = {
     Panel("own", "occlusion, on the\nown output (nats)", False): (
@@ -43,7 +64,7 @@ EFFECTS = {
     ),
     Panel("all", "occlusion, mean of\nall outputs (nats)", False): (OCCLUSION, TRAINED, "effect"),
     Panel("margin", "gradient of\nthe margin", False, True): (GRADIENT, TRAINED, "effect"),
-    STATE: (CONTEXT, TRAINED, "effect"),
+    CONTEXT_NORM: (CONTEXT, TRAINED, "effect"),
     Panel("initial", "|d final state / d x|,\nuntrained", False, True): (
         CONTEXT,
         INITIAL,
@@ -115,7 +136,7 @@ def influence_figure(table: pd.DataFrame, *, length: int) -> Figure:
     looks = style.styles_for(table["line"].unique())
     tasks = style.titles_of(table["column"].unique())
     grid = draw_curves(table, list(EFFECTS), columns=tasks, looks=looks)
-    has_state = set(table.loc[table["row"] == STATE.name, "line"])
+    has_state = set(table.loc[table["row"] == CONTEXT_NORM.name, "line"])
     without = [look.label for model, look in looks.items() if model not in has_state]
     sentences = [
         "Occlusion: what is lost when the item is replaced. Margin: true logit less the largest "
@@ -130,3 +151,59 @@ def influence_figure(table: pd.DataFrame, *, length: int) -> Figure:
         xlabel="source item",
         caption=" ".join(filter(None, sentences)),
     )
+
+
+def corruption_of(corruption: pd.DataFrame) -> pd.DataFrame:
+    """Turn rows of corruption.csv of one configuration and length into the table of a figure.
+
+    Of each seed the wrong items are averaged. Near the end of a short answer few have items after
+    them, so every distance is a mean over those that have.
+    """
+    places = ["task", "model", "seed", "items_after"]
+    scores = [panel.name for panel in CORRUPTION_PANELS]
+    means = corruption.groupby(places)[scores].mean().reset_index()
+    means = means.rename(columns={"items_after": "length"})
+    place = {"column": means["task"], "x": means["length"]}
+    seeds = int(means["seed"].nunique())
+    parts = [points(means, seeds=seeds, row=name, y=means[name], **place) for name in scores]
+    return pd.concat(parts, ignore_index=True)
+
+
+def corruption_figure(table: pd.DataFrame, *, length: int) -> Figure:
+    """Draw what `corruption_of` made of one source length, one column per task."""
+    return _by_item(
+        table,
+        CORRUPTION_PANELS,
+        title=f"Accuracy after one wrong item is fed, length {length}",
+        xlabel="items after the wrong one",
+        explanation="All other items fed are true. At 0 the wrong item is not fed yet.",
+    )
+
+
+def state_of(state: pd.DataFrame) -> pd.DataFrame:
+    """Turn rows of state.csv of one configuration and length into the table of a figure."""
+    item, seeds = state["item"], int(state["seed"].nunique())
+    place = {"row": state["probe"], "column": state["task"], "x": item, "length": item}
+    return points(state, seeds=seeds, y=state["bits"], **place)
+
+
+def state_figure(table: pd.DataFrame, *, length: int) -> Figure:
+    """Draw what `state_of` made of one source length, one column per task."""
+    return _by_item(
+        table,
+        STATE_PANELS,
+        title=f"What a reader finds in the frozen state, length {length}",
+        xlabel="position (items)",
+        explanation="Trained on the state alone; the decoder also reads the true items before.",
+    )
+
+
+def _by_item(
+    table: pd.DataFrame, panels: Sequence[Panel], *, title: str, xlabel: str, explanation: str
+) -> Figure:
+    looks = style.styles_for(table["line"].unique())
+    tasks = style.titles_of(table["column"].unique())
+    grid = draw_curves(table, panels, columns=tasks, looks=looks)
+    sentence = seeds_sentence(table, int(table["seed"].nunique()))
+    caption = f"{explanation} {sentence}"
+    return framed(grid.figure, title=title, looks=looks, xlabel=xlabel, caption=caption)

@@ -9,6 +9,8 @@ from results.schema.rows import StageRow
 INITIAL, TRAINED = "initial", "trained"
 GRADIENT, OCCLUSION, CONTEXT, ATTENTION = "gradient", "occlusion", "context", "attention"
 INFLUENCE_MEASURES = (GRADIENT, OCCLUSION, CONTEXT)
+LINEAR, MLP, DECODER = "linear", "mlp", "decoder"
+STATE_PROBES = (LINEAR, MLP, DECODER)
 # Not a measure of the model: the alignment that the task itself has.
 TRUTH = "truth"
 MAP_MEASURES = (ATTENTION, OCCLUSION, GRADIENT, TRUTH)
@@ -31,7 +33,9 @@ class ErrorRow(ProbeRow):
     )
     correct_prefix_items: float = column("items", "Mean number of items before the first error.")
     teacher_forcing_gap: float = column(
-        "ratio", "Teacher-forced less free-running token accuracy: what derailing costs."
+        "ratio",
+        "Teacher-forced less free-running token accuracy; true items also supply information, so "
+        "this is not a loss to errors.",
     )
     test_sequences: int = column("sequences", "Number of test sequences.")
 
@@ -48,6 +52,33 @@ class PositionRow(ProbeRow):
     first_error_fraction: float = column(
         "fraction", "Share of sequences whose first error is here, free-running."
     )
+    weight_entropy_bits: float | None = optional(
+        "bits", "Mean entropy of the weights of this item, teacher-forced; empty without attention."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptionRow(ProbeRow):
+    """What one wrong item costs the items after it: one row of corruption.csv.
+
+    Teacher-forced: all items that are fed are true, but for the wrong one.
+    """
+
+    wrong_item: int = column(
+        "items", "Position in the answer, from 1, whose item is fed as another symbol."
+    )
+    items_after: int = column(
+        "items",
+        "How many items after the wrong one is answered; 0 is its own place, which is answered "
+        "before it is fed.",
+    )
+    corrupted_accuracy: float = column(
+        "fraction", "Share of sequences with this item right after the wrong one is fed."
+    )
+    intact_accuracy: float = column(
+        "fraction", "Share of the same sequences with it right if all items fed are true."
+    )
+    test_sequences: int = column("sequences", "Number of test sequences.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,23 +105,61 @@ class AlignmentRow(ProbeRow):
         "Share of output items whose largest weight and largest effect of occlusion are at one "
         "source position, of the items whose largest weight is at a position that was occluded.",
     )
-    intact_accuracy: float | None = optional(
-        "fraction", "Teacher-forced token accuracy with the weights as they are."
+    # A position's rank is the place in the answer that it is copied to. Neighbours in the source
+    # of a sort are of any rank, so that distance in the source says nothing there.
+    rank_0_mass: float | None = optional(
+        "weight",
+        "Mean weight on source positions whose rank, the place in the answer that they are copied "
+        "to, is that of the output item: aligned_mass. A position with several ranks, as equal "
+        "symbols of a sort have, counts by the nearest.",
     )
-    masked_true_accuracy: float | None = optional(
-        "fraction", "The same with no weight on the true source positions."
-    )
-    masked_other_accuracy: float | None = optional(
-        "fraction", "The same with no weight on as many other source positions."
-    )
-    top_1_accuracy: float | None = optional("fraction", "The same with the largest weight alone.")
-    top_4_accuracy: float | None = optional("fraction", "The same with the four largest weights.")
-    shifted_accuracy: float | None = optional(
-        "fraction", "The same with the weights shifted by one source position."
-    )
-    rank_0_mass: float | None = optional("weight", "Mean weight on the items of the true rank.")
     near_rank_mass: float | None = optional("weight", "Mean weight at most one rank off.")
     rank_4_mass: float | None = optional("weight", "Mean weight at most four ranks off.")
+    intact_accuracy: float | None = optional(
+        "fraction",
+        "Teacher-forced token accuracy on these sequences. This and the next five are empty for a "
+        "model whose weights cannot be changed.",
+    )
+    masked_true_accuracy: float | None = optional(
+        "fraction",
+        "The same with the weights at the true source positions set to 0 and the rest scaled up.",
+    )
+    masked_other_accuracy: float | None = optional(
+        "fraction", "The same with as many of the other positions masked, drawn at random."
+    )
+    top_1_accuracy: float | None = optional(
+        "fraction", "The same with only the largest weight kept, as 1."
+    )
+    top_4_accuracy: float | None = optional(
+        "fraction", "The same with only the four largest weights kept and scaled up."
+    )
+    shifted_accuracy: float | None = optional(
+        "fraction",
+        "The same with every weight moved to the next source position, the last to the first.",
+    )
+    test_sequences: int = column("sequences", "Number of test sequences.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateRow(ProbeRow):
+    """What one probe reads of one item from the frozen state: one row of state.csv."""
+
+    probe: str = column(
+        "name",
+        "What is trained to read the state. linear and mlp (one hidden layer) name the symbol at "
+        "each source position. decoder answers the task, teacher-forced, with twice the state.",
+        choices=STATE_PROBES,
+    )
+    item: int = column(
+        "items", "Position from 1: in the source for linear and mlp, in the answer for decoder."
+    )
+    bits: float = column(
+        "bits",
+        "Entropy of the source, or for decoder of the target, divided by its items, less the "
+        "cross-entropy of this item. For linear, mlp, copy and reverse the entropy is log2 of the "
+        "alphabet size. The sum over the items of decoder is what it carries in all.",
+    )
+    accuracy: float = column("fraction", "Share of test sequences with this item right.")
     test_sequences: int = column("sequences", "Number of test sequences.")
 
 

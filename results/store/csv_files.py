@@ -17,11 +17,13 @@ from results.errors import ResultsError, explain_os_errors
 from results.schema.columns import check_names, columns_of, from_texts, layout_of
 from results.schema.probe_rows import (
     AlignmentRow,
+    CorruptionRow,
     ErrorRow,
     InfluenceRow,
     MapRow,
     PositionRow,
     ProbeRow,
+    StateRow,
 )
 from results.schema.rows import AccuracyRow, SampleRow, ThroughputRow
 from results.store.checked_json import seal, unseal
@@ -32,15 +34,19 @@ THROUGHPUT = "throughput.csv"
 SAMPLES = "samples.csv"
 ERRORS = "errors.csv"
 POSITIONS = "positions.csv"
+CORRUPTION = "corruption.csv"
 ALIGNMENT = "alignment.csv"
 INFLUENCE = "influence.csv"
 MAPS = "maps.csv"
+STATE = "state.csv"
 PROBE_TABLES: dict[str, type[ProbeRow]] = {
     ERRORS: ErrorRow,
     POSITIONS: PositionRow,
+    CORRUPTION: CorruptionRow,
     ALIGNMENT: AlignmentRow,
     INFLUENCE: InfluenceRow,
     MAPS: MapRow,
+    STATE: StateRow,
 }
 ROW_TYPES: dict[str, type[Any]] = {
     ACCURACY: AccuracyRow,

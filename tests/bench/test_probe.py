@@ -24,11 +24,13 @@ from models import MODELS
 from results.store.checkpoint_files import weights_path
 from results.store.csv_files import (
     ALIGNMENT,
+    CORRUPTION,
     ERRORS,
     INFLUENCE,
     MAPS,
     POSITIONS,
     PROBE_TABLES,
+    STATE,
     read_rows,
 )
 from results.store.files import locked
@@ -140,6 +142,9 @@ def test_all_tables_are_there(probed):
     stages = [(model, length) for model in TRAINED for length in LENGTHS]
     assert rows_by_model(probed, ERRORS) == dict.fromkeys(stages, 1)
     assert rows_by_model(probed, POSITIONS) == {stage: stage[1] for stage in stages}
+    # One wrong item, and all the items from it on.
+    assert rows_by_model(probed, CORRUPTION) == {stage: stage[1] for stage in stages}
+    assert rows_by_model(probed, STATE) == {}
     assert rows_by_model(probed, ALIGNMENT) == {("seq2seq+dot", length): 1 for length in LENGTHS}
     # Two sets of parameters, three measures, four source items; influence at this length only.
     assert rows_by_model(probed, INFLUENCE) == {(model, 4): 24 for model in TRAINED}
@@ -175,9 +180,10 @@ def test_influence_is_measured_where_it_was_trained_and_maps_kept_of_the_first_s
         for seed in (7, 5)
         for train_length, length in ((10, 10), (10, 20), (20, 20), (30, 30))
     ]
-    records = probe._records_to_probe(rows, (10, 20))
+    records = probe._records_to_probe(rows, (10, 20), state_lengths=(20,))
     assert [each.row for each in records] == rows
     assert [each.measures_influence for each in records] == [True, False, True, False] * 2
+    assert [each.asks_state for each in records] == [False, False, True, False] * 2
     assert [each.keeps_maps for each in records] == [False] * 4 + [True] * 4
 
 
@@ -243,6 +249,25 @@ def test_interrupt_keeps_what_is_probed_and_the_same_command_goes_on(probed, cop
     monkeypatch.setattr(probe, "LocalEngine", HereEngine)
     assert "Probes: 4 records, 2 done" in command(copied)[1]
     check_same_tables(probed, copied)
+
+
+def test_state_is_asked_where_wanted_and_its_reason_is_said(copied_probed, ordered, monkeypatch):
+    """What was found before stays, and a state that cannot be asked is not asked again."""
+    monkeypatch.setattr("bench.probes.state.MOST_UPDATES", 2)
+    before = {name: (copied_probed / name).read_bytes() for name in PROBE_TABLES if name != STATE}
+    with monkeypatch.context() as patch:
+        patch.setattr("models.seq2seq.Seq2Seq.context", None)
+        status, _, errors = command(copied_probed, "--state", "2")
+    assert (status, len(ordered)) == (0, 2)
+    names = "; ".join(f"copy, {model}, seed 1, length 2" for model in TRAINED)
+    assert errors == f"The state of 2 records is not asked, it names no state: {names}\n"
+    assert rows_by_model(copied_probed, STATE) == {}
+    assert command(copied_probed, "--state", "2,4")[::2] == (0, "")
+    assert [record["row"]["length"] for record in ordered[2:]] == [4, 4]
+    # Three readers, four items.
+    assert rows_by_model(copied_probed, STATE) == {(model, 4): 12 for model in TRAINED}
+    for name, content in before.items():
+        assert (copied_probed / name).read_bytes() == content, name
 
 
 # What goes wrong.
@@ -332,7 +357,7 @@ def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
         (strangers, "TASKS", tasks, made.format("task_version 1", 9)),
         (probe, "SAMPLER_VERSION", 9, made.format("sampler_version 1", 9)),
         (probe, "EVALUATOR_VERSION", 9, made.format("evaluator_version 1", 9)),
-        (probe, "RECIPE_VERSION", 9, made.format("recipe_version 2", 9)),
+        (probe, "RECIPE_VERSION", 9, made.format(f"recipe_version {probe.RECIPE_VERSION}", 9)),
         (probe, "known_tasks", tuple, "task 'copy' is not known here"),
         (probe, "known_models", tuple, "model 'seq2seq' is not known here"),
     ):
@@ -361,9 +386,10 @@ def test_probes_of_another_version_that_nothing_replaces_are_kept(
 
 
 def test_mistake_is_one_line(copied_probed, ordered):
-    choice = f"not trained in {copied_probed}; choose from --lengths 2,4"
+    choice = f"not trained in {copied_probed}; choose from 2,4"
     jobs = "--jobs: must be a whole number from 1 to 1024, got '0'"
     check_refused(copied_probed, ordered, f"--lengths: 6,7: {choice}", lengths="2..7:2")
+    check_refused(copied_probed, ordered, f"--state: 3: {choice}", "--state", "2,3")
     check_refused(copied_probed, ordered, jobs, "--jobs", "0")
     check_refused(copied_probed, ordered, "--results: must name a folder, got ''", "--results=")
     with locked(copied_probed, PROBES):

@@ -57,6 +57,7 @@ class Copying(Seq2Seq):
     def __init__(self, config: ModelConfig, *, task, shift: int = 0, shift_from: int = 0) -> None:
         super().__init__(config, build_attention=GivenAttention)
         self.task, self.shift, self.shift_from = task, shift, shift_from
+        self.given = self.decoder.attention  # A probe may wrap it.
         self.encoder = CarryingEncoder(config)
         with torch.no_grad():
             self.decoder.combine.weight.zero_()
@@ -68,7 +69,7 @@ class Copying(Seq2Seq):
     def look(self, source):
         weights = self.task.align(source).to(self.decoder.output.weight.dtype)
         shifted = weights[self.shift_from :].roll(self.shift, dims=-1)
-        self.decoder.attention.weights = torch.cat((weights[: self.shift_from], shifted))
+        self.given.weights = torch.cat((weights[: self.shift_from], shifted))
 
     def forward(self, source, target_in):
         self.look(source)

@@ -70,7 +70,7 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(kept, tmp_path
     assert drawn(folder, tmp_path / "out") == {
         *("accuracy", "sequence_accuracy", "carried_bits", "compute", "throughput", "memory"),
         *("errors", "positions", "alignment", "influence", "extrapolation_curves"),
-        *("map_occlusion_12", "map_gradient_12", "map_attention_12"),
+        *("map_occlusion_12", "map_gradient_12", "map_attention_12", "corruption_12", "state"),
     }
     shown = " ".join(text.get_text() for figure in kept for text in figure.findobj(Text))
     assert {*labels_of(HOSTILE, shows=is_drawn).values()} <= set(shown.split())
@@ -202,12 +202,14 @@ def test_protocols_and_settings_have_figures_of_their_own(folder_of, tmp_path, c
 def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
     rows = curve_rows(tasks=("copy",), models=("seq2seq",), seeds=(0,), lengths=(4, 6))
     plain = drawn(write_folder(tmp_path / "plain", rows), tmp_path / "plain_out")
-    assert "not drawn: errors, positions, alignment, influence, map_attention, map_occlusion, " in (
-        capsys.readouterr().out
+    assert (
+        "not drawn: errors, positions, corruption, alignment, influence, state, map_attention, "
+        in (capsys.readouterr().out)
     )
     probed = drawn(write_folder(tmp_path / "probed", rows, tables=probe_tables), tmp_path / "out")
     assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
     names = {"errors", "positions", "influence", "map_occlusion_6", "map_gradient_6"}
+    names |= {"corruption_6", "state"}
     assert probed - plain == names
 
 

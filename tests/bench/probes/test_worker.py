@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bench.probes.influence import spread_positions
-from bench.probes.worker import ItemMap, Subject, _effect_rows, build, probe
+from bench.probes.worker import ItemMap, Subject, _effect_rows, build, completed, probe
 from bench.training.evaluate import answer_test_sequences
 from bench.training.seeding import seeded_initialisation, stream
 from models import MODELS
@@ -28,7 +28,16 @@ from results.schema.probe_rows import (
     TRAINED,
     TRUTH,
 )
-from results.store.csv_files import ALIGNMENT, ERRORS, INFLUENCE, MAPS, POSITIONS, PROBE_TABLES
+from results.store.csv_files import (
+    ALIGNMENT,
+    CORRUPTION,
+    ERRORS,
+    INFLUENCE,
+    MAPS,
+    POSITIONS,
+    PROBE_TABLES,
+    STATE,
+)
 from results.store.probes import stage_columns
 from tasks import TASKS
 from tests.plugins.broken import Noisy
@@ -161,7 +170,13 @@ def test_rows_say_what_was_planted(task):
         assert row.value == pytest.approx(expected, rel=6e-4, abs=1e-6)  # It has four digits.
     (alignment,) = tables[ALIGNMENT]
     wrapped = 0.75 / LENGTH  # A place to the right of the last is the first.
-    assert vars(alignment) == stage_columns(subject.row) | {
+    # A copy of the first item is also beside that of the last, if the source is answered twice.
+    far = wrapped / 2 if task is DUPLICATE else wrapped
+    found = dict(vars(alignment))
+    accuracies = [found.pop(name) for name in [*found] if name.endswith("_accuracy")]
+    assert len(accuracies) == 6
+    assert None not in accuracies
+    assert found == stage_columns(subject.row) | {
         "aligned_fraction": 0.25,
         "near_fraction": pytest.approx(1 - wrapped),
         "best_offset_items": 1.0,
@@ -170,6 +185,9 @@ def test_rows_say_what_was_planted(task):
         "near_mass": pytest.approx(1 - wrapped),
         "weight_entropy_bits": 0.0,
         "occlusion_agreement_fraction": 1.0,
+        "rank_0_mass": 0.25,
+        "near_rank_mass": pytest.approx(1 - far),
+        "rank_4_mass": pytest.approx(1 - far),
         "test_sequences": 4 * SEQUENCES,
     }
 
@@ -204,11 +222,14 @@ def test_every_model_has_its_rows_and_nothing_is_invented(name, task):
     attends = name in MODELS and MODELS[name].attends
     has_context = name in MODELS and name != "rnn-aligned"
     tables, places = tables_of(untrained_subject(name, task)), [1, 2, 3, 4]
-    assert set(tables) == {ERRORS, POSITIONS, INFLUENCE, MAPS, *([ALIGNMENT] if attends else [])}
+    expected = {ERRORS, POSITIONS, INFLUENCE, MAPS, *([ALIGNMENT] if attends else [])}
+    # A model that reads no item of its answer cannot be fed a wrong one.
+    assert set(tables) == expected | ({CORRUPTION} if name != "rnn-aligned" else set())
     for table, rows in tables.items():
         assert {type(row) for row in rows} == {PROBE_TABLES[table]}
         assert {(row.seed, row.train_length, row.length) for row in rows} == {(SEED, 4, 4)}
     assert [row.output_item for row in tables[POSITIONS]] == places
+    assert all((row.weight_entropy_bits is not None) == attends for row in tables[POSITIONS])
     found = Counter((row.parameters, row.measure, row.source_item) for row in tables[INFLUENCE])
     measures = [OCCLUSION, GRADIENT, *([CONTEXT] if has_context else [])]
     assert found == Counter(product((INITIAL, TRAINED), measures, places))
@@ -221,7 +242,7 @@ def test_influence_and_maps_are_there_only_where_asked_for():
     """The sequences looked into are the first of those that are scored."""
     subject = untrained_subject("seq2seq+dot")
     tables = tables_of(subject, measures_influence=False)
-    assert set(tables) == {ERRORS, POSITIONS, ALIGNMENT}
+    assert set(tables) == {ERRORS, POSITIONS, CORRUPTION, ALIGNMENT}
     assert tables[ALIGNMENT][0].occlusion_agreement_fraction is None
     assert MAPS not in tables_of(subject, keeps_maps=False)
     scored = answer_test_sequences(
@@ -237,3 +258,23 @@ def test_a_model_is_probed_without_its_regulariser():
     state = torch.random.get_rng_state()
     assert tables_of(subject) == tables_of(subject)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_what_was_found_is_kept_and_only_what_is_missing_is_added(monkeypatch):
+    monkeypatch.setattr("bench.probes.state.MOST_UPDATES", 2)
+    subject = untrained_subject("seq2seq")
+    wanted = {"measures_influence": False, "keeps_maps": False}
+    first, unfit = completed(subject, {}, **wanted, asks_state=True)
+    assert (set(first), unfit) == ({ERRORS, POSITIONS, CORRUPTION, STATE}, None)
+    monkeypatch.setattr("bench.probes.worker.state_rows", None)
+    again, _ = completed(subject, first, **wanted, asks_state=True)
+    assert again == first
+    more, _ = completed(subject, first, measures_influence=True, keeps_maps=False, asks_state=False)
+    assert set(more) == {*first, INFLUENCE}
+    assert more[STATE] is first[STATE]
+
+
+def test_a_model_without_a_state_says_so():
+    wanted = {"measures_influence": False, "keeps_maps": False, "asks_state": True}
+    tables, unfit = completed(untrained_subject("rnn-aligned"), {}, **wanted)
+    assert (tables[STATE], unfit) == ((), "it names no state")

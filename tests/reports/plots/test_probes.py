@@ -10,14 +10,16 @@ from reports.drawing import style
 from reports.plots.maps import map_figure, map_lengths
 from reports.plots.probes import (
     EFFECTS,
+    corruption_of,
     edit_distances,
     error_curves,
     influence_of,
+    state_of,
     unrelated_edits,
     with_settings,
 )
 from results.schema.rows import SampleRow
-from results.store.csv_files import ERRORS, INFLUENCE, MAPS
+from results.store.csv_files import CORRUPTION, ERRORS, INFLUENCE, MAPS, STATE
 from results.wording import NEVER_IN_A_NAME
 from tests.rows import curve_rows, frame_of, number, probe_tables, sample_rows, true_source
 
@@ -35,14 +37,12 @@ def found(name):
     return with_settings(frame_of(tables), frame_of(rows()))
 
 
-def test_errors_are_gaps_and_edits_per_wrong_item_beside_unrelated_targets():
+def test_errors_are_edits_per_wrong_item_beside_unrelated_targets():
     samples = with_settings(frame_of(sample_rows(rows())), frame_of(rows()))
     keys = ["row", "column", "line", "length"]
     table = error_curves(found(ERRORS), samples).table.set_index(keys)
     row = rows()[0]
     place = (row.task, row.model, row.length)
-    gaps = table.loc[("teacher_forcing_gap", *place)].set_index("seed")["y"]
-    assert gaps[0] == pytest.approx(number(row, 2) - 0.2)
     edits = table.loc[("edit_share", *place)].set_index("seed")["y"]
     assert edits[0] == pytest.approx(number(row, 1))
     unrelated = unrelated_edits(samples).set_index(["column", "length"])["y"]
@@ -68,6 +68,27 @@ def test_influence_has_every_effect_of_every_position_and_seed():
     nothing = influence_of(longest.assign(effect=0.0))
     assert nothing[nothing["row"] == "margin"]["y"].isna().all()
     assert (nothing[nothing["row"] == "all"]["y"] == 0).all()
+
+
+def test_corruption_is_a_mean_over_wrong_items_of_each_seed():
+    table = corruption_of(found(CORRUPTION).query("length == 8"))
+    assert len(table) == 2 * 2 * len(MODELS) * 2 * 7  # Scores, tasks, models, seeds, distances.
+    row = next(each for each in rows() if (each.length, each.seed) == (8, 1))
+    here = table.query("column == 'copy' and line == 'seq2seq' and seed == 1 and x == 3")
+    assert here.set_index("row")["y"].to_dict() == {
+        "corrupted_accuracy": pytest.approx((number(row, 1, 3) + number(row, 2, 3)) / 2),
+        "intact_accuracy": pytest.approx((number(row, 1, 3, 1) + number(row, 2, 3, 1)) / 2),
+    }
+
+
+def test_state_has_the_bits_of_every_reader_and_item():
+    table = state_of(found(STATE).query("length == 8"))
+    assert len(table) == 3 * 2 * len(MODELS) * 2 * 8
+    row = next(each for each in rows() if (each.length, each.seed) == (8, 1))
+    here = table.query("column == 'copy' and line == 'seq2seq' and seed == 1 and x == 3")
+    expected = {"linear": 0, "mlp": 1, "decoder": 2}
+    bits = {name: 4 * number(row, 3, kind) for name, kind in expected.items()}
+    assert here.set_index("row")["y"].to_dict() == bits
 
 
 def test_maps_have_rings_on_the_true_path():
