@@ -31,6 +31,10 @@ class _Channel(nn.Module):
         self.enter = nn.Linear(width, self.numbers)
         self.leave = nn.Linear(self.numbers, width)
 
+    def flops(self) -> int:
+        """Count the operations of the two products for one sequence."""
+        return 2 * (self.enter.weight.numel() + self.leave.weight.numel())
+
 
 class GaussianChannel(_Channel):
     """k numbers of power 1 and Gaussian noise of power 1 / SNR, in training and in tests.

@@ -30,6 +30,10 @@ class Channel(Protocol):
         """Compute what can pass at most."""
         ...
 
+    def flops(self) -> int:
+        """Count the operations for one sequence."""
+        ...
+
 
 class Seq2Seq(nn.Module):
     """Encoder and decoder; without attention the encoder's final state is all that passes.
@@ -114,7 +118,8 @@ class Seq2Seq(nn.Module):
 
     def flops(self, source_length: int, target_length: int) -> int:
         """Count the operations of a teacher-forced forward pass over one sequence."""
-        return self.encoder.flops(source_length) + self.decoder.flops(source_length, target_length)
+        parts = self.encoder.flops(source_length) + self.decoder.flops(source_length, target_length)
+        return parts + (0 if self.channel is None else self.channel.flops())
 
 
 # One builder per row of `MODELS`. Their dotted names are part of the ids of runs, so they stay.

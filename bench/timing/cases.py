@@ -38,7 +38,9 @@ class Measurement:
         """Give the columns of a row that are known before the case is measured."""
         return {
             **asdict(case),
-            **asdict(self.config),
+            # Speed hardly depends on a channel, so its settings are no columns.
+            **{name: getattr(self.config, name) for name in ("symbols", "hidden", "cell")},
+            "encoder": self.config.encoder,
             "embedding": self.config.embedding,
             "device": self.device,
             "batch_size": self.batch_size,

@@ -67,6 +67,8 @@ def row_of(model="seq2seq+dot", task="copy", *, length=LENGTH, seed=SEED):
         train_length=length,
         symbols=SYMBOLS,
         hidden=HIDDEN,
+        channel_numbers=8,
+        channel_snr=1e12,
     )
 
 

@@ -57,7 +57,8 @@ UNSEEN = {"seq2seq+additive": 4 * LENGTH * LENGTH * HIDDEN, "seq2seq+uniform": L
 
 
 def prepared(phase, model="seq2seq+dot", **choices):
-    config = ModelConfig(symbols=16, hidden=HIDDEN, **choices)
+    channel = {"channel_numbers": 8, "channel_snr": 3.0}
+    config = ModelConfig(symbols=16, hidden=HIDDEN, **channel, **choices)
     asked = measurement((model,), lengths=(LENGTH,), phases=(phase,), config=config)
     return prepare(asked, *asked.cases)
 
