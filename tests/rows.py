@@ -555,7 +555,7 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
             probe=probe,
             item=item,
             bits=4 * number(row, item, kind),
-            accuracy=number(row, item, kind),
+            token_accuracy=number(row, item, kind),
             test_sequences=1024,
         )
         for (kind, probe), item in itertools.product(enumerate(STATE_PROBES), items)

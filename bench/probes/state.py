@@ -174,7 +174,7 @@ def _tested(name: str, reader: nn.Module, asked: Task, row: AccuracyRow) -> list
             probe=name,
             item=item,
             bits=of_item,
-            accuracy=accuracy,
+            token_accuracy=accuracy,
             test_sequences=len(batch.source),
         )
         for item, (of_item, accuracy) in enumerate(

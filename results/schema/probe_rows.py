@@ -159,7 +159,7 @@ class StateRow(ProbeRow):
         "cross-entropy of this item. For linear, mlp, copy and reverse the entropy is log2 of the "
         "alphabet size. The sum over the items of decoder is what it carries in all.",
     )
-    accuracy: float = column("fraction", "Share of test sequences with this item right.")
+    token_accuracy: float = column("fraction", "Share of test sequences with this item right.")
     test_sequences: int = column("sequences", "Number of test sequences.")
 
 

@@ -27,7 +27,7 @@ def row_of(**changes):
 def read(rows):
     """Return bits and accuracy by item, of each probe."""
     return {
-        name: [(row.bits, row.accuracy) for row in rows if row.probe == name]
+        name: [(row.bits, row.token_accuracy) for row in rows if row.probe == name]
         for name in ("linear", "mlp", "decoder")
     }
 
