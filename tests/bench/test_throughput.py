@@ -53,7 +53,7 @@ class Measuring:
         return ChildEnd(order, **self.stranger_ends)
 
     def row(self, order, case):
-        config = order["config"]
+        config = {name: order["config"][name] for name in ("symbols", "hidden", "cell", "encoder")}
         how = {name: order[name] for name in ("batch_size", "device", "threads")}
         code = code_hash(order["builders"][case["model"]])
         row = {**case, **config, **how, "embedding": config["hidden"] // 2, "code_hash": code}
