@@ -48,7 +48,7 @@ class Preset:
 
 
 # Capacity in bits -> the learning rate, chosen on seed 1003 (docs/channel.md).
-CHANNEL_RATES = {8: 4e-3, 16: 4e-3, 32: 4e-3, 64: 4e-3, 128: 4e-3}
+CHANNEL_RATES = {8: 2e-3, 16: 2e-3, 32: 4e-3, 64: 4e-3, 128: 4e-3}
 
 
 def _channel_part(
