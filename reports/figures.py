@@ -12,6 +12,7 @@ from reports.drawing import style
 from reports.drawing.frame import rendered
 from reports.plots import accuracy, budget, channel, compute, maps, probes, throughput
 from reports.selection.captions import counted
+from reports.selection.channel import channel_of, with_budgets, with_channel
 from reports.selection.curves import (
     DEFAULT_PROTOCOL,
     own_length_rows,
@@ -117,10 +118,10 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
     found = {name: tables.read_probes(folder, name) for name in csv_files.PROBE_TABLES}
     if len(found[csv_files.ERRORS]) and tables.has_table(folder, csv_files.SAMPLES):
         found[csv_files.SAMPLES] = tables.read_samples(folder)
-    with_channel = channel.with_channel(chosen)
-    if len(with_channel):
-        yield from _of_channel(with_channel)
-        chosen = chosen.drop(with_channel.index)
+    of_channels = with_channel(chosen)
+    if len(of_channels):
+        yield from _of_channel(of_channels)
+        chosen = chosen.drop(of_channels.index)
     if chosen.empty:
         return
     yield from _of_budgets(own_length_rows(chosen))
@@ -137,13 +138,13 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path) -> Drawings:
 def _of_channel(rows: pd.DataFrame) -> Drawings:
     own = own_length_rows(rows)
     for suffix, of_one in split(own, ["task", "hidden", "cell", "encoder"]).items():
-        found = channel.channel_of(of_one)
+        found = channel_of(of_one)
         print(*channel.efficiency_lines(found), sep="\n")
         yield f"channel{suffix}", partial(channel.channel_figure, found)
 
 
 def _of_budgets(own: pd.DataFrame) -> Drawings:
-    compared = budget.with_budgets(own)
+    compared = with_budgets(own)
     if compared.empty:
         return
     for suffix, rows in split(compared, ["model"]).items():

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from reports.plots.channel import channel_of, with_channel
+from reports.selection.channel import channel_of, with_channel
 from reports.selection.curves import own_length_rows
 from reports.selection.folder import shown
 from reports.tables.accuracy import accuracy_tables

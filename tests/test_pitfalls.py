@@ -270,8 +270,10 @@ def test_gradient_is_clipped_after_the_backward_pass(monkeypatch):
 def check_recipe(plan):
     """All that the runs of one task and seed differ in is the model."""
     settings = Settings(lengths=(10, 20), seeds=(1, 2))
-    runs = plan(settings, tasks=list(TASKS.values()), models=list(MODELS.values()))
-    assert len(runs) == 2 * len(TASKS) * len(MODELS)
+    # A model with a channel has the size of that in its configuration, too.
+    models = [entry for entry in MODELS.values() if not entry.reads]
+    runs = plan(settings, tasks=list(TASKS.values()), models=models)
+    assert len(runs) == 2 * len(TASKS) * len(models)
     assert {run.recipe for run in runs} == {settings.recipe}
     for task in TASKS:
         of_task = [run for run in runs if run.task == task]

@@ -17,9 +17,9 @@ from reports.drawing.style import (
     titles_of,
 )
 from reports.selection.captions import curves_caption
+from reports.selection.channel import BUDGET, half_lengths
 from reports.selection.curves import Curves, facts_of, points
-from results.schema.rows import OK, SETTING_COLUMNS
-from results.stats.threshold_length import AT, crossings
+from results.stats.threshold_length import AT
 
 # From the smallest budget to the largest.
 LOOKS = (
@@ -31,30 +31,13 @@ LOOKS = (
 )
 ROOM = 1.03
 _SCORE = "token_accuracy"
-_BUDGET = "budget_updates"
-
-
-def with_budgets(own: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of each model and task that was trained in nothing but several budgets."""
-    same = ["task", "model", *(name for name in SETTING_COLUMNS if name != _BUDGET)]
-    return own[own.groupby(same, dropna=False)[_BUDGET].transform("nunique") > 1]
-
-
-def half_lengths(rows: pd.DataFrame) -> pd.DataFrame:
-    """Find where half of the items are lost.
-
-    Returns:
-        task, model, budget_updates, seed, length and kind, as `crossings` gives them.
-    """
-    finished = rows[rows["status"] == OK]
-    return crossings(finished, "normalised_accuracy", ["task", "model", _BUDGET])
 
 
 def half_lines(rows: pd.DataFrame) -> list[str]:
     """Say at which length half of the items are lost, for each budget, as a mean over seeds."""
     found = half_lengths(rows)
     lines = []
-    for (task, model, budget), each in found.groupby(["task", "model", _BUDGET]):
+    for (task, model, budget), each in found.groupby(["task", "model", BUDGET]):
         lengths = each.loc[each["kind"] == AT, "length"]
         where = f"{lengths.mean():.3g}" if len(lengths) == len(each) else "no one length"
         seeds = ", ".join(f"{length:.3g}" for length in each["length"].astype(float))
@@ -65,7 +48,7 @@ def half_lines(rows: pd.DataFrame) -> list[str]:
 def budget_curves(rows: pd.DataFrame) -> Curves:
     """Turn the rows of one model into a curve for each budget, and a panel for each task."""
     facts = facts_of(rows)
-    place = {"row": _SCORE, "column": rows["task"], "line": rows[_BUDGET].map("{:,}".format)}
+    place = {"row": _SCORE, "column": rows["task"], "line": rows[BUDGET].map("{:,}".format)}
     table = points(rows, seeds=facts.seeds, x=rows["length"], y=rows[_SCORE], **place)
     # One with fewer seeds than another is complete all the same.
     return Curves(table.assign(is_complete=table["y"].notna()), facts)

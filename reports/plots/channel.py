@@ -1,8 +1,6 @@
 """Bits through a channel of known capacity: rows to tables, tables to a figure."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,80 +14,12 @@ from reports.drawing.curves import t_interval
 from reports.drawing.frame import WIDTH_INCHES, framed, mark_decades
 from reports.drawing.style import DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
 from reports.selection.captions import counted, model_settings, unfinished_rows
-from reports.selection.curves import Facts, facts_of
-from results.schema.rows import OK
+from reports.selection.channel import CONTROL, FULL_LOAD, NOISE, SIGNS, Channel, efficiency
 
-NOISE, SIGNS, CONTROL = "seq2seq+channel", "seq2seq+signs", "seq2seq+dot+channel"
-MODELS = (NOISE, SIGNS, CONTROL)
-# From here on the target has so many more bits than the channel that the channel is the limit.
-FULL_LOAD = 4.0
 COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A", "#CC79A7", "#0D0D0D")
 MARKERS = ("o", "s", "^", "d", "v", "p")
 DASHES: dict[str, Dash] = {NOISE: SOLID, SIGNS: DOTTED, CONTROL: DASHED}
 BOUND = LineStyle("nothing can lie above", "#CC79A7", SOLID, width=1.6)
-
-
-@dataclass(frozen=True)
-class Channel:
-    """What the figure shows.
-
-    Attributes:
-        points: model, capacity, build (how it is made), budget_updates, seed, length,
-            token_accuracy, load (bits of the target over the capacity), share (bits carried over
-            the capacity).
-        facts: For the caption.
-        least_budget: Updates per stage at most, of the curves over the length.
-    """
-
-    points: pd.DataFrame
-    facts: Facts
-    least_budget: int
-
-
-def with_channel(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of models with a channel."""
-    return accuracy[accuracy["model"].isin(MODELS) & accuracy["channel_numbers"].notna()]
-
-
-def channel_of(rows: pd.DataFrame) -> Channel:
-    """Turn rows with a channel, tested at the lengths trained for, into what is drawn."""
-    numbers, snr = rows["channel_numbers"].astype(float), rows["channel_snr"].astype(float)
-    # The control has no capacity of its own, since its memory passes beside the channel.
-    capacity: "pd.Series[float]" = numbers / 2 * np.log2(1 + snr)
-    capacity = capacity.where(rows["model"] != SIGNS, numbers)
-    table = rows.assign(
-        capacity=capacity.round(6),
-        build=["signs" if math.isnan(ratio) else f"SNR {ratio:g}" for ratio in snr],
-        load=rows["target_bits"] / capacity,
-        share=rows["carried_bits"] / capacity,
-    )
-    names = ["model", "capacity", "build", "budget_updates", "seed", "length", "token_accuracy"]
-    finished = table[table["status"] == OK]
-    return Channel(
-        points=finished[[*names, "load", "share"]].reset_index(drop=True),
-        facts=facts_of(rows),
-        least_budget=int(rows["budget_updates"].min()),
-    )
-
-
-def efficiency(channel: Channel) -> pd.DataFrame:
-    """Compute the share of its capacity that a channel carries where the target has far more.
-
-    Returns:
-        model, capacity, build, budget_updates, share, low, high (95 % t-interval), n. The share of
-        a seed is the mean over its lengths with a load of `FULL_LOAD` or more.
-    """
-    by = ["model", "capacity", "build", "budget_updates"]
-    points = channel.points
-    full = points[(points["load"] >= FULL_LOAD) & (points["model"] != CONTROL)]
-    each = full.groupby([*by, "seed"])["share"].mean()
-    ends = each.groupby(level=by).agg(
-        share="mean",
-        low=lambda shares: t_interval(shares)[0],
-        high=lambda shares: t_interval(shares)[1],
-        n="size",
-    )
-    return ends.reset_index()
 
 
 def efficiency_lines(channel: Channel) -> list[str]:

@@ -2,8 +2,14 @@
 
 import pandas as pd
 
-from reports.plots.budget import half_lengths, with_budgets
-from reports.plots.channel import CONTROL, FULL_LOAD, Channel, efficiency
+from reports.selection.channel import (
+    CONTROL,
+    FULL_LOAD,
+    Channel,
+    efficiency,
+    half_lengths,
+    with_budgets,
+)
 from results.errors import ResultsError
 from results.stats.intervals import mean_interval
 from results.stats.threshold_length import AT

@@ -71,7 +71,7 @@ def test_preset_says_what_it_costs_and_its_budget():
     assert str(PRESETS["quick"]) == (
         "a first look at copy and reverse, one seed; under 3 minutes, budget 26%"
     )
-    assert [preset.budget for preset in PRESETS.values()] == [1800, 7000, 28000, 7000, 7000]
+    assert [preset.budget for preset in PRESETS.values()] == [1800, 7000, 28000, 7000, 7000, 7000]
     quick, paper = PRESETS["quick"], PRESETS["paper"]
     assert (list(quick.lengths), quick.seeds) == ([10, 20, 30, 40], 1)
     assert [(part.tasks, part.models) for part in quick.parts] == [(("copy", "reverse"), None)]

@@ -13,9 +13,6 @@ from bench.plan.recipe import PROTOCOLS, Recipe
 from bench.plan.runs import Block, ModelRun, Settings, plan_blocks, plan_matrix
 from models import MODELS
 from models.config import ModelConfig
-from results.schema.rows import planned
-from results.store.csv_files import ACCURACY, read_rows
-from results.tables import REFERENCE
 from tasks import TASKS
 
 RUN = ModelRun(
@@ -85,23 +82,6 @@ def runs_of(*, tasks=("copy",), models=("rnn",), **options):
         tasks=[TASKS[name] for name in tasks],
         models=[MODELS[name] for name in models],
     )
-
-
-@pytest.mark.parametrize(
-    ("folder", "arguments"),
-    [
-        (".", ""),
-        ("channel", "--preset channel"),
-        ("controls", "--preset controls"),
-        ("extrapolation", "--lengths 10..100 --test-lengths x1.25,x1.5,x2"),
-    ],
-)
-def test_published_rows_are_those_of_this_plan(folder, arguments):
-    """So nothing published is ever trained again by mistake: ids, budgets and settings are kept."""
-    runs = plan_blocks(parse_request(arguments.split()).blocks)
-    rows = {row.record_id: row for run in runs for row in run.planned_rows()}
-    published = read_rows(REFERENCE / folder, ACCURACY)
-    assert rows == {row.record_id: planned(row) for row in published}
 
 
 def test_another_value_is_tried_for_every_field_and_no_two_meet_in_one_id():

@@ -49,7 +49,8 @@ def scores_of(model, task, *, entry=ENTRY, length=LENGTH, symbols=SYMBOLS, **opt
 
 def untrained(name, *, seed=1):
     with seeded_initialisation(seed):
-        return resolve(MODELS[name].builder)(ModelConfig(symbols=SYMBOLS, hidden=16))
+        channel = {"channel_numbers": 8, "channel_snr": 3.0}
+        return resolve(MODELS[name].builder)(ModelConfig(SYMBOLS, hidden=16, **channel))
 
 
 class Memorising(Oracle):

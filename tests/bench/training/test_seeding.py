@@ -25,7 +25,7 @@ from tasks.sampling import sample_batch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(newest|slow)")
 
-CONFIG = ModelConfig(symbols=4, hidden=8)
+CONFIG = ModelConfig(symbols=4, hidden=8, channel_numbers=4, channel_snr=3.0)
 STRANGE = "tests.plugins.strange:"
 # What a module does at its top level, before its model is built.
 AT_IMPORT = {

@@ -144,7 +144,9 @@ def test_it_stands_in_only_where_it_is_the_same():
 @pytest.mark.parametrize("name", MODELS)
 def test_models_answer_alike_with_and_without_it(name, cell, monkeypatch):
     torch.manual_seed(4)
-    model = resolve(MODELS[name].builder)(ModelConfig(symbols=7, hidden=24, cell=cell)).eval()
+    channel = {"channel_numbers": 8, "channel_snr": 1e12}
+    config = ModelConfig(symbols=7, hidden=24, cell=cell, **channel)
+    model = resolve(MODELS[name].builder)(config).eval()
     source = torch.randint(7, (6, 9))
     target_in = torch.cat((torch.full((6, 1), 7), source[:, 1:]), dim=1)
     with torch.no_grad():

@@ -1,4 +1,5 @@
-from reports.plots.budget import budget_curves, half_lines, with_budgets
+from reports.plots.budget import budget_curves, half_lines
+from reports.selection.channel import with_budgets
 from tests.rows import curve, frame_of
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from reports.plots.channel import channel_of, efficiency, with_channel
+from reports.selection.channel import channel_of, efficiency, with_channel
 from tests.rows import channel_rows, curve_rows, frame_of
 
 

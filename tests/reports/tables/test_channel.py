@@ -1,6 +1,6 @@
 import pytest
 
-from reports.plots.channel import channel_of
+from reports.selection.channel import channel_of
 from reports.tables.channel import budget_table, channel_table
 from results.errors import ResultsError
 from tests.rows import channel_rows, curve, frame_of

@@ -48,12 +48,11 @@ def test_the_readme_is_stale_when_a_verdict_changes(tmp_path, capsys):
     rows = [row for row in claim_rows(HOLDING) if (row.encoder, row.cell) == ("bi", "lstm")]
     reference = claims_folder(tmp_path / "reference", rows)
     path = tmp_path / "README.md"
-    blocks = (f"{begin}\nold\n{readme.END}" for begin in (readme.BEGIN, readme.CLAIMS_BEGIN))
-    path.write_text("# Title\n\n" + "\n\n".join(blocks) + "\n")
-    assert readme.main([], readme=path, results=reference) == 0
+    path.write_text("# Title\n\n<!-- table:claims -->\nold\n<!-- /table -->\n")
+    assert readme.main([], root=tmp_path, results=reference) == 0
     text = path.read_text()
     assert text.count("| **C") == len(CLAIMS)
     assert text.count("| not measured |") == 3  # They need probes.
     path.write_text(text.replace(HOLDS, SMALLER, 1))
-    assert readme.main(["--check"], readme=path, results=reference) == 1
+    assert readme.main(["--check"], root=tmp_path, results=reference) == 1
     assert "stale" in capsys.readouterr().err
