@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.drawing import style
 from reports.drawing.frame import rendered
-from reports.plots import accuracy, budget, channel, compute, maps, probes, throughput
+from reports.plots import accuracy, channel, compute, maps, probes, throughput
 from reports.selection.captions import counted
 from reports.selection.channel import channel_of, with_budgets, with_channel
 from reports.selection.curves import (
@@ -148,9 +148,12 @@ def _of_budgets(own: pd.DataFrame) -> Drawings:
     if compared.empty:
         return
     for suffix, rows in split(compared, ["model"]).items():
-        print(*budget.half_lines(rows), sep="\n")
+        print(*accuracy.half_lines(rows), sep="\n")
         model = str(rows["model"].iloc[0])
-        yield f"budget{suffix}", partial(budget.budget_figure, budget.budget_curves(rows), model)
+        yield (
+            f"budget{suffix}",
+            partial(accuracy.budget_figure, accuracy.budget_curves(rows), model),
+        )
 
 
 def _by_length(chosen: pd.DataFrame, *, suffix: str) -> Drawings:

@@ -93,15 +93,16 @@ def with_tables(text: str, results: Path, *, name: str) -> str:
         ResultsError: There is no such table, or it has no end.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
+    wanted = [found[1] for found in TABLE.findall(text)]
+    if not {*wanted} <= {*TABLES} or len(wanted) != text.count("<!-- table:"):
+        raise ResultsError(
+            f"{name}: <!-- table:NAME --> must be a line, with {' or '.join(TABLES)} for a name, "
+            "and have a line <!-- /table --> after it"
+        )
 
     def filled(found: re.Match[str]) -> str:
-        begin, wanted, end = found.groups()
-        if wanted not in TABLES or "<!-- table:" in found[0][len(begin) :]:
-            raise ResultsError(
-                f"{name}: table:{wanted}: must be one of {', '.join(TABLES)}, and end with "
-                "<!-- /table -->"
-            )
-        return begin + TABLES[wanted](results).replace("\n", newline) + newline + end
+        begin, table, end = found.groups()
+        return begin + TABLES[table](results).replace("\n", newline) + newline + end
 
     return TABLE.sub(filled, text)
 

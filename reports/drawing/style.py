@@ -49,10 +49,7 @@ MODEL_STYLES: dict[str, LineStyle] = {
     "rnn-aligned": LineStyle("RNN, answers at once", "#9AD1F5", DOTTED, "P"),
     "seq2seq": LineStyle("Seq2Seq", "#B5420A", SOLID, "s"),
     "seq2seq+uniform": LineStyle("Seq2Seq + uniform weights", "#0D0D0D", DASH_DOT, "X"),
-    "seq2seq+channel": LineStyle("Seq2Seq + channel", "#CC79A7", DASHED, "^"),
-    "seq2seq+signs": LineStyle("Seq2Seq + signs", "#6A3D9A", DOTTED, "<"),
     "seq2seq+dot": LineStyle("Seq2Seq + dot attention", "#00417F", SOLID, "o"),
-    "seq2seq+dot+channel": LineStyle("Seq2Seq + dot attention + channel", "#5B7FA8", DASHED, "p"),
     "seq2seq+additive": LineStyle("Seq2Seq + additive attention", "#18A07F", DASHED, "d"),
 }
 # For models that this file does not know. The counts share no factor, so a pair repeats only

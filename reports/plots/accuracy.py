@@ -1,4 +1,4 @@
-"""The figures by sequence length: accuracy, exact match, bits; and beyond the trained length."""
+"""The figures by sequence length: scores, beyond the trained length, and by budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from reports.drawing.frame import (
 )
 from reports.plots.compute import written_lengths
 from reports.selection.captions import curves_caption
+from reports.selection.channel import BUDGET, half_lengths
 from reports.selection.curves import (
     MIXED_PROTOCOL,
     Curves,
@@ -27,11 +28,21 @@ from reports.selection.curves import (
     points,
 )
 from results.schema.rows import OK
+from results.stats.threshold_length import AT
 
 ROOM = 1.03
 GUESSES = ("chance_accuracy", "constant_accuracy")
 CEILING = "causal_ceiling_accuracy"
 FACTORS = (1.0, 1.25, 1.5, 2.0)
+# From the smallest budget to the largest.
+BUDGET_LOOKS = (
+    ("#9AD1F5", style.DOTTED, "o"),
+    ("#18A07F", style.DASHED, "d"),
+    ("#E69F00", style.DASH_DOT, "v"),
+    ("#B5420A", style.SOLID, "s"),
+    ("#0D0D0D", style.DASHED, "X"),
+)
+_SCORE = "token_accuracy"
 
 
 @dataclass(frozen=True)
@@ -153,4 +164,53 @@ def beyond_figure(beyond: Curves) -> Figure:
         looks=looks,
         xlabel="tested at so many times the length trained for",
         caption=curves_caption(beyond, explanation="Free-running, without training beyond ×1."),
+    )
+
+
+def half_lines(rows: pd.DataFrame) -> list[str]:
+    """Say at which length half of the items are lost, for each budget, as a mean over seeds."""
+    found = half_lengths(rows)
+    lines = []
+    for (task, model, budget), each in found.groupby(["task", "model", BUDGET]):
+        lengths = each.loc[each["kind"] == AT, "length"]
+        where = f"{lengths.mean():.3g}" if len(lengths) == len(each) else "no one length"
+        seeds = ", ".join(f"{length:.3g}" for length in each["length"].astype(float))
+        lines.append(f"{task}, {model}, budget {budget:,}: half lost at {where} ({seeds})")
+    return lines
+
+
+def budget_curves(rows: pd.DataFrame) -> Curves:
+    """Turn the rows of one model into a curve for each budget, and a panel for each task."""
+    facts = facts_of(rows)
+    place = {"row": _SCORE, "column": rows["task"], "line": rows[BUDGET].map("{:,}".format)}
+    table = points(rows, seeds=facts.seeds, x=rows["length"], y=rows[_SCORE], **place)
+    # One with fewer seeds than another is complete all the same.
+    return Curves(table.assign(is_complete=table["y"].notna()), facts)
+
+
+def budget_figure(curves: Curves, model: str) -> Figure:
+    """Draw a curve for each budget."""
+    table = curves.table
+    budgets = sorted(table["line"].unique(), key=lambda text: int(text.replace(",", "")))
+    looks = {
+        budget: style.LineStyle(f"up to {budget} updates", *BUDGET_LOOKS[place % len(BUDGET_LOOKS)])
+        for place, budget in enumerate(budgets)
+    }
+    named = style.labels_of([model], shows=style.is_drawn)
+    grid = draw_curves(
+        table,
+        [Panel(_SCORE, "token accuracy,\nfree-running")],
+        columns=style.titles_of(table["column"].unique()),
+        looks=looks,
+        height=2.0,
+    )
+    first = grid.axes[0, 0]
+    first.set_xlim(0, ROOM * int(table["length"].max()))
+    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    return framed(
+        grid.figure,
+        title=f"{named[model]}: share of items answered right, by length and budget",
+        looks=looks,
+        xlabel=XLABEL,
+        caption=curves_caption(curves, explanation="Updates are of the first stage."),
     )

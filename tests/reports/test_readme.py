@@ -44,5 +44,5 @@ def test_line_ends_are_kept(monkeypatch, tmp_path):
 @pytest.mark.parametrize("begins", ["<!-- table:nothing -->", f"{BEGIN} {BEGIN}"])
 def test_a_table_that_is_not_there_or_has_no_end_is_refused(begins, tmp_path):
     """Else the text between two tables would go."""
-    with pytest.raises(ResultsError, match=r"README\.md: table:"):
+    with pytest.raises(ResultsError, match=r"README\.md: <!-- table:NAME"):
         with_tables(f"{begins}\n{END}", tmp_path, name="README.md")

@@ -1,9 +1,18 @@
 import pytest
 
 from reports.drawing.frame import rendered
-from reports.plots.accuracy import FIGURES, beyond_of, extrapolated, length_curves, length_figure
+from reports.plots.accuracy import (
+    FIGURES,
+    beyond_of,
+    budget_curves,
+    extrapolated,
+    half_lines,
+    length_curves,
+    length_figure,
+)
+from reports.selection.channel import with_budgets
 from results.wording import NEVER_IN_A_NAME
-from tests.rows import curve_row, curve_rows, failed, frame_of
+from tests.rows import curve, curve_row, curve_rows, failed, frame_of
 
 FEW = {"tasks": ("copy", "sort"), "models": ("rnn", "seq2seq+dot"), "lengths": (10, 20)}
 
@@ -48,3 +57,31 @@ def test_lengths_at_which_every_seed_failed_leave_the_panels_their_room(lost, se
     figure = length_figure(length_curves(frame, drawn), drawn)
     rendered(figure)  # Warnings are errors here: Matplotlib warns of a panel without room.
     assert all(axis.bbox.height > 100 for axis in figure.axes)
+
+
+# By budget.
+
+
+def trained_for(budget, shares, **changes):
+    return curve("seq2seq", shares, budget_updates=budget, config_id=f"b{budget}", **changes)
+
+
+SHORT, LONG = trained_for(100, (1.0, 0.0)), trained_for(400, (1.0, 1.0))
+
+
+def test_only_what_differs_in_nothing_but_the_budget_is_compared():
+    kept = with_budgets(frame_of([*SHORT, *LONG, *trained_for(100, (1.0, 0.0), symbols=4)]))
+    assert set(kept["symbols"]) == {16}
+    assert set(kept["budget_updates"]) == {100, 400}
+    assert with_budgets(frame_of([*SHORT, *trained_for(400, (1.0, 0.5), encoder="uni")])).empty
+
+
+def test_half_is_lost_between_two_lengths_or_beyond_them():
+    short, long = half_lines(frame_of([*SHORT, *LONG]))
+    assert "budget 100: half lost at 14.1 (14.1)" in short
+    assert "budget 400: half lost at no one length" in long
+
+
+def test_a_curve_for_each_budget():
+    table = budget_curves(frame_of([*SHORT, *LONG])).table
+    assert table.groupby("line")["y"].count().to_dict() == {"100": 2, "400": 2}
