@@ -1,9 +1,9 @@
-"""The models of the matrix: recurrent networks with and without attention. Imports no torch.
+"""The models of the matrix: recurrent networks and their challengers. Imports no torch.
 
 Read `seq2seq.py` first: it puts an encoder, a decoder and one kind of attention together. Then
-`decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `channel.py` has
-what can lie between encoder and decoder, `rnn.py` the networks without an encoder, `kernels/` the
-loops in C. `interface.py` says what a model of your own has to offer.
+`decoder.py`, which uses the attention, and `attention/layers.py`, the kinds of it. `channel.py` can
+lie between encoder and decoder, `rnn.py` has no encoder, `causal/` has Transformers and state-space
+models, `kernels/` loops in C. `interface.py` says what a model of your own has to offer.
 """
 
 from models.entry import ModelEntry
@@ -55,6 +55,12 @@ MODELS: dict[str, ModelEntry] = {
             attends=True,
         ),
         ModelEntry(
+            name="seq2seq+location",
+            summary="the same, with a window on the source that walks by a bounded, learned step",
+            builder="models.seq2seq:build_location",
+            attends=True,
+        ),
+        ModelEntry(
             name="seq2seq+channel",
             summary="seq2seq whose state passes through k noisy numbers: a known capacity",
             builder="models.seq2seq:build_channel",
@@ -72,6 +78,36 @@ MODELS: dict[str, ModelEntry] = {
             summary="seq2seq whose state passes through k signs: k bits",
             builder="models.seq2seq:build_signs",
             reads=("channel_numbers",),
+        ),
+        ModelEntry(
+            name="transformer",
+            summary="a Transformer reads the source, then its own outputs; rotary positions",
+            builder="models.causal.transformer:build",
+        ),
+        ModelEntry(
+            name="transformer-alibi",
+            summary="the same, with a penalty on distance instead of positions",
+            builder="models.causal.transformer:build_alibi",
+        ),
+        ModelEntry(
+            name="transformer-nope",
+            summary="the same, without positions",
+            builder="models.causal.transformer:build_nope",
+        ),
+        ModelEntry(
+            name="mamba2",
+            summary="the same, with state-space layers, whose state decays",
+            builder="models.causal.mamba2:build",
+        ),
+        ModelEntry(
+            name="gated-deltanet",
+            summary="the same, with layers whose state decays and is corrected",
+            builder="models.causal.gated_deltanet:build",
+        ),
+        ModelEntry(
+            name="minlstm",
+            summary="the same, with recurrent layers whose gates see only the input",
+            builder="models.causal.minlstm:build",
         ),
     )
 }

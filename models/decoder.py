@@ -12,9 +12,10 @@ from models.recurrent import Read, RecurrentState, build_recurrent, reader, recu
 
 
 class Attention(Protocol):
-    """Averages the memory for each query. It keeps no state between calls.
+    """Averages the memory for each query. It keeps nothing between calls.
 
-    `keys` is whatever the attention wants to have computed once per source.
+    What it needs to go on is a state of any form, which it is given and gives back: keys that are
+    computed once per source, or where it looked last.
     """
 
     def path(self) -> str:
@@ -25,12 +26,15 @@ class Attention(Protocol):
         """Compile what it needs, if anything."""
         ...
 
-    def keys(self, memory: Memory) -> Any:
-        """Compute once per source what every query is compared with."""
+    def begin(self, memory: Memory) -> Any:
+        """Compute once per source the state before the first query."""
         ...
 
-    def __call__(self, query: States, keys: Any, memory: Memory) -> tuple[States, Weights]:
-        """Give a context per target position, and the weights, each row of which sums to 1."""
+    def __call__(self, query: States, state: Any, memory: Memory) -> tuple[States, Weights, Any]:
+        """Give a context per target position, the weights, and the state after the last query.
+
+        Each row of the weights sums to 1. The queries of a whole target are one call.
+        """
         ...
 
     def flops(self, source_length: int, target_length: int) -> int:
@@ -39,11 +43,17 @@ class Attention(Protocol):
 
 
 class Prepared(NamedTuple):
-    """What the items of an answer share: the layer that reads them, the memory and its keys."""
+    """What the items of an answer share: the layer that reads them, and the memory."""
 
     read: Read
     memory: Memory
-    keys: Any
+
+
+class DecoderState(NamedTuple):
+    """What goes on from item to item: the states of the network and of the attention."""
+
+    recurrent: RecurrentState
+    attention: Any
 
 
 class Decoder(nn.Module):
@@ -70,22 +80,24 @@ class Decoder(nn.Module):
         # decoder: what it draws moves nobody else's random numbers.
         self.attention = None if build_attention is None else build_attention(config.hidden)
 
-    def prepare(self, memory: Memory) -> Prepared:
-        """Compute once what is the same for all the items of an answer."""
-        keys = None if self.attention is None else self.attention.keys(memory)
-        return Prepared(reader(self.recurrent, self.embedding), memory, keys)
+    def begin(self, memory: Memory, state: RecurrentState) -> tuple[Prepared, DecoderState]:
+        """Compute once what all items of an answer share, and the state before the first."""
+        attention = None if self.attention is None else self.attention.begin(memory)
+        prepared = Prepared(reader(self.recurrent, self.embedding), memory)
+        return prepared, DecoderState(state, attention)
 
     def forward(
-        self, target_in: Target, state: RecurrentState, prepared: Prepared
-    ) -> tuple[Logits, RecurrentState, Weights | None]:
+        self, target_in: Target, state: DecoderState, prepared: Prepared
+    ) -> tuple[Logits, DecoderState, Weights | None]:
         """Give logits, the state after the last item, and the weights if there is attention."""
-        states, state = prepared.read(target_in, state)
+        states, recurrent = prepared.read(target_in, state.recurrent)
         if self.attention is None:
-            features, weights = states, None
+            features, weights, attention = states, None, None
         else:
-            context, weights = self.attention(states, prepared.keys, prepared.memory)
+            context, weights, attention = self.attention(states, state.attention, prepared.memory)
             features = torch.cat((states, context), dim=-1)
-        return self.output(torch.tanh(self.combine(features))), state, weights
+        logits = self.output(torch.tanh(self.combine(features)))
+        return logits, DecoderState(recurrent, attention), weights
 
     def flops(self, source_length: int, target_length: int) -> int:
         """Count the operations for one target sequence, the attention's keys included."""

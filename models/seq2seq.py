@@ -7,7 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.attention.layers import AdditiveAttention, DotAttention, UniformAttention
+from models.attention.layers import (
+    AdditiveAttention,
+    DotAttention,
+    LocationAttention,
+    UniformAttention,
+)
 from models.channel import GaussianChannel, SignChannel
 from models.config import ModelConfig
 from models.decoder import Attention, Decoder
@@ -79,13 +84,13 @@ class Seq2Seq(nn.Module):
 
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the source and the true items before it."""
-        memory, state = self.read(source)
-        return self.decoder(target_in, state, self.decoder.prepare(memory))[0]
+        prepared, state = self.decoder.begin(*self.read(source))
+        return self.decoder(target_in, state, prepared)[0]
 
     def attention_weights(self, source: Source, target_in: Target) -> Weights | None:
         """Weigh where each target item looks, given the true items before it; None if nowhere."""
-        memory, state = self.read(source)
-        return self.decoder(target_in, state, self.decoder.prepare(memory))[2]
+        prepared, state = self.decoder.begin(*self.read(source))
+        return self.decoder(target_in, state, prepared)[2]
 
     def context(self, source: Source) -> Float[Tensor, "batch numbers"]:
         """Collect the state that the decoder starts from, all that passes without attention."""
@@ -107,8 +112,7 @@ class Seq2Seq(nn.Module):
     def generate(self, source: Source, length: int) -> Int[Tensor, "batch length"]:
         """Answer greedily with `length` items; each step sees only the model's own items."""
         # The source is read once, however long the answer is.
-        memory, state = self.read(source)
-        prepared = self.decoder.prepare(memory)
+        prepared, state = self.decoder.begin(*self.read(source))
         return greedy_decode(
             lambda item, state: self.decoder(item, state, prepared)[:2],
             state,
@@ -143,6 +147,11 @@ def build_additive(config: ModelConfig) -> Seq2Seq:
 def build_uniform(config: ModelConfig) -> Seq2Seq:
     """Build `seq2seq+uniform`, the ablation: attention that cannot choose where to look."""
     return Seq2Seq(config, build_attention=UniformAttention)
+
+
+def build_location(config: ModelConfig) -> Seq2Seq:
+    """Build `seq2seq+location`."""
+    return Seq2Seq(config, build_attention=LocationAttention)
 
 
 def build_channel(config: ModelConfig) -> Seq2Seq:

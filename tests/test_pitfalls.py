@@ -348,7 +348,7 @@ def check_decoder(decoder, monkeypatch):
         memory, state = model.encoder(source)
         one = model.decoder
         states, _ = one.recurrent(one.embedding(target_in), state)
-        context, _ = one.attention(states, one.attention.keys(memory), memory)
+        context, _, _ = one.attention(states, one.attention.begin(memory), memory)
         expected = one.output(torch.tanh(one.combine(torch.cat((states, context), dim=-1))))
         assert torch.allclose(model(source, target_in), expected, atol=1e-6)
     for weights in others[1:]:

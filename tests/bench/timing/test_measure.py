@@ -54,6 +54,12 @@ LENGTH, HIDDEN = 7, 16
 # The counter sees matrix products. Of the scores of additive attention it sees none: an addition,
 # a tanh and a multiply-add for each pair and hidden unit. Nor does it see a mean.
 UNSEEN = {"seq2seq+additive": 4 * LENGTH * LENGTH * HIDDEN, "seq2seq+uniform": LENGTH * HIDDEN}
+# Nor, in both layers over source and answer, of fused attention and of triangular solutions.
+PAIRS = 2 * (2 * LENGTH) ** 2
+UNSEEN |= {
+    **dict.fromkeys(("transformer", "transformer-alibi", "transformer-nope"), 4 * PAIRS * HIDDEN),
+    "gated-deltanet": 2 * PAIRS * HIDDEN,
+}
 
 
 def prepared(phase, model="seq2seq+dot", **choices):

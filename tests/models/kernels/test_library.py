@@ -64,7 +64,7 @@ def _require_chunked(caplog, reason):
     with caplog.at_level(logging.WARNING, logger="models"):
         for _ in range(2):
             assert attention.path() == "chunked"
-            attention(memory, attention.keys(memory), memory)
+            attention(memory, attention.begin(memory), memory)
     (message,) = caplog.messages
     assert "not compiled, so LSTM and additive attention are slower: " in message
     assert reason in message

@@ -141,7 +141,7 @@ def test_it_stands_in_only_where_it_is_the_same():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", RECURRENT)
 def test_models_answer_alike_with_and_without_it(name, cell, monkeypatch):
     torch.manual_seed(4)
     channel = {"channel_numbers": 8, "channel_snr": 1e12}
