@@ -139,12 +139,13 @@ class _Changed(nn.Module):
         super().__init__()
         self.attention, self.change = attention, change
 
-    def keys(self, memory: Memory) -> Any:
-        return self.attention.keys(memory)  # type: ignore[operator]
+    def begin(self, memory: Memory) -> Any:
+        return self.attention.begin(memory)  # type: ignore[operator]
 
-    def forward(self, query: States, keys: Any, memory: Memory) -> tuple[States, Weights]:
-        weights = self.change(self.attention(query, keys, memory)[1])
-        return torch.bmm(weights, memory), weights
+    def forward(self, query: States, state: Any, memory: Memory) -> tuple[States, Weights, Any]:
+        _, weights, state = self.attention(query, state, memory)
+        weights = self.change(weights)
+        return torch.bmm(weights, memory), weights, state
 
 
 @torch.no_grad()

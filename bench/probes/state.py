@@ -63,16 +63,16 @@ class FreshDecoder(nn.Module):
         super().__init__()
         self.read = read
         self.parts = 2 if config.cell == "lstm" else 1
-        self.begin = nn.Linear(numbers, self.parts * config.hidden)
+        self.enter = nn.Linear(numbers, self.parts * config.hidden)
         self.decoder = Decoder(config, build_attention=None)
 
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the state and the true items before it."""
-        begin = self.begin(self.read(source))
-        first, *others = (part[None].contiguous() for part in begin.chunk(self.parts, dim=1))
-        state = (first, others[0]) if others else first
-        nothing = begin[:, :0, None]  # Without attention no memory is looked at.
-        return self.decoder(target_in, state, self.decoder.prepare(nothing))[0]
+        entered = self.enter(self.read(source))
+        first, *others = (part[None].contiguous() for part in entered.chunk(self.parts, dim=1))
+        nothing = entered[:, :0, None]  # Without attention no memory is looked at.
+        prepared, state = self.decoder.begin(nothing, (first, others[0]) if others else first)
+        return self.decoder(target_in, state, prepared)[0]
 
 
 def state_rows(row: AccuracyRow, task: Task, model: nn.Module) -> list[StateRow]:

@@ -40,8 +40,8 @@ class Blind(nn.Module):
 class GivenAttention(UniformAttention):
     """Looks where it is told to; the rest of the model is as it was."""
 
-    def forward(self, query, keys, memory):
-        return torch.bmm(self.weights, memory), self.weights
+    def forward(self, query, state, memory):
+        return torch.bmm(self.weights, memory), self.weights, state
 
 
 class Copying(Seq2Seq):

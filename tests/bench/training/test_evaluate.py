@@ -106,7 +106,15 @@ def test_model_that_finds_every_symbol_equally_likely_carries_nothing():
 
 
 @pytest.mark.fault("F17")
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "rnn-aligned"])
+# An untrained causal network may answer with an item that it has just seen.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, entry in MODELS.items()
+        if name != "rnn-aligned" and not entry.builder.startswith("models.causal")
+    ],
+)
 def test_untrained_model_is_at_chance(name, monkeypatch):
     """Not `rnn-aligned`: it maps most items to one answer, so its items are not independent."""
     monkeypatch.setattr(evaluate, "TEST_SEQUENCES", 1024)
