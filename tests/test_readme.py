@@ -1,4 +1,4 @@
-"""What the README tells its readers to type works, and it tells of everything there is."""
+"""The commands, links and examples of README and docs work, and nothing is left unexplained."""
 
 import os
 import re
@@ -12,12 +12,25 @@ from bench.cli.run_options import build_parser, parse_request
 from models import MODELS
 from tests import ROOT, STALE_UNTIL_REGENERATED
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CODE_BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = PAGES[ROOT / "README.md"]
+EVERYTHING = "\n".join(PAGES.values())
+CODE_BLOCKS = re.findall(r"```(\w+)\n(.*?)```", EVERYTHING, flags=re.DOTALL)
+LINKS = [
+    (path.parent, link)
+    for path, text in PAGES.items()
+    for link in re.findall(r"\]\(([^)#]+)\)", text)
+    if not link.startswith("http")
+]
 
 
 def shell_commands() -> list[str]:
+    """List the commands of all blocks of shell, and those within a sentence or a table."""
     lines = "\n".join(text for language, text in CODE_BLOCKS if language == "sh").splitlines()
+    lines += re.findall(r"`(python -m bench\.run[^`]*)`", EVERYTHING)
     commands = [part.strip() for line in lines for part in re.split("&+", line.split("#")[0])]
     return [command for command in commands if command]
 
@@ -34,13 +47,14 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_first_screen_has_the_two_commands():
+def test_first_screen_has_the_commands():
     first_screen = README.splitlines()[:30]
     commands = [line for line in first_screen if line.startswith("python3 -m venv")]
     assert len(commands) == 2
     assert "bench.run --preset quick" in commands[0]
     assert "reports.figures" in commands[0]
     assert commands[1].endswith("-m pytest")
+    assert any("-m reports.examples" in line for line in first_screen)
 
 
 def test_every_command_of_the_runner_is_a_request(monkeypatch):
@@ -53,7 +67,7 @@ def test_every_command_of_the_runner_is_a_request(monkeypatch):
             if not any("my_package" in argument for argument in arguments):
                 parse_request(arguments)
                 seen += 1
-    assert seen >= 8
+    assert seen >= 15
 
 
 def test_every_option_and_model_is_explained():
@@ -63,9 +77,9 @@ def test_every_option_and_model_is_explained():
         for option in action.option_strings
         if option.startswith("--") and option != "--help"
     }
-    told = set(re.findall(r"`(--[a-z-]+)`", README))
-    assert options <= told
-    assert all(f"`{model}`" in README for model in MODELS)
+    explained = set(re.findall(r"`(--[a-z-]+)`", EVERYTHING))
+    assert options <= explained
+    assert all(f"`{model}`" in EVERYTHING for model in MODELS)
 
 
 def test_python_example_runs():
@@ -80,9 +94,26 @@ def test_tables_are_those_of_the_published_results():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
-def test_linked_file_is_there(link):
-    assert link.startswith("http") or (ROOT / link).is_file()
+@pytest.mark.parametrize(("folder", "link"), LINKS)
+def test_linked_file_is_there(folder, link):
+    assert (folder / link).is_file()
+
+
+def test_every_page_is_reached_from_the_readme():
+    reached = {(folder / link).resolve() for folder, link in LINKS}
+    assert {path for path in PAGES if path.parent != ROOT} <= reached
+
+
+def test_example_of_the_readme_is_a_published_answer():
+    example = re.search(r"```text\nsource.*?```", README, flags=re.DOTALL)
+    command = next(line for line in README.splitlines() if "-m reports.examples --results" in line)
+    done = run(*shlex.split(command)[1:])
+    assert done.returncode == 0, done.stderr
+    published = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    lines = [line.partition(" ^")[0] for line in example[0].splitlines()[1:-1]]
+    shown = [" ".join(line.split()) for line in lines if line.strip()]
+    assert len(shown) == 3
+    assert set(shown) <= published
 
 
 def test_quick_start_trains_and_draws(tmp_path):
