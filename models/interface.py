@@ -10,7 +10,7 @@ A model is a `torch.nn.Module` with the two methods of `SequenceModel`. Its buil
 * `warm_up()` is called before anything is timed;
 * `attention_weights(source, target_in)` and `context(source)` let the probes look inside.
 
-The conformance suite checks for every model, a new one too (README, "Add a model"):
+The conformance suite checks for every model, a new one too (docs/your-model.md):
 
 * logits are float32 or float64, with a class for each symbol and none for the start symbol;
 * logits of item t do not depend on `target_in` after position t;
