@@ -95,15 +95,14 @@ def _describe(block: Block) -> str:
     sizes = ", ".join(map(str, sorted({*settings.symbols.values()})))
     alphabet = f" alphabet {sizes}," if sizes else ""
     reads = {name for entry in block.models for name in entry.reads}
-    channel = f" channel {settings.channel_numbers}" if "channel_numbers" in reads else ""
-    channel += f" at SNR {settings.channel_snr:g}" if "channel_snr" in reads else ""
+    ratio = f" at SNR {settings.channel_snr:g}" if "channel_snr" in reads else ""
+    channel = f" channel {settings.channel_numbers}{ratio}," if "channel_numbers" in reads else ""
     return (
         f"Matrix: {', '.join(escaped(task.name) for task in block.tasks)}"
         f" x {', '.join(escaped(entry.name) for entry in block.models)}"
         f" x {len(seeds)} seed{'s' * (len(seeds) > 1)};"
         f" {len(lengths)} length{'s' * (len(lengths) > 1)}"
-        f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}"
-        f"{channel}{',' * bool(channel)}"
+        f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}{channel}"
         f" {settings.cell} {settings.hidden}, encoder {settings.encoder}, {settings.device};"
         f" budget {settings.recipe.stage_budget_updates:,}, rate {settings.recipe.learning_rate:g}"
     )

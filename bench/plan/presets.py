@@ -54,8 +54,8 @@ CHANNEL_RATES = {8: 2e-3, 16: 2e-3, 32: 4e-3, 64: 4e-3, 128: 4e-3}
 def _channel_part(
     capacity: int,
     *,
-    numbers: int,
-    snr: float,
+    numbers: int | None = None,  # None: one for each bit, as SNR 3 asks for.
+    snr: float = 3.0,
     models: tuple[str, ...] = ("seq2seq+channel",),
     budget: int | None = None,
 ) -> Part:
@@ -63,7 +63,7 @@ def _channel_part(
     return Part(
         tasks=("copy",),
         models=models,
-        channel_numbers=numbers,
+        channel_numbers=numbers or capacity,
         channel_snr=snr,
         protocol="ascending",
         learning_rate=CHANNEL_RATES[capacity],
@@ -131,14 +131,12 @@ PRESETS: dict[str, Preset] = {
                 )
             ),
             *(
-                _channel_part(capacity, numbers=capacity, snr=3.0, models=("seq2seq+dot+channel",))
+                _channel_part(capacity, models=("seq2seq+dot+channel",))
                 for capacity in CHANNEL_RATES
             ),
-            _channel_part(32, numbers=32, snr=3.0, models=("seq2seq+signs",)),
+            _channel_part(32, models=("seq2seq+signs",)),
             *(
-                _channel_part(
-                    capacity, numbers=capacity, snr=3.0, budget=4 * PUBLISHED_BUDGET_UPDATES
-                )
+                _channel_part(capacity, budget=4 * PUBLISHED_BUDGET_UPDATES)
                 for capacity in (8, 16, 32)
             ),
         ),

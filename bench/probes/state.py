@@ -20,6 +20,7 @@ from bench.training.train import train_update
 from models.config import ModelConfig
 from models.decoder import Decoder
 from models.interface import Logits, Source, Target, context
+from models.recurrent import state_size
 from results.schema.probe_rows import DECODER, LINEAR, MLP, StateRow
 from results.schema.rows import AccuracyRow
 from results.store.records import stage_columns
@@ -61,15 +62,14 @@ class FreshDecoder(nn.Module):
 
     def __init__(self, read: Read, config: ModelConfig, *, numbers: int) -> None:
         super().__init__()
-        self.read = read
-        self.parts = 2 if config.cell == "lstm" else 1
-        self.enter = nn.Linear(numbers, self.parts * config.hidden)
+        self.read, self.hidden = read, config.hidden
+        self.enter = nn.Linear(numbers, state_size(config))
         self.decoder = Decoder(config, build_attention=None)
 
     def forward(self, source: Source, target_in: Target) -> Logits:
         """Score every target item, given the state and the true items before it."""
         entered = self.enter(self.read(source))
-        first, *others = (part[None].contiguous() for part in entered.chunk(self.parts, dim=1))
+        first, *others = (part[None].contiguous() for part in entered.split(self.hidden, dim=1))
         nothing = entered[:, :0, None]  # Without attention no memory is looked at.
         prepared, state = self.decoder.begin(nothing, (first, others[0]) if others else first)
         return self.decoder(target_in, state, prepared)[0]

@@ -7,6 +7,9 @@ from typing import Any
 from models.config import ModelConfig
 from tasks.import_path import code_hash
 
+# Speed hardly depends on a channel, so its settings are no columns.
+_CONFIG_COLUMNS = ("symbols", "hidden", "cell", "encoder")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -38,9 +41,7 @@ class Measurement:
         """Give the columns of a row that are known before the case is measured."""
         return {
             **asdict(case),
-            # Speed hardly depends on a channel, so its settings are no columns.
-            **{name: getattr(self.config, name) for name in ("symbols", "hidden", "cell")},
-            "encoder": self.config.encoder,
+            **{name: getattr(self.config, name) for name in _CONFIG_COLUMNS},
             "embedding": self.config.embedding,
             "device": self.device,
             "batch_size": self.batch_size,

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.causal.model import CausalModel, Items
-from models.causal.state_space import ShortConvolution, initial_decay
+from models.causal.state_space import ShortConvolution, decay_between, initial_decay
 from models.config import ModelConfig
 
 Keys = Float[Tensor, "batch heads items keys"]
@@ -114,9 +114,7 @@ def gated_delta_rule(
     )
     decay, strength = log_decay.cumsum(-1), strength[..., None]
 
-    is_later = torch.ones(size, size, dtype=torch.bool, device=key.device).triu(1)
-    # Differences of logarithms, not quotients of products, which would be 0 / 0 in a long chunk.
-    between = (decay[..., :, None] - decay[..., None, :]).masked_fill(is_later, -torch.inf).exp()
+    between = decay_between(decay)
     system = strength * (key @ key.mT) * between
     sides = torch.cat((strength * value, strength * decay.exp()[..., None] * key), dim=-1)
     # It reads what is below the diagonal only, and takes the diagonal for 1.

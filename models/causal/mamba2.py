@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.causal.model import CausalModel, Items
-from models.causal.state_space import ShortConvolution, initial_decay
+from models.causal.state_space import ShortConvolution, decay_between, initial_decay
 from models.config import ModelConfig
 
 PerHead = Float[Tensor, "batch items heads values"]
@@ -98,11 +98,7 @@ def state_space(
     value = functional.pad(value, (0, 0, 0, 0, 0, pad)).unflatten(1, (-1, size))
     decay = functional.pad(log_decay, (0, 0, 0, pad)).unflatten(1, (-1, size)).cumsum(2)
 
-    is_later = torch.ones(size, size, dtype=torch.bool, device=value.device).triu(1)
-    by_head = decay.transpose(2, 3)
-    # Differences of logarithms, not quotients of products, which would be 0 / 0 in a long chunk.
-    between = (by_head[..., :, None] - by_head[..., None, :]).masked_fill(is_later, -torch.inf)
-    scores = (query @ key.mT)[:, :, None] * between.exp()
+    scores = (query @ key.mT)[:, :, None] * decay_between(decay.transpose(2, 3))
     within = (scores @ value.transpose(2, 3)).transpose(2, 3)
 
     left = (decay[:, :, -1:] - decay).exp()[..., None]

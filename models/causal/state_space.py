@@ -48,3 +48,16 @@ def initial_decay(heads: int) -> tuple[nn.Parameter, nn.Parameter]:
     rates = torch.empty(heads).uniform_(1, 16)
     steps = torch.empty(heads).uniform_(-6.9, -2.3).exp()
     return nn.Parameter(rates.log()), nn.Parameter(steps + torch.log(-torch.expm1(-steps)))
+
+
+def decay_between(log_decay: Float[Tensor, "*batch items"]) -> Float[Tensor, "*batch items items"]:
+    """Give how much of item s is left at item t of its chunk; 0 for an item s after t.
+
+    Args:
+        log_decay: Added up over the chunk.
+    """
+    items = log_decay.shape[-1]
+    is_later = torch.ones(items, items, dtype=torch.bool, device=log_decay.device).triu(1)
+    # Differences of logarithms, not quotients of products, which would be 0 / 0 in a long chunk.
+    between = log_decay[..., :, None] - log_decay[..., None, :]
+    return between.masked_fill(is_later, -torch.inf).exp()

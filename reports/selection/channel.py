@@ -71,7 +71,7 @@ def efficiency(channel: Channel) -> pd.DataFrame:
     by = ["model", "capacity", "build", "budget_updates"]
     points = channel.points
     full = points[(points["load"] >= FULL_LOAD) & (points["model"] != CONTROL)]
-    each = full.groupby([*by, "seed"])["share"].mean().reset_index().set_index(by)["share"]
+    each = full.groupby([*by, "seed"])["share"].mean()
     found = [
         (*key, *mean_interval(shares.to_numpy(dtype=float)), len(shares))
         for key, shares in each.groupby(by)

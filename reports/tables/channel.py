@@ -3,7 +3,6 @@
 import pandas as pd
 
 from reports.selection.channel import (
-    CONTROL,
     FULL_LOAD,
     Channel,
     efficiency,
@@ -24,7 +23,6 @@ def channel_table(channel: Channel) -> str:
         ResultsError: No target has so many bits.
     """
     found = efficiency(channel)
-    found = found[found["model"] != CONTROL]
     if found.empty:
         raise ResultsError(f"no target has {FULL_LOAD:g} times the bits of its channel")
     seeds = sorted({int(count) for count in found["n"]})

@@ -6,11 +6,15 @@ import torch
 
 from bench.training.seeding import initialise, seeded_model, stream
 from bench.training.train import item_loss
-from models import interface
+from models import MODELS, interface
 from models.config import ModelConfig
 from tasks import TASKS
 from tasks.sampling import sample_batch
 
+# All but those of models/causal: an encoder and a decoder, or one recurrent network.
+RECURRENT = [
+    name for name, entry in MODELS.items() if not entry.builder.startswith("models.causal")
+]
 SYMBOLS = 5
 # A channel without noise to speak of: one that draws in a test cannot give an answer twice.
 CONFIG = ModelConfig(symbols=SYMBOLS, hidden=16, channel_numbers=16, channel_snr=1e12)

@@ -21,6 +21,7 @@ from models.interface import context
 from tasks import TASKS
 from tasks.import_path import resolve
 from tasks.sampling import sample_batch
+from tests.models.checks import RECURRENT
 from tests.plugins.broken import Raising
 from tests.plugins.planted import WithoutTable, WithPlaces
 
@@ -28,11 +29,7 @@ LENGTH = 6
 SYMBOLS = 4
 # A channel draws noise at every call, or has no derivative.
 WITHOUT_CHANNEL = [name for name, entry in MODELS.items() if not entry.reads]
-WITH_CONTEXT = [
-    name
-    for name, entry in MODELS.items()
-    if name != "rnn-aligned" and not entry.builder.startswith("models.causal")
-]
+WITH_CONTEXT = [name for name in RECURRENT if name != "rnn-aligned"]
 
 
 def built(builder, *, symbols=SYMBOLS, hidden=8, **choices):

@@ -40,6 +40,7 @@ from results.store.csv_files import (
 )
 from results.store.probes import stage_columns
 from tasks import TASKS
+from tests.models.checks import RECURRENT
 from tests.plugins.broken import Noisy
 from tests.plugins.planted import Blind, CarryingEncoder, Copying
 from tests.rows import accuracy_row
@@ -222,8 +223,7 @@ def untrained_subject(model, task="copy", *, length=4):
 def test_every_model_has_its_rows_and_nothing_is_invented(name, task):
     """Each output, source and measure once; the plug-in says nothing of itself."""
     attends = name in MODELS and MODELS[name].attends
-    is_causal = name in MODELS and MODELS[name].builder.startswith("models.causal")
-    has_context = name in MODELS and name != "rnn-aligned" and not is_causal
+    has_context = name in RECURRENT and name != "rnn-aligned"
     tables, places = tables_of(untrained_subject(name, task)), [1, 2, 3, 4]
     expected = {ERRORS, POSITIONS, INFLUENCE, MAPS, *([ALIGNMENT] if attends else [])}
     # A model that reads no item of its answer cannot be fed a wrong one.

@@ -10,6 +10,7 @@ from models.kernels import library
 from models.kernels.lstm import can_be_compiled, pack, run
 from models.recurrent import reader
 from tasks.import_path import resolve
+from tests.models.checks import RECURRENT
 
 pytestmark = pytest.mark.skipif(not library.is_ready(), reason="no C compiler")
 
@@ -141,9 +142,7 @@ def test_it_stands_in_only_where_it_is_the_same():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(
-    "name", [name for name, entry in MODELS.items() if "causal" not in entry.builder]
-)
+@pytest.mark.parametrize("name", RECURRENT)
 def test_models_answer_alike_with_and_without_it(name, cell, monkeypatch):
     torch.manual_seed(4)
     channel = {"channel_numbers": 8, "channel_snr": 1e12}
