@@ -92,6 +92,9 @@ class AccuracyRow:
     correct_prefix_items: float | None = measured(
         "items", "Mean number of items before the first error, free-running."
     )
+    prefix_accuracy: float | None = measured(
+        "fraction", "Share of target items before the first error, free-running."
+    )
     cross_entropy_bits: float | None = measured(
         "bits per item", "Cross-entropy per target item, teacher-forced."
     )

@@ -356,7 +356,7 @@ def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
         (strangers, "MODELS", edited, made.format("code_hash None", example)),
         (strangers, "TASKS", tasks, made.format("task_version 1", 9)),
         (probe, "SAMPLER_VERSION", 9, made.format("sampler_version 1", 9)),
-        (probe, "EVALUATOR_VERSION", 9, made.format("evaluator_version 1", 9)),
+        (probe, "EVALUATOR_VERSION", 9, made.format("evaluator_version 2", 9)),
         (probe, "RECIPE_VERSION", 9, made.format(f"recipe_version {probe.RECIPE_VERSION}", 9)),
         (probe, "known_tasks", tuple, "task 'copy' is not known here"),
         (probe, "known_models", tuple, "model 'seq2seq' is not known here"),
