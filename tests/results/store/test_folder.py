@@ -138,6 +138,26 @@ def test_plan_is_asked_as_it_is_when_it_is_extended(tmp_path):
     assert slower.plan() == tuple(first)
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_newer_evaluation_of_a_stage_takes_the_place_of_an_older_one(tmp_path, is_damaged):
+    old = run_rows("seq2seq", "rnn")
+    store = filled_store(tmp_path, old)
+    store.write_failure(failed(replace(old[0], record_id="gone-wrong")))
+    newer = [replace(row, evaluator_version=2, record_id=f"new-{row.record_id}") for row in old[:2]]
+    for rows in (newer, old):  # An older version of the suite changes nothing.
+        store.extend_plan(map(planned, rows))
+    if is_damaged:
+        for row in newer:
+            store.write_record(row)
+        store._plan.path_of("plan").write_bytes(b"{}")
+    present = {row.record_id for row in open_store(tmp_path, create=True).plan()}
+    assert present == {row.record_id for row in (*newer, *old[2:])}
+    for row in newer:
+        store.write_record(row)
+    store.compile()
+    assert {row.record_id for row in read_rows(tmp_path, ACCURACY)} == present
+
+
 def test_a_plan_may_have_no_rows_and_leaves_empty_columns_out(tmp_path):
     store = open_store(tmp_path, create=True)
     store.extend_plan([])
