@@ -167,6 +167,7 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
         cell=given.cell or part.cell,
         hidden=given.hidden or part.hidden,
         encoder=given.encoder or part.encoder,
+        layers=given.layers,
         channel_numbers=given.channel_numbers or part.channel_numbers,
         channel_snr=given.channel_snr or part.channel_snr,
         device=given.device,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from results.errors import ResultsError, explain_os_errors
 from results.schema.rows import (
@@ -35,11 +36,15 @@ Plan = tuple[AccuracyRow, ...]
 csv_order = operator.attrgetter(
     *("task", "model", "protocol", "config_id", "seed", "train_length", "length", "record_id")
 )
-# Two measurements that agree in these are of one thing: the later one replaces the other.
-timing_key = operator.attrgetter(
+_timed = operator.attrgetter(
     *("model", "phase", "length", "batch_size", "symbols", "cell", "hidden", "encoder"),
     *("device", "threads"),
 )
+
+
+def timing_key(row: ThroughputRow) -> tuple[Any, ...]:
+    """Name what was timed: of two measurements with the same key, the later one replaces."""
+    return (*_timed(row), row.layers or 0)
 
 
 def open_store(root: Path, *, create: bool) -> "Store":

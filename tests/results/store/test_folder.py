@@ -311,11 +311,12 @@ def test_csvs_are_sorted_by_number(tmp_path):
 
 def test_throughput_replaces_rows_of_the_same_key(tmp_path):
     store = open_store(tmp_path, create=True)
-    store.write_throughput(throughput_row(**it) for it in ({}, {"length": 100}, {"threads": 2}))
+    others = ({}, {"length": 100}, {"threads": 2}, {"layers": 2})
+    store.write_throughput(throughput_row(**it) for it in others)
     store.write_throughput([throughput_row(median_seconds=9.0), throughput_row(length=20)])
     rows = read_rows(tmp_path, THROUGHPUT)
     found = [(row.length, row.threads, row.median_seconds) for row in rows]
-    assert found == [(10, 1, 9.0), (10, 2, 0.25), (20, 1, 0.25), (100, 1, 0.25)]
+    assert found == [(10, 1, 9.0), (10, 1, 0.25), (10, 2, 0.25), (20, 1, 0.25), (100, 1, 0.25)]
     assert store.timings() == rows
     damaged = (tmp_path / THROUGHPUT).read_bytes()[:-9]
     (tmp_path / THROUGHPUT).write_bytes(damaged)
