@@ -51,6 +51,15 @@ class Batch:
     target_in: Int64[Tensor, "batch target"]
     symbols: int
 
+    def pick(self, rows: Int64[Tensor, " picked"]) -> "Batch":
+        """Take some of the sequences, in this order."""
+        return replace(
+            self,
+            source=self.source[rows],
+            target=self.target[rows],
+            target_in=self.target_in[rows],
+        )
+
     def to(self, device: torch.device | str) -> "Batch":
         """Move the whole batch to a device."""
         return replace(

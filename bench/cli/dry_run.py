@@ -99,6 +99,8 @@ def _describe(block: Block) -> str:
     layers = "" if settings.layers is None else f" x {settings.layers} layers"
     size = f"{settings.cell} {settings.hidden}{layers}"
     channel = f" channel {settings.channel_numbers}{ratio}," if "channel_numbers" in reads else ""
+    kept = settings.recipe.train_sequences
+    trained_on = "" if kept is None else f", {kept:,} training sequences of each length"
     return (
         f"Matrix: {', '.join(escaped(task.name) for task in block.tasks)}"
         f" x {', '.join(escaped(entry.name) for entry in block.models)}"
@@ -107,4 +109,5 @@ def _describe(block: Block) -> str:
         f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}{channel}"
         f" {size}, encoder {settings.encoder}, {settings.device};"
         f" budget {settings.recipe.stage_budget_updates:,}, rate {settings.recipe.learning_rate:g}"
+        f"{trained_on}"
     )

@@ -91,6 +91,11 @@ def build_parser() -> Parser:
         help="up to length 30, lower above; for calibration, the same for every model",
     )
     add(
+        "--train-sequences",
+        type=whole_number(),
+        help="train on so many sequences of each length (default: new ones for every update)",
+    )
+    add(
         "--test-lengths",
         type=parse_test_lengths,
         default=((), ()),
@@ -175,6 +180,7 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
         recipe=Recipe(
             stage_budget_updates=given.budget or part.budget or preset.budget,
             learning_rate=given.learning_rate or part.learning_rate,
+            train_sequences=given.train_sequences,
         ),
     )
     return Block(settings, tasks, given.models or default_models(part.models))

@@ -66,6 +66,8 @@ class Recipe:
 
     # Sequences per update.
     batch_size: int = 32
+    # Sequences of each length that batches are drawn from; None draws new ones for every update.
+    train_sequences: int | None = None
     # Adam's step size on lengths up to `full_rate_length`. Above, it falls with the cube root.
     learning_rate: float = 4e-3
     full_rate_length: int = 30

@@ -34,6 +34,11 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _given(settings: ModelConfig | Recipe) -> dict[str, Any]:
+    """List settings without those that are empty, so that a new one changes no id."""
+    return {name: value for name, value in asdict(settings).items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the model runs of a block have in common."""
@@ -103,11 +108,10 @@ class ModelRun:
         """Hash of the settings: rows that share it may be in one curve."""
         return digest(
             {
-                # Without what this model does not read.
-                "config": {k: v for k, v in asdict(self.config).items() if v is not None},
+                "config": _given(self.config),
                 "device": self.device,
                 "protocol": self.protocol,
-                "recipe": asdict(self.recipe),
+                "recipe": _given(self.recipe),
                 "task_version": self.task_version,
                 "model_version": self.model_version,
                 "sampler_version": SAMPLER_VERSION,
@@ -172,6 +176,7 @@ class ModelRun:
             **asdict(self.config),
             embedding=self.config.embedding,
             batch_size=self.recipe.batch_size,
+            train_sequences=self.recipe.train_sequences,
             learning_rate=self.recipe.learning_rate,
             budget_updates=self.recipe.stage_budget_updates,
             stage_budget_updates=stage.budget_updates,

@@ -175,6 +175,26 @@ def train_stage(
     def second_batch_of(length: int) -> Batch:
         return batch_of("validation", second_draw, length=length, size=size)
 
+    # Of each length the same for every model, and for every stage that meets it.
+    kept: dict[int, Batch] = {}
+    if recipe.train_sequences is not None:
+        with model_at_work():
+            kept = {
+                length: batch_of(
+                    "train",
+                    stream(seed, "training set", length),
+                    length=length,
+                    size=recipe.train_sequences,
+                )
+                for length in lengths
+            }
+
+    def next_batch(length: int) -> Batch:
+        if length not in kept:
+            return batch_of("train", draw, length=length, size=recipe.batch_size)
+        picked = torch.randint(len(kept[length].source), (recipe.batch_size,), generator=draw)
+        return kept[length].pick(picked.to(device))
+
     tokens = 0
     best_bits, best_update = math.inf, 0
     stopped_because = "budget"
@@ -192,7 +212,7 @@ def train_stage(
         # Reading the loss waits for an accelerator, so not after every update.
         is_read = done % PROGRESS_EVERY_UPDATES == 0 or done == budget_updates
         with model_at_work(_note_of(length, lengths)):
-            batch = batch_of("train", draw, length=length, size=recipe.batch_size)
+            batch = next_batch(length)
             loss = train_update(
                 trajectory.model, trajectory.optimizer, batch, clip_norm=recipe.clip_norm
             )

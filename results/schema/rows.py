@@ -44,6 +44,7 @@ SETTING_COLUMNS = (
     "channel_numbers",
     "channel_snr",
     "batch_size",
+    "train_sequences",
     "learning_rate",
     "budget_updates",
     "warmup_updates",
@@ -172,6 +173,9 @@ class AccuracyRow:
         "ratio", "Power of a number of the channel over that of its noise; empty without noise."
     )
     batch_size: int = column("sequences", "Training batch size.")
+    train_sequences: int | None = optional(
+        "sequences", "Training sequences of each length; empty if every update draws new ones."
+    )
     learning_rate: float = column("number", "Learning rate at its peak, on short sequences.")
     budget_updates: int = column("updates", "Most updates that any stage may take.")
     stage_budget_updates: int = column("updates", "Most updates that this stage may take.")
@@ -324,11 +328,14 @@ SCORE_COLUMNS = tuple(item.name for item in columns_of(AccuracyRow) if item.is_m
 MEASURED_COLUMNS = tuple(item.name for item in columns_of(ThroughputRow) if item.is_measured)
 
 
+_EMPTY_SETTINGS = ("code_hash", "layers", "channel_numbers", "channel_snr", "train_sequences")
+
+
 def planned(row: AccuracyRow) -> AccuracyRow:
     """Make a row as planned: identity and settings kept, every outcome empty, not_reached."""
     outcomes = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
     # Empty for most models, and yet no outcome.
-    for setting in ("code_hash", "layers", "channel_numbers", "channel_snr"):
+    for setting in _EMPTY_SETTINGS:
         outcomes.pop(setting)
     return dataclasses.replace(row, **outcomes, status=NOT_REACHED, attempts=0)  # type: ignore[arg-type]
 

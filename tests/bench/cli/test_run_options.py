@@ -169,8 +169,8 @@ def test_nothing_given_is_the_default_matrix():
 EVERY_FLAG = (
     "--lengths 3,7 --tasks sort,copy,sort --models seq2seq,models.rnn:build_rnn --seeds 2 "
     "--first-seed 4 --protocol mixed --symbols 8 --cell gru --hidden 6 --encoder uni --budget 9 "
-    "--learning-rate 0.5 --test-lengths 5,x2 --out there --jobs 3 --retries 0 --time-limit 90 "
-    "--dry-run --json --retry-failed --preset claims"
+    "--learning-rate 0.5 --train-sequences 9 --test-lengths 5,x2 --out there --jobs 3 "
+    "--retries 0 --time-limit 90 --dry-run --json --retry-failed --preset claims"
 )
 
 
@@ -186,7 +186,7 @@ def test_every_flag_overrides_its_part_of_each_block_of_a_preset():
         cell="gru",
         hidden=6,
         encoder="uni",
-        recipe=Recipe(stage_budget_updates=9, learning_rate=0.5),
+        recipe=Recipe(stage_budget_updates=9, learning_rate=0.5, train_sequences=9),
     )
     assert [block.settings for block in request.blocks] == [settings] * 7
     for block in request.blocks:
@@ -238,5 +238,5 @@ def test_help_names_every_preset_task_and_model(capsys):
     with pytest.raises(SystemExit):
         run.main(["--help"])
     said = capsys.readouterr().out
-    assert "  quick     a first look at copy and reverse, one seed; under 3 minutes" in said
+    assert "  quick         a first look at copy and reverse, one seed; under 3 minutes" in said
     assert all(name in said for name in (*TASKS, *MODELS))

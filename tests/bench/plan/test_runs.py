@@ -49,7 +49,7 @@ OTHER_CONFIG = {
     "channel_snr": 15.0,
 }
 OTHER_RECIPE = {
-    field.name: 0.123 if isinstance(field.default, float) else field.default + 1
+    field.name: 0.123 if isinstance(field.default, float) else (field.default or 0) + 1
     for field in dataclasses.fields(Recipe)
 }
 CHANGED = (

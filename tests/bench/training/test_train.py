@@ -7,19 +7,21 @@ import pytest
 import torch
 
 from bench.plan.recipe import Recipe
+from bench.training import train as train_module
 from bench.training.seeding import seeded_initialisation, stream, stream_seed
 from bench.training.train import (
     Trajectory,
     Validation,
     build_optimizer,
     train_stage,
+    train_update,
     validate,
 )
 from models.config import ModelConfig
 from models.rnn import Rnn
 from models.seq2seq import build_dot, build_plain
 from tasks import TASKS
-from tasks.sampling import sample_batch
+from tasks.sampling import belongs_to, sample_batch
 from tests.plugins.broken import Noisy
 
 CONFIG = ModelConfig(symbols=4, hidden=16)
@@ -134,6 +136,30 @@ def test_mixed_stage_meets_all_its_lengths():
 
 
 # Validation.
+
+
+def test_a_limited_set_of_training_sequences_is_the_same_for_every_model(monkeypatch):
+    def sources_of(builder, *, kept):
+        seen = []
+        monkeypatch.setattr(
+            train_module,
+            "train_update",
+            lambda *arguments, **others: (
+                seen.append(arguments[2].source) or train_update(*arguments, **others)
+            ),
+        )
+        recipe = dataclasses.replace(QUICK, train_sequences=kept)
+        train(start(builder, recipe=recipe), recipe=recipe, lengths=(6, 9))
+        return [{tuple(row.tolist()) for row in each} for each in seen]
+
+    batches = sources_of(build_plain, kept=5)
+    assert batches == sources_of(build_dot, kept=5)
+    of_length = [{row for batch in batches for row in batch if len(row) == n} for n in (6, 9)]
+    assert [*map(len, of_length)] == [5, 5]
+    for n, rows in zip((6, 9), of_length, strict=True):
+        sources = torch.tensor(sorted(rows))
+        assert belongs_to(sources, symbols=4, split="train").all(), n
+    assert len(set().union(*sources_of(build_plain, kept=None))) > 100
 
 
 @pytest.mark.parametrize("builder", [build_plain, build_dot, Rnn])

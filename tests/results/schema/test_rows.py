@@ -35,7 +35,7 @@ def test_columns_are_in_the_published_order_and_in_named_groups():
         "task, model, protocol, seed, train_length, length, status, config_id, token_accuracy, "
         "sequence_accuracy, teacher_forced_token_accuracy, carried_bits, target_bits"
     )
-    assert (names[-3:], len(names)) == (["run_id", "stage_id", "record_id"], 75)
+    assert (names[-3:], len(names)) == (["run_id", "stage_id", "record_id"], 76)
     assert {*TIME_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS, *PROVENANCE_COLUMNS} <= {*names}
     assert {item.name for item in columns_of(ThroughputRow)} >= {*PROVENANCE_COLUMNS}
     assert set(STATUSES) == {OK, *FAILING_STATUSES, NOT_REACHED}

@@ -117,7 +117,7 @@ def test_lengths_are_those_of_the_test():
 
 @pytest.mark.parametrize("name", [name for name in ACCURACY_SETTINGS if name != "curriculum_rung"])
 def test_a_training_with_another_setting_is_refused(name):
-    row = accuracy_row(channel_numbers=8, channel_snr=3.0, layers=1)
+    row = accuracy_row(channel_numbers=8, channel_snr=3.0, layers=1, train_sequences=9)
     another = changed(row, name)
     with pytest.raises(ResultsError) as refusal:
         compared([row], [another])
