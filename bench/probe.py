@@ -199,6 +199,11 @@ def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
             ("evaluator_version", EVALUATOR_VERSION),
         ):
             there = getattr(row, name)
+            if there != here and name == "code_hash":
+                raise UsageError(
+                    f"--results: has an earlier version of the code of {row.task}, {row.model} "
+                    f"(code_hash {there}, here it is {here}); train it again in another folder"
+                )
             if there != here:
                 raise UsageError(
                     f"--results: {row.task}, {row.model} were made with {name} {there}, "

@@ -33,6 +33,7 @@ from results.errors import ResultsError
 from results.schema.rows import OK, AccuracyRow
 from results.store.folder import Plan, Store, coded_otherwise, open_store, trained_otherwise
 from results.wording import shown_command
+from tasks import TASKS
 
 # A terminal is closed, a scheduler warns that the time is nearly up, or a limit of it is reached.
 _ENDING = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
@@ -105,7 +106,7 @@ def _plan(
 
 def _require_fitting(request: Request, present: Plan, rows: Sequence[AccuracyRow]) -> None:
     """Refuse rows that would be in one curve with rows of another training, or of other code."""
-    row = coded_otherwise(present, rows)
+    row = coded_otherwise(present, rows, suite_tasks=TASKS)
     if row is not None:
         raise UsageError(
             f"--models: {request.out} has rows of an earlier version of the code of {row.task}, "

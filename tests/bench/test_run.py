@@ -164,10 +164,10 @@ def main(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_module, "LocalEngine", Engine)
 
-    def call(act=lambda: None, models="rnn"):
+    def call(act=lambda: None, models="rnn", task="copy"):
         Engine.act = staticmethod(act)
         out = str(tmp_path / "results")
-        return command_module.main([*SMALL, "--models", models, "--out", out])
+        return command_module.main([*SMALL, "--tasks", task, "--models", models, "--out", out])
 
     return call
 
@@ -220,6 +220,9 @@ def test_edited_model_does_not_go_on_in_its_folder(main, tmp_path, monkeypatch, 
         assert main(models="edited:build") == 2
         said = "has rows of an earlier version of the code of copy, edited:build"
         assert said in capsys.readouterr().err
+        # A task that the folder does not have yet would mix the two versions all the same.
+        assert main(models="edited:build", task="sort") == 2
+        assert "of the code of sort, edited:build" in capsys.readouterr().err
         (tmp_path / file).write_text(source)
     reached(injected=len(sources))
     assert snapshot(tmp_path / "results") == before
