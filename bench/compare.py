@@ -133,7 +133,9 @@ def compare_models(given: argparse.Namespace) -> int:
     present = [str(name) for name in frame["model"].unique()]
     for name in given.models:
         if name not in present:
-            raise UsageError(f"--models: in {given.results} {unknown_name(name, present)}")
+            raise UsageError(
+                f"--models: {unknown_name(name, present)}; these are in {given.results}"
+            )
     a, b = given.models
     found = model_differences(frame, a, b, score=given.score, lengths=given.lengths)
     if found.table.empty:

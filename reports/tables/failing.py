@@ -1,4 +1,4 @@
-"""How a model fails at one length: by derailing, forgetting or looping, and at which items."""
+"""How a model fails at one length: if true items help, if it loops, and at which items."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from reports.selection.curves import own_length_rows
 from results.schema.rows import OK
 from results.tables import parse_ids
 
-HOLDS, DERAILS, FORGETS, LEARNS_NOTHING = "holds", "derails", "forgets", "learns nothing"
+KEEPS, HELPED, NOT_HELPED, LEARNS_NOTHING = "keeps", "helped", "not helped", "learns nothing"
 KEPT = 0.9  # Of the way from the best constant answer to all right.
 LEARNED = 0.1
 # Of items drawn from 16 symbols, six repeat those before by chance once in 16 million answers.
@@ -57,14 +57,15 @@ def _way(rows: pd.DataFrame, own: pd.DataFrame, finished: pd.DataFrame) -> str:
         return "-" if own.empty else str(own["status"].iloc[0]).replace("_", " ")
     kept = finished["normalised_accuracy"].mean()
     if kept >= KEPT:
-        return HOLDS
+        return KEEPS
     if rows.loc[rows["status"] == OK, "normalised_accuracy"].max() < LEARNED:
         return LEARNS_NOTHING
     alone = finished["token_accuracy"].mean()
     given = finished["teacher_forced_token_accuracy"].mean()
     # On sort the item before is itself a good guess, which a true item gives away.
     is_more_than_repeating = not given <= finished["repeat_accuracy"].mean()
-    return DERAILS if is_more_than_repeating and given - alone >= (1 - alone) / 2 else FORGETS
+    is_half_regained = given - alone >= (1 - alone) / 2
+    return HELPED if is_half_regained and is_more_than_repeating else NOT_HELPED
 
 
 def _of_line(table: pd.DataFrame, line: Any, length: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows
-from reports.tables.failing import DERAILS, FORGETS, HOLDS, way_of_failing
+from reports.tables.failing import HELPED, KEEPS, NOT_HELPED, way_of_failing
 from results.schema.rows import OK, SETTING_COLUMNS
 from results.stats.over_seeds import one_version
 from results.stats.threshold_length import ABOVE, BELOW, crossings, mean_crossing
@@ -45,9 +45,10 @@ WAY_COLUMNS = 16
 LEGEND = (
     "Half lost: where items right fall half-way from all to the best constant answer.",
     "Bits: carried at the longest length. Memory: numbers from source to answer.",
-    f"{HOLDS}: keeps nine tenths. {DERAILS}: half of the lost items or more are right if",
-    f"given the true items before (truth). {FORGETS}: fewer are. loops: of the answers",
-    "in samples.csv, those that end in a block that repeats.",
+    f"{KEEPS}: nine tenths of the way from there are kept. {HELPED}: given the true items",
+    f"before (truth), half or more of the lost items are right. {NOT_HELPED}: fewer are.",
+    "Loops: answers in samples.csv that end in a block that repeats.",
+    "Items a second are those of the machine that each row was made on.",
 )
 
 
