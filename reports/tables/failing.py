@@ -58,14 +58,15 @@ def _way(rows: pd.DataFrame, own: pd.DataFrame, finished: pd.DataFrame) -> str:
     kept = finished["normalised_accuracy"].mean()
     if kept >= KEPT:
         return KEEPS
-    if rows.loc[rows["status"] == OK, "normalised_accuracy"].max() < LEARNED:
-        return LEARNS_NOTHING
     alone = finished["token_accuracy"].mean()
     given = finished["teacher_forced_token_accuracy"].mean()
     # On sort the item before is itself a good guess, which a true item gives away.
-    is_more_than_repeating = not given <= finished["repeat_accuracy"].mean()
+    guess = finished[["constant_accuracy", "repeat_accuracy"]].mean().max()
+    best = rows.loc[rows["status"] == OK, "normalised_accuracy"].max()
+    if best < LEARNED and not given > guess + LEARNED:
+        return LEARNS_NOTHING
     is_half_regained = given - alone >= (1 - alone) / 2
-    return HELPED if is_half_regained and is_more_than_repeating else NOT_HELPED
+    return HELPED if is_half_regained and not given <= guess else NOT_HELPED
 
 
 def _of_line(table: pd.DataFrame, line: Any, length: int) -> pd.DataFrame:

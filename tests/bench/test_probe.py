@@ -352,7 +352,7 @@ def test_what_other_code_trained_is_refused(copied, ordered, monkeypatch):
     tasks = TASKS | {"copy": replace(TASKS["copy"], version=9)}
     made = "copy, seq2seq were made with {}, here it is {}; train them again in another folder"
     earlier = (
-        "has an earlier version of the code of copy, seq2seq "
+        "these rows are of an earlier version of the code of copy, seq2seq "
         f"(code_hash None, here it is {example}); train it again in another folder"
     )
     for module, where, other, message in (
