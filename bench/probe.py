@@ -202,8 +202,8 @@ def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
             if there != here and name == "code_hash":
                 raise UsageError(
                     f"--results: these rows are of an earlier version of the code of {row.task}, "
-                    f"{row.model} (code_hash {there}, here it is {here}); train it again in another "
-                    "folder"
+                    f"{row.model} (code_hash {there}, here it is {here}); train it again in "
+                    "another folder"
                 )
             if there != here:
                 raise UsageError(
