@@ -1,19 +1,19 @@
-"""Hold one results folder against another: `python -m bench.compare A B`.
+"""Hold one results folder against another, or one model of a folder against another.
 
-Imports no torch, and writes nothing.
+`python -m bench.compare A B`, or `--models a,b --results DIR`. Imports no torch, writes nothing.
 """
 
 import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.cli.lengths import parse_lengths
-from bench.cli.options import one_of
+from bench.cli.options import one_of, parse_names, unknown_name
 from results.command_line import DONE, Parser, UsageError, parse_folder, run_command
 from results.errors import ResultsError
 from results.schema.rows import OK, SCORE_COLUMNS
@@ -22,13 +22,17 @@ from results.stats.comparison import (
     SAME,
     WORSE,
     Comparison,
+    model_differences,
     score_differences,
     time_ratios,
 )
 from results.stats.intervals import CONFIDENCE
+from results.stats.over_seeds import one_version
 from results.store.csv_files import ACCURACY, THROUGHPUT
 from results.tables import has_table, read_accuracy, read_throughput
-from results.wording import told_apart
+from results.wording import escaped, told_apart
+from tasks import TASKS
+from tasks.import_path import code_hash
 
 # These may differ: a comparison is made to see what they change.
 PROVENANCE = (
@@ -39,6 +43,7 @@ PROVENANCE = (
     "model_version",
     "recipe_version",
 )
+EXPECTED_BY_CHANCE = "Expected to differ by chance alone:"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +55,16 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     parser = Parser(
         prog="python -m bench.compare",
-        description="Compare the results folder B with A: accuracy paired by seed, and throughput.",
+        description="Compare the results folder B with A: accuracy paired by seed, and throughput. "
+        "Or compare the model b of one folder with a: accuracy paired by seed.",
         epilog="Exit status: 0 compared, 2 a mistake, or something that cannot be compared.",
     )
+    parser.usage = "%(prog)s [options] A B\n       %(prog)s [options] --models a,b --results DIR"
     add = parser.add_argument
-    add("a", type=_results_folder, metavar="A", help="results folder to start from")
-    add("b", type=_results_folder, metavar="B", help="results folder to hold against it")
+    add("a", type=_results_folder, nargs="?", metavar="A", help="results folder to start from")
+    add("b", type=_results_folder, nargs="?", metavar="B", help="results folder to hold against it")
+    add("--models", type=parse_names, metavar="a,b", help="two models of one folder")
+    add("--results", type=_results_folder, metavar="DIR", help="with --models: the folder")
     add(
         "--score",
         type=one_of(SCORE_COLUMNS),
@@ -90,6 +99,83 @@ def _fraction(text: str) -> float:
 
 
 def compare(given: argparse.Namespace) -> int:
+    """Compare what the command line names; return the exit status.
+
+    Raises:
+        UsageError: It names too much or too little.
+    """
+    if given.models is None:
+        if given.results is not None:
+            raise UsageError("--results: goes with --models; two folders are written A B")
+        absent = [name for name in ("A", "B") if getattr(given, name.lower()) is None]
+        if absent:
+            raise UsageError(f"the following arguments are required: {', '.join(absent)}")
+        return compare_folders(given)
+    if given.a is not None:
+        raise UsageError("--models: are of one folder, written --results DIR; leave out A and B")
+    if given.results is None:
+        raise UsageError("--models: needs --results DIR, the folder that has them")
+    if len(given.models) != 2:
+        text = ",".join(given.models)
+        raise UsageError(f"--models: must be two different names joined by a comma, got {text!r}")
+    return compare_models(given)
+
+
+def compare_models(given: argparse.Namespace) -> int:
+    """Print how one model of a folder does against another, length by length.
+
+    Raises:
+        UsageError: The folder does not have one of the models.
+        ResultsError: The CSV is absent or damaged, or no rows of the models can be paired.
+    """
+    frame = read_accuracy(given.results)
+    one_version(frame)
+    present = [str(name) for name in frame["model"].unique()]
+    for name in given.models:
+        if name not in present:
+            raise UsageError(
+                f"--models: {unknown_name(name, present)}; these are in {given.results}"
+            )
+    a, b = given.models
+    found = model_differences(frame, a, b, score=given.score, lengths=given.lengths)
+    if found.table.empty:
+        lengths = "" if given.lengths is None else " at these --lengths"
+        raise ResultsError(
+            f"--models: {a} and {b} have no row ok in both, of one seed and the same settings"
+            f"{lengths}"
+        )
+    # What is the same in all rows takes columns of the screen.
+    table = found.table
+    if table["protocol"].nunique() == 1:
+        table = table.drop(columns="protocol")
+    if table["train_length"].equals(table["length"]):
+        table = table.drop(columns="train_length")
+    found = replace(found, table=table)
+    section = _Section(
+        (frame[frame["model"] == a], frame[frame["model"] == b]),
+        found,
+        heading=f"Accuracy: {given.score}, B - A, mean over paired seeds with its 95 % t-interval",
+        chance=EXPECTED_BY_CHANCE,
+    )
+    header = []
+    for side, name, rows in zip("AB", given.models, section.frames, strict=True):
+        rates = ", ".join(f"{rate:g}" for rate in sorted({*rows["learning_rate"]}))
+        header.append(f"{side}: {escaped(name)}; learning_rate {rates}")
+        if _is_edited(name, rows):
+            header.append(f"{side}: was edited since; {given.results} has its earlier version")
+    print("\n\n".join(["\n".join(header), _text(section)]), flush=True)
+    return DONE
+
+
+def _is_edited(name: str, rows: pd.DataFrame) -> bool:
+    """Tell if the files of a model that is named by its builder are not those of its rows."""
+    # A task of a user's own has its files in the hash, too.
+    own = rows[rows["task"].isin(list(TASKS))]
+    here = code_hash(name) if ":" in name else None
+    return here is not None and len(own) > 0 and here not in {*own["code_hash"]}
+
+
+def compare_folders(given: argparse.Namespace) -> int:
     """Print what both folders have, side by side.
 
     Raises:
@@ -141,7 +227,7 @@ def _accuracy(given: argparse.Namespace) -> _Section:
         frames,
         score_differences(*frames, score=given.score, lengths=given.lengths),
         heading=f"Accuracy: {given.score}, B - A, mean over paired seeds with its 95 % t-interval",
-        chance="Expected to differ by chance alone:",
+        chance=EXPECTED_BY_CHANCE,
     )
 
 

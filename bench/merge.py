@@ -21,6 +21,7 @@ from results.command_line import (
 from results.store.folder import PLAN
 from results.store.merging import merge_folders
 from results.wording import escaped, shown_command
+from tasks import TASKS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +67,7 @@ def _merge(given: argparse.Namespace) -> int:
         # One folder may be named twice, also by a link.
         if not any(folder.samefile(each) for each in folders):
             folders.append(folder)
-    merged = merge_folders(folders, out, probe_version=PROBE_VERSION)
+    merged = merge_folders(folders, out, probe_version=PROBE_VERSION, suite_tasks=TASKS)
     contents = merged.contents
     missing = missing_lines([*contents.plan.values()], contents.records, contents.failures)
     for line in (*merged.notices, *merged.conflicts):

@@ -199,6 +199,12 @@ def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
             ("evaluator_version", EVALUATOR_VERSION),
         ):
             there = getattr(row, name)
+            if there != here and name == "code_hash":
+                raise UsageError(
+                    f"--results: these rows are of an earlier version of the code of {row.task}, "
+                    f"{row.model} (code_hash {there}, here it is {here}); train it again in "
+                    "another folder"
+                )
             if there != here:
                 raise UsageError(
                     f"--results: {row.task}, {row.model} were made with {name} {there}, "

@@ -13,7 +13,13 @@ from types import FrameType
 
 from bench.cli.dry_run import plan_as_json, plan_as_text, request_as_json
 from bench.cli.run_options import DASK, Request, build_parser, read_request
-from bench.cli.summary import failure_lines, few_lines, missing_lines, summary_table
+from bench.cli.summary import (
+    failure_lines,
+    few_lines,
+    missing_lines,
+    models_report,
+    summary_table,
+)
 from bench.execution.engine import Engine, LocalEngine
 from bench.execution.progress import run_log
 from bench.execution.provenance import write_run_file
@@ -23,9 +29,11 @@ from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
-from results.schema.rows import AccuracyRow
+from results.errors import ResultsError
+from results.schema.rows import OK, AccuracyRow
 from results.store.folder import Plan, Store, coded_otherwise, open_store, trained_otherwise
 from results.wording import shown_command
+from tasks import TASKS
 
 # A terminal is closed, a scheduler warns that the time is nearly up, or a limit of it is reached.
 _ENDING = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
@@ -98,7 +106,7 @@ def _plan(
 
 def _require_fitting(request: Request, present: Plan, rows: Sequence[AccuracyRow]) -> None:
     """Refuse rows that would be in one curve with rows of another training, or of other code."""
-    row = coded_otherwise(present, rows)
+    row = coded_otherwise(present, rows, suite_tasks=TASKS)
     if row is not None:
         raise UsageError(
             f"--models: {request.out} has rows of an earlier version of the code of {row.task}, "
@@ -169,13 +177,26 @@ def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
     planned = [row for run in matrix.runs for row in run.planned_rows()]
     read = (store.read_record(row.record_id) for row in planned)
     rows = {record.row.record_id: record.row for record in read if record is not None}
-    print(f"\n{summary_table([*rows.values()])}\n")
+    has_trained = len(rows) > matrix.count_records()[OK]
+    # A table of one shard would be a part, and that of a finished matrix takes seconds again.
+    report = _report_of(request) if has_trained and request.shard is None else None
+    print(f"\n{report or summary_table([*rows.values()])}\n")
     where = [] if str(request.out) == "results" else ["--results", request.out]
     print(f"Figures: {shown_command('reports.figures', *where)}")
     if len(rows) == len(planned):
         return DONE
     print(*missing_lines(planned, rows, store.failures()), sep="\n", file=sys.stderr)
     return FAILED
+
+
+def _report_of(request: Request) -> str | None:
+    """Let `reports` describe the folder; if it cannot, say why, and that is all."""
+    try:
+        with _signals_raise():  # So that they also end the child.
+            return models_report(request.out)
+    except ResultsError as error:
+        print(error, file=sys.stderr)
+        return None
 
 
 @contextmanager

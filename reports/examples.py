@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.drawing import style
 from reports.selection.curves import own_length_rows, protocols_of
 from reports.selection.folder import (
     add_config_option,
@@ -127,6 +126,8 @@ class Writing:
 
 def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: bool) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
+    from reports.drawing import style  # With seaborn, which `reports.models` need not wait for.
+
     titles = told_apart(samples["task"])
     models = style.labels_of(samples["model"], most=MODEL_COLUMNS)
     for task, rows in samples.groupby("task"):

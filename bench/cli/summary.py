@@ -1,10 +1,17 @@
 """What a command says at its end, in few lines. No pandas: it takes a second to import."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from results.errors import ResultsError
+from results.schema.columns import one_line
 from results.schema.rows import (
     FAILING_STATUSES,
     NOISY,
@@ -14,10 +21,12 @@ from results.schema.rows import (
     AccuracyRow,
     ThroughputRow,
 )
-from results.wording import columns_of, escaped, spans, told_apart
+from results.wording import columns_of, escaped, shown_command, spans, told_apart
 
 _MOST_COLUMNS = 5
 _MOST_LINES = 12
+_SECONDS_TO_REPORT = 60.0  # It takes two. A folder on a slow disk may take more.
+_SUITE = Path(__file__).parents[2]
 _curve = attrgetter("task", "model", "protocol", *SETTING_COLUMNS)
 
 
@@ -38,6 +47,44 @@ def summary_table(rows: Sequence[AccuracyRow]) -> str:
         for label, by_length in scores.items()
     }
     return "\n".join(_table("token accuracy", means))
+
+
+def models_report(folder: Path) -> str:
+    """Return what `reports.models` prints of a folder; a child imports it, as `bench` may not.
+
+    Raises:
+        ResultsError: The child failed, or took too long.
+    """
+    path = os.pathsep.join(filter(None, [str(_SUITE), os.environ.get("PYTHONPATH")]))
+    environment = {
+        "PYTHONPATH": path,
+        "PYTHONIOENCODING": "utf-8",
+        # Its output is a pipe, which has no width.
+        "COLUMNS": str(shutil.get_terminal_size().columns),
+    }
+    try:
+        done = subprocess.run(
+            # -P: a folder `reports` of the user's own is not the suite's.
+            [sys.executable, "-P", "-m", "reports.models", f"--results={folder}"],
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=_SECONDS_TO_REPORT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        why = f"no end after {_SECONDS_TO_REPORT:.0f} seconds"
+    except OSError as error:
+        why = str(error.strerror or error)
+    else:
+        if done.returncode == 0:
+            return done.stdout.rstrip("\n")
+        said = done.stderr.strip().splitlines()
+        why = one_line(said[-1]) if said else f"exit status {done.returncode}"
+    command = shown_command("reports.models", "--results", folder)
+    raise ResultsError(f"no table of the models: {why}; try {command}")
 
 
 def missing_lines(

@@ -54,7 +54,15 @@ class Recomputed(nn.Module):
     ) -> tuple[Items, Float[Tensor, "batch after width"]]:
         """Run the layer on all inputs so far, and give the outputs of the new ones."""
         inputs = x if state is None else torch.cat((state, x), dim=1)
-        return self.layer(inputs)[:, -x.shape[1] :], inputs
+        mixed = self.layer(inputs)
+        # Many layers give a pair, and some have the items last.
+        if not isinstance(mixed, Tensor) or mixed.shape != inputs.shape:
+            got = tuple(mixed.shape) if isinstance(mixed, Tensor) else type(mixed).__name__
+            raise ValueError(
+                f"build_layer: {type(self.layer).__name__} must return a tensor of shape "
+                f"{tuple(inputs.shape)}, batch x items x width as its input, got {got}"
+            )
+        return mixed[:, -x.shape[1] :], inputs
 
     def memory_numbers(self, items: int) -> int:
         """Count the inputs that are kept, the most that the layer can know of so many items."""

@@ -26,6 +26,19 @@ ACCURACY_SETTINGS = (
     "evaluator_version",
     "curriculum_rung",
 )
+# Two models of one folder: each family has its own learning rate, and a channel its own numbers.
+MODELS_PAIRED_BY = tuple(
+    name
+    for name in SETTING_COLUMNS
+    if name not in ("learning_rate", "channel_numbers", "channel_snr")
+)
+MODELS_AGREE_IN = (
+    "task_version",
+    "sampler_version",
+    "recipe_version",
+    "evaluator_version",
+    "curriculum_rung",
+)
 TIMING_SETTINGS = (
     "batch_size",
     "symbols",
@@ -78,9 +91,52 @@ def score_differences(
     key = [*SCORED_BY, "seed"]
     frames = _with_rung(a), _with_rung(b)
     pairs, *others = _pair(*frames, key, value=score, settings=ACCURACY_SETTINGS, lengths=lengths)
+    return Comparison(_averaged(pairs, SCORED_BY, score=score), *others)
+
+
+def model_differences(
+    frame: pd.DataFrame,
+    a: str,
+    b: str,
+    *,
+    score: str,
+    lengths: Collection[int] | None = None,
+) -> Comparison:
+    """Average the score of model `b` less that of model `a` over the seeds that both have.
+
+    Args:
+        frame: accuracy.csv of one folder.
+        lengths: Test lengths to keep; all if None.
+
+    Returns:
+        A table as that of `score_differences`, without the model; with those settings of
+        `MODELS_PAIRED_BY` in which the rows differ.
+
+    Raises:
+        ResultsError: A version differs, or a model has two rows of one measurement.
+    """
+    settings = ["task", "protocol", "train_length", "length", *MODELS_PAIRED_BY]
+    frames = [_with_rung(frame[frame["model"] == name]).drop(columns="model") for name in (a, b)]
+    pairs, *others = _pair(
+        frames[0],
+        frames[1],
+        [*settings, "seed"],
+        value=score,
+        settings=MODELS_AGREE_IN,
+        lengths=lengths,
+    )
+    table = _averaged(pairs, settings, score=score)
+    # Tasks have alphabets of their own.
+    of_task = table.groupby("task")[list(MODELS_PAIRED_BY)].nunique(dropna=False)
+    alike = [name for name in MODELS_PAIRED_BY if not (of_task[name] > 1).any()]
+    return Comparison(table.drop(columns=alike), *others)
+
+
+def _averaged(pairs: pd.DataFrame, by: Sequence[str], *, score: str) -> pd.DataFrame:
+    """Average the differences of paired seeds, with their interval and a verdict."""
     scores_a, scores_b = pairs[f"{score}_a"], pairs[f"{score}_b"]
-    table = pairs[SCORED_BY].assign(a=scores_a, b=scores_b, difference=scores_b - scores_a)
-    groups = table.groupby(SCORED_BY)
+    table = pairs[list(by)].assign(a=scores_a, b=scores_b, difference=scores_b - scores_a)
+    groups = table.groupby(list(by))
     result = groups[["a", "b", "difference"]].mean()
     difference, n = result["difference"], groups.size()
     # Equal differences are equal up to rounding only, which would pass for a tiny spread.
@@ -96,7 +152,7 @@ def score_differences(
         [ONE_SEED, SAME, NO_SPREAD],
         _verdicts(*gain),
     )
-    return Comparison(result.reset_index(), *others)
+    return result.reset_index()
 
 
 def time_ratios(

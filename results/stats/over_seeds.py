@@ -15,8 +15,20 @@ from results.schema.rows import OK, SETTING_COLUMNS, VERSION_COLUMNS
 from results.stats.intervals import CONFIDENCE, t_half_width
 
 
+def one_version(frame: pd.DataFrame) -> None:
+    """Refuse a table in which a model was run with two versions of its author's code."""
+    for (task, model), group in frame.groupby(["task", "model"]):
+        codes = [*group["code_hash"].drop_duplicates().fillna("none")]
+        if len(codes) > 1:
+            raise ResultsError(
+                f"{task}, {model}: rows of {len(codes)} versions of its code are mixed "
+                f"(code_hash {', '.join(codes)}); give each version a folder of its own"
+            )
+
+
 def one_configuration(frame: pd.DataFrame) -> None:
-    """Refuse a table in which a model was run with different settings; name them."""
+    """Refuse a table in which a model was run with different settings or code; name them."""
+    one_version(frame)
     for (task, model, protocol), group in frame.groupby(["task", "model", "protocol"]):
         if group["config_id"].nunique() > 1:
             first_rows = group.drop_duplicates("config_id")

@@ -4,7 +4,7 @@ import itertools
 import math
 import operator
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -285,12 +285,23 @@ def _newest(rows: Iterable[AccuracyRow]) -> dict[str, AccuracyRow]:
 
 
 def coded_otherwise(
-    present: Iterable[AccuracyRow], wanted: Iterable[AccuracyRow]
+    present: Iterable[AccuracyRow],
+    wanted: Iterable[AccuracyRow],
+    *,
+    suite_tasks: Collection[str],
 ) -> AccuracyRow | None:
-    """Find the first wanted row whose task and model are present with other code of a user."""
-    codes = {(row.task, row.model): row.code_hash for row in present}
+    """Find the first wanted row whose model is present with other code of a user.
+
+    Args:
+        suite_tasks: Tasks that have no code of a user: in all of them a model has one hash.
+    """
+
+    def owner(row: AccuracyRow) -> tuple[str, str]:
+        return ("" if row.task in suite_tasks else row.task, row.model)
+
+    codes = {owner(row): row.code_hash for row in present}
     for row in wanted:
-        if codes.get((row.task, row.model), row.code_hash) != row.code_hash:
+        if codes.get(owner(row), row.code_hash) != row.code_hash:
             return row
     return None
 

@@ -6,6 +6,7 @@ folder, nor the better score. Records that say different things are named.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,12 +100,14 @@ def _render_row(row: AccuracyRow | ThroughputRow) -> bytes:
     return seal(to_json(row))
 
 
-def merge_folders(folders: Sequence[Path], out: Path, *, probe_version: int) -> Merged:
+def merge_folders(
+    folders: Sequence[Path], out: Path, *, probe_version: int, suite_tasks: Collection[str]
+) -> Merged:
     """Merge results folders, which are only read, into one, with what that one has already.
 
     Nothing is written before all is read and fits together. A merge that is killed has done a
     part, and the same merge again does the rest. What probes of another version found counts as
-    absent.
+    absent. `suite_tasks` are those without code of a user.
 
     Raises:
         ResultsError: A folder is of another schema version, two trained one length after other
@@ -117,7 +120,7 @@ def merge_folders(folders: Sequence[Path], out: Path, *, probe_version: int) -> 
         probes = ProbeStore(folder, version=probe_version, is_read_only=True)
         sources[folder] = _read(open_store(folder, create=False), probes, notices)
         plans[folder] = tuple(sources[folder].plan.values())
-    _require_one_kind(plans)
+    _require_one_kind(plans, suite_tasks)
     store = open_store(out, create=True)
     # To the end: bench.probe, which holds it too, compiles by the plan of its beginning.
     with locked(out, PROBES) as is_held:
@@ -140,12 +143,17 @@ def _read(store: Store, probes: ProbeStore, notices: list[str]) -> Contents:
     return contents
 
 
-def _require_one_kind(plans: Mapping[Path, Sequence[AccuracyRow]]) -> None:
+def _require_one_kind(
+    plans: Mapping[Path, Sequence[AccuracyRow]], suite_tasks: Collection[str]
+) -> None:
     """Refuse to put two trainings of one length, or two versions of one model, into one curve."""
     present: list[AccuracyRow] = []
     for folder, rows in plans.items():
         for differs, how in (
-            (coded_otherwise, "of another version of its code than"),
+            (
+                partial(coded_otherwise, suite_tasks=suite_tasks),
+                "of another version of its code than",
+            ),
             (trained_otherwise, "after other lengths than"),
         ):
             row = differs(present, rows)

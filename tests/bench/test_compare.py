@@ -1,6 +1,7 @@
 """`bench.compare`: what it prints, its exit statuses, and one line for all that it refuses."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from bench import compare
 from results.schema.rows import planned
 from results.store.folder import open_store
+from tasks.import_path import code_hash
 from tests.commands import snapshot
 from tests.rows import accuracy_row, failed, filled_store, throughput_row
 
@@ -140,6 +142,46 @@ def test_tolerance_and_lengths(a, b, tmp_path, compared):
     assert "4 rows: 0 better, 0 worse, 4 no difference seen\n" in output
 
 
+def test_one_model_of_a_folder_against_another(a, compared, tmp_path):
+    output = compared("--models", "rnn,seq2seq", "--results", a)
+    first, second, *_ = output.splitlines()
+    assert (first, second) == ("A: rnn; learning_rate 0.001", "B: seq2seq; learning_rate 0.001")
+    line = "copy 10 0.4500 0.6900 0.2400 0.0679 0.4121 3 better"
+    assert line_of(output, "copy").split() == line.split()
+    assert "\n1 row: 1 better, 0 worse, 0 no difference seen\n" in output
+    # Whose rate is another is compared all the same, and of another size never.
+    changed = [replace(row, learning_rate=0.002, config_id="c1") for row in rows()[3:]]
+    slow = write(tmp_path / "slow", [*rows()[:3], *changed])
+    assert "B: seq2seq; learning_rate 0.002" in compared(
+        "--models", "rnn,seq2seq", "--results", slow
+    )
+
+
+def test_models_of_no_common_rows_are_refused(a, tmp_path, command):
+    wide = [replace(row, hidden=128, config_id="c1") for row in rows()[3:]]
+    other = write(tmp_path / "other", [*rows()[:3], *wide])
+    for folder, more in ((other, ()), (a, ("--lengths", "20"))):
+        status, output, errors = command("--models", "rnn,seq2seq", "--results", folder, *more)
+        assert (status, output) == (2, "")
+        assert errors.startswith("bench.compare: --models: rnn and seq2seq have no row ok in both")
+
+
+def test_an_edit_since_is_said(tmp_path, monkeypatch, compared):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "edited_since.py"
+    source.write_text("def build(config): ...")
+    name = "edited_since:build"
+    mine = [
+        replace(row, model=name, code_hash=code_hash(name), record_id=f"mine-{row.seed}")
+        for row in rows()[:3]
+    ]
+    folder = write(tmp_path / "results", [*mine, *rows()[3:]])
+    asked = ("--models", f"seq2seq,{name}", "--results", folder)
+    assert "was edited since" not in compared(*asked)
+    source.write_text("def build(config): return None")
+    assert f"B: was edited since; {folder} has its earlier version" in compared(*asked)
+
+
 def test_a_kind_that_cannot_be_compared_does_not_hide_the_other(a, tmp_path, command):
     status, output, errors = command(a, write(tmp_path / "b", rows(), timings(threads=2)))
 
@@ -190,6 +232,11 @@ def test_a_mistake_is_one_line(a, b, tmp_path, monkeypatch, command):
         ([a, ""], "B: must name a folder, got ''\n"),
         ([a, "none"], neither.format("none")),
         ([a, "empty"], neither.format("empty")),
+        (["--results", a], "--results: goes with --models; two folders are written A B"),
+        (["--models", "rnn,seq2seq"], "--models: needs --results DIR"),
+        (["--models", "rnn,seq2seq", a], "--models: are of one folder"),
+        (["--models", "rnn", "--results", a], "--models: must be two different names joined by"),
+        (["--models", "rnn,seq2sec", "--results", a], "--models: 'seq2sec' is unknown; did you"),
         ([a, "a/../a"], "B: must be another folder than A, got 'a/../a'\n"),
     ):
         status, output, errors = command(*arguments)

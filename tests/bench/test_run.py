@@ -7,12 +7,14 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from bench import run as command_module
-from results.schema.rows import AccuracyRow
+from results.schema.rows import OK, AccuracyRow
 from results.store.csv_files import ACCURACY
+from results.store.folder import open_store
 from tests.commands import (
     BOTH,
     SMALL,
@@ -85,8 +87,11 @@ def test_failing_model_leaves_rows_stops_no_other_and_is_tried_again_if_asked_fo
     """What diverges, runs out of memory or dies: bench/training and bench/execution."""
     folder, raising = tmp_path / "results", "tests.plugins.broken:Raising"
     asked = (*SMALL, "--lengths", "2,4,6", "--jobs", "2", "--models")
-    status, _, errors = run(folder, *asked, f"{raising},rnn")
+    status, output, errors = run(folder, *asked, f"{raising},rnn")
     assert status == 1
+    # It has trained something, so all models of the folder are described.
+    assert "how it fails at 6" in output
+    assert f"> {raising[:8]}" in output
     assert [row.status for row in rows_by_length(folder, "rnn").values()] == ["ok"] * 3
     rows = rows_by_length(folder, raising)
     assert [row.status for row in rows.values()] == ["ok", "failed", "not_reached"]
@@ -100,6 +105,8 @@ def test_failing_model_leaves_rows_stops_no_other_and_is_tried_again_if_asked_fo
     assert status == 1
     assert "1 failed, 1 not reached, 0 left" in output
     assert "To do: nothing but what failed; --retry-failed tries that again" in output
+    assert "token accuracy" in output
+    assert "how it fails" not in output
     assert snapshot(folder) == before
     status, output, errors = run(folder, *asked, raising, "--retry-failed", **{REPAIRED: "yes"})
     assert status == 0, errors
@@ -164,12 +171,56 @@ def main(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_module, "LocalEngine", Engine)
 
-    def call(act=lambda: None, models="rnn"):
+    def call(act=lambda: None, models="rnn", task="copy", more=()):
         Engine.act = staticmethod(act)
-        out = str(tmp_path / "results")
-        return command_module.main([*SMALL, "--models", models, "--out", out])
+        asked = ["--tasks", task, "--models", models, "--out", str(tmp_path / "results"), *more]
+        return command_module.main([*SMALL, *asked])
 
     return call
+
+
+@pytest.fixture
+def finish(tmp_path):
+    """Return how an engine finishes whatever is planned."""
+
+    def write():
+        store = open_store(tmp_path / "results", create=True)
+        for row in store.plan():
+            store.write_record(replace(row, status=OK, attempts=1), [])
+
+    return write
+
+
+@pytest.mark.parametrize("more", [(), ("--shard", "1/1")])
+def test_models_are_described_once_and_of_a_shard_not_at_all(
+    main, finish, more, monkeypatch, capsys
+):
+    asked = []
+    monkeypatch.setattr(command_module, "models_report", lambda out: asked.append(out) or "report")
+    for described in (0 if more else 1, 0):
+        assert main(finish, more=more) == 0
+        assert capsys.readouterr().out.count("\nreport\n") == described
+    assert len(asked) == (0 if more else 1)
+
+
+def test_a_report_that_fails_is_one_line_and_changes_no_status(main, finish, monkeypatch, capsys):
+    monkeypatch.setattr("bench.cli.summary._SECONDS_TO_REPORT", 0.01)
+    assert main(finish) == 0
+    output, errors = capsys.readouterr()
+    assert "No record yet." in output  # Of the summary: these rows have no score.
+    (line,) = [line for line in errors.splitlines() if "table" in line]
+    assert line.startswith("no table of the models: no end after 0 seconds; try python -m reports.")
+
+
+@pytest.mark.fault("F9")
+def test_a_signal_during_the_report_ends_it_as_any_other(main, finish, monkeypatch, capsys):
+    def stopped(out):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SECONDS_TO_DIE)
+
+    monkeypatch.setattr(command_module, "models_report", stopped)
+    assert main(finish) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped. Everything finished is")
 
 
 @pytest.mark.fault("F9")
@@ -220,6 +271,9 @@ def test_edited_model_does_not_go_on_in_its_folder(main, tmp_path, monkeypatch, 
         assert main(models="edited:build") == 2
         said = "has rows of an earlier version of the code of copy, edited:build"
         assert said in capsys.readouterr().err
+        # A task that the folder does not have yet would mix the two versions all the same.
+        assert main(models="edited:build", task="sort") == 2
+        assert "of the code of sort, edited:build" in capsys.readouterr().err
         (tmp_path / file).write_text(source)
     reached(injected=len(sources))
     assert snapshot(tmp_path / "results") == before

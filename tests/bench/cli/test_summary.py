@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cli.summary import missing_lines, summary_table, throughput_table
-from tests.rows import accuracy_row, failed, throughput_row
+from bench.cli.summary import missing_lines, models_report, summary_table, throughput_table
+from results.errors import ResultsError
+from tests.rows import accuracy_row, failed, filled_store, throughput_row
 
 
 def test_what_differs_in_more_than_its_seed_is_never_averaged():
@@ -63,3 +64,11 @@ def test_throughput_has_a_table_for_each_phase():
     assert ["seq2seq", "3", "-"] in [line.split() for line in lines]
     assert lines[-1] == "1 of 2 rows are noisy"
     assert throughput_table([]) == "Nothing measured."
+
+
+def test_models_are_described_by_a_child_whose_complaint_is_passed_on(tmp_path):
+    folder = filled_store(tmp_path / "-x results", [accuracy_row()])
+    folder.compile()
+    assert models_report(folder.root).startswith("copy: 16 symbols, curriculum, lstm of 64 units")
+    with pytest.raises(ResultsError, match=r"no table of the models: .*is not a folder; try pyth"):
+        models_report(tmp_path / "none")

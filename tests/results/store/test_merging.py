@@ -57,7 +57,7 @@ KEPT, LOST = sorted(
 
 
 def merge(out: Path, *folders: Path) -> Merged:
-    return merge_folders(folders, out, probe_version=PROBES_MADE)
+    return merge_folders(folders, out, probe_version=PROBES_MADE, suite_tasks={"copy", "sort"})
 
 
 @pytest.fixture
@@ -360,6 +360,12 @@ def test_two_versions_of_a_model_are_refused(tmp_path):
     ]
     message = "has length 20 of copy, a of another version of its code than"
     check_refused(tmp_path / "out", *folders, message=message)
+    # A task of the suite has no code of a user, so another task is no reason for another hash.
+    for name, task in (("3", "sort"), ("4", "a.task.of:theirs")):
+        results_folder(tmp_path / name, replace(other, task=task, code_hash="def"))
+    message = "has length 20 of sort, a of another version of its code than"
+    check_refused(tmp_path / "out", folders[0], tmp_path / "3", message=message)
+    merge(tmp_path / "merged", folders[0], tmp_path / "4")
 
 
 def test_lengths_after_other_lengths_are_refused(tmp_path):
