@@ -85,7 +85,8 @@ def _train(request: Request) -> int:
             failures = _complete(request, store, matrix, to_do, engine=engine, log=log)
         for notice in store.take_notices():
             print(notice, file=sys.stderr)
-    status = _conclude(request, store, matrix)
+        # A terminal that closes meanwhile ends this too, and with the same status.
+        status = _conclude(request, store, matrix)
     if failures:
         said = f"{len(failures)} measurements of the throughput failed:"
         print(said, *few_lines(failures), sep="\n", file=sys.stderr)
@@ -192,8 +193,7 @@ def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
 def _report_of(request: Request) -> str | None:
     """Let `reports` describe the folder; if it cannot, say why, and that is all."""
     try:
-        with _signals_raise():  # So that they also end the child.
-            return models_report(request.out)
+        return models_report(request.out)
     except ResultsError as error:
         print(error, file=sys.stderr)
         return None
