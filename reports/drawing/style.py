@@ -60,9 +60,9 @@ _FREE_DASHES = (DASHED, DASH_DOT, SOLID)
 
 BASELINE_STYLES: dict[str, LineStyle] = {
     "target_bits": LineStyle("all the information in the target", "#CFCFCF", SOLID, width=4.0),
-    "chance_accuracy": LineStyle("chance", "#CFCFCF", SOLID, width=2.0),
-    "constant_accuracy": LineStyle("best constant answer", "#5F5F5F", DOTTED, width=1.2),
-    "repeat_accuracy": LineStyle("repeat the gold item before", "#5F5F5F", DASH_DOT, width=1.0),
+    # The best answer that does not depend on the source: no guess is better.
+    "constant_accuracy": LineStyle("guessing", "#A9A9A9", SOLID, width=2.0),
+    "repeat_accuracy": LineStyle("repeating the true item before", "#5F5F5F", DASH_DOT, width=1.0),
     "causal_ceiling_accuracy": LineStyle(
         "ceiling of the RNN that answers at once", "#5F5F5F", DASHED, width=1.0
     ),
@@ -182,5 +182,6 @@ def _theme() -> dict[Any, Any]:
         "ytick.major.size": 2.5,
         "xtick.major.width": 0.7,
         "ytick.major.width": 0.7,
+        "svg.hashsalt": "figure",  # Else the ids in an SVG are random.
         "figure.dpi": DOTS_PER_INCH,  # Texts are measured at the size at which they are saved.
     }

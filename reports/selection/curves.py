@@ -26,6 +26,8 @@ class Facts:
     cell: str
     hidden: int
     encoder: str
+    budgets: tuple[int, ...]
+    models: frozenset[str]
     rows: int
     unfinished: int
 
@@ -166,6 +168,8 @@ def facts_of(rows: pd.DataFrame) -> Facts:
         cell=str(first["cell"]),
         hidden=int(first["hidden"]),
         encoder=str(first["encoder"]),
+        budgets=tuple(sorted(int(each) for each in rows["budget_updates"].unique())),
+        models=frozenset(map(str, rows["model"].unique())),
         rows=len(rows),
         unfinished=int((rows["status"] != OK).sum()),
     )
