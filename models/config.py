@@ -16,6 +16,7 @@ class ModelConfig:
         hidden: Numbers in one recurrent state vector. An LSTM has two such vectors, h and c.
         cell: Recurrent cell: `lstm`, `gru` or `tanh`.
         encoder: `bi` reads the source both ways with half the state per direction, `uni` one way.
+        layers: Layers of the network; None leaves each model its own number.
         channel_numbers: Numbers k that a channel passes at a time; read by models with a channel.
         channel_snr: Power of a number over that of the noise; read by models with noise.
     """
@@ -24,6 +25,7 @@ class ModelConfig:
     hidden: int = 64
     cell: str = "lstm"
     encoder: str = "bi"
+    layers: int | None = None
     channel_numbers: int | None = None
     channel_snr: float | None = None
 
@@ -37,6 +39,8 @@ class ModelConfig:
             raise ValueError(f"cell: {self.cell!r} is unknown; use {', '.join(CELLS)}")
         if self.encoder not in ENCODERS:
             raise ValueError(f"encoder: {self.encoder!r} is unknown; use {', '.join(ENCODERS)}")
+        if self.layers is not None and self.layers < 1:
+            raise ValueError(f"layers: must be at least 1, got {self.layers}")
         if self.channel_numbers is not None and self.channel_numbers < 1:
             raise ValueError(f"channel_numbers: must be at least 1, got {self.channel_numbers}")
         if self.channel_snr is not None and not 0 < self.channel_snr < math.inf:

@@ -8,6 +8,7 @@ from models.recurrent import (
     RecurrentState,
     build_recurrent,
     join_directions,
+    layers_of,
     reader,
     recurrent_flops,
 )
@@ -25,6 +26,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.layers = layers_of(config)
         self.embedding = nn.Embedding(config.symbols, config.embedding)
         self.recurrent = build_recurrent(config, bidirectional=config.encoder == "bi")
 
@@ -32,7 +34,7 @@ class Encoder(nn.Module):
         """Read the source into the memory, and the final state that the decoder starts from."""
         memory, state = reader(self.recurrent, self.embedding)(source, None)
         # Dense, or every product of the attention would copy it first.
-        return memory.contiguous(), join_directions(state)
+        return memory.contiguous(), join_directions(state, layers=self.layers)
 
     def flops(self, source_length: int) -> int:
         """Count the operations for one source sequence."""

@@ -29,11 +29,17 @@ def build_recurrent(config: ModelConfig, *, bidirectional: bool = False) -> nn.R
     layer = _LAYERS[config.cell](
         config.embedding,
         config.hidden // 2 if bidirectional else config.hidden,
+        num_layers=layers_of(config),
         batch_first=True,
         bidirectional=bidirectional,
     )
     _initialise(layer, cell=config.cell)
     return layer
+
+
+def layers_of(config: ModelConfig) -> int:
+    """Count the recurrent layers, each over the states of the one below it."""
+    return config.layers or 1
 
 
 @torch.no_grad()
@@ -76,22 +82,22 @@ def _as_pair(state: RecurrentState | None) -> tuple[Tensor, Tensor] | None:
     return state
 
 
-def join_directions(state: RecurrentState) -> RecurrentState:
-    """Lay the final states of the directions side by side, as one layer's state."""
+def join_directions(state: RecurrentState, *, layers: int) -> RecurrentState:
+    """Lay the final states of a layer's directions side by side, as those of a one-way layer."""
     if isinstance(state, tuple):
-        return _side_by_side(state[0]), _side_by_side(state[1])
-    return _side_by_side(state)
+        return _side_by_side(state[0], layers), _side_by_side(state[1], layers)
+    return _side_by_side(state, layers)
 
 
 def _side_by_side(
-    state: Float[Tensor, "directions batch half"],
-) -> Float[Tensor, "1 batch hidden"]:
-    return torch.cat(tuple(state), dim=-1).unsqueeze(0)
+    state: Float[Tensor, "layers_and_directions batch part"], layers: int
+) -> Float[Tensor, "layers batch hidden"]:
+    return torch.cat(state.unflatten(0, (layers, -1)).unbind(1), dim=-1)
 
 
 def state_size(config: ModelConfig) -> int:
     """Count the numbers of a state."""
-    return _STATE_VECTORS[config.cell] * config.hidden
+    return _STATE_VECTORS[config.cell] * layers_of(config) * config.hidden
 
 
 def state_numbers(state: RecurrentState) -> Float[Tensor, "batch numbers"]:
@@ -103,9 +109,15 @@ def state_numbers(state: RecurrentState) -> Float[Tensor, "batch numbers"]:
 def state_of(numbers: Float[Tensor, "batch numbers"], like: RecurrentState) -> RecurrentState:
     """Make a state from numbers laid out as by `state_numbers`; h is bounded as `like` is."""
     if isinstance(like, tuple):
-        state, cell = numbers.unsqueeze(0).chunk(2, dim=2)
-        return torch.tanh(state).contiguous(), cell.contiguous()
-    return torch.tanh(numbers).unsqueeze(0)
+        state, cell = (_by_layers(part, like[0]) for part in numbers.chunk(2, dim=1))
+        return torch.tanh(state), cell
+    return torch.tanh(_by_layers(numbers, like))
+
+
+def _by_layers(
+    numbers: Float[Tensor, "batch numbers"], like: Float[Tensor, "layers batch hidden"]
+) -> Float[Tensor, "layers batch hidden"]:
+    return numbers.unflatten(1, (len(like), -1)).transpose(0, 1).contiguous()
 
 
 def recurrent_flops(layer: nn.RNNBase, steps: int) -> int:

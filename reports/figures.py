@@ -55,6 +55,7 @@ PROBE_FIGURES = {
     "influence": csv_files.INFLUENCE,
     "state": csv_files.STATE,
     **{f"map_{measure}": csv_files.MAPS for measure in maps.MAPS},
+    "weights": csv_files.WEIGHTS,
 }
 BY_ITEM = {
     "influence": (probes.influence_of, probes.influence_figure),
@@ -362,7 +363,7 @@ def _of_probes(found: Tables, chosen: pd.DataFrame, choice: Choice, *, suffix: s
         choice.say(
             f"not drawn: {', '.join(f'{kind}{suffix}' for kind in absent)}: no rows of these "
             "models; python -m bench.probe writes them, those of the state with --state, and only "
-            "models with attention have alignment and map_attention"
+            "models with attention have alignment, map_attention and weights"
         )
     yield from drawings
 
@@ -382,6 +383,11 @@ def _of_table(name: str, table: pd.DataFrame, mine: Tables, *, suffix: str) -> D
             title = title_of("positions", rows, task=str(rows["task"].iloc[0]))
             draw = partial(maps.positions_figure, rows)
             yield Drawing("positions", f"positions{ending}{suffix}", title, draw)
+    elif name == csv_files.WEIGHTS:
+        for ending, rows in split(table, ["task"]).items():
+            title = title_of("weights", rows, task=str(rows["task"].iloc[0]))
+            draw = partial(maps.weights_figure, rows)
+            yield Drawing("weights", f"weights{ending}{suffix}", title, draw)
     elif name == csv_files.MAPS:
         for measure in maps.MAPS:
             yield from _of_maps(table, measure, suffix=suffix)

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -108,5 +109,6 @@ def _make_output_safe() -> None:
 
 
 def _complain(name: str, error: Exception, *, status: int) -> int:
-    print(f"{name}: {one_line(str(error))}", file=sys.stderr)
+    with suppress(OSError):  # Nobody may read any more, and the status still counts.
+        print(f"{name}: {one_line(str(error))}", file=sys.stderr)
     return status

@@ -96,6 +96,8 @@ def _describe(block: Block) -> str:
     alphabet = f" alphabet {sizes}," if sizes else ""
     reads = {name for entry in block.models for name in entry.reads}
     ratio = f" at SNR {settings.channel_snr:g}" if "channel_snr" in reads else ""
+    layers = "" if settings.layers is None else f" x {settings.layers} layers"
+    size = f"{settings.cell} {settings.hidden}{layers}"
     channel = f" channel {settings.channel_numbers}{ratio}," if "channel_numbers" in reads else ""
     return (
         f"Matrix: {', '.join(escaped(task.name) for task in block.tasks)}"
@@ -103,6 +105,6 @@ def _describe(block: Block) -> str:
         f" x {len(seeds)} seed{'s' * (len(seeds) > 1)};"
         f" {len(lengths)} length{'s' * (len(lengths) > 1)}"
         f" {lengths[0]}..{lengths[-1]}, {settings.protocol},{alphabet}{channel}"
-        f" {settings.cell} {settings.hidden}, encoder {settings.encoder}, {settings.device};"
+        f" {size}, encoder {settings.encoder}, {settings.device};"
         f" budget {settings.recipe.stage_budget_updates:,}, rate {settings.recipe.learning_rate:g}"
     )

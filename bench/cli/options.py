@@ -22,6 +22,7 @@ from tasks.import_path import require_reference
 
 DEVICES = ("cpu", "cuda")
 MOST_JOBS = 1024
+MOST_LAYERS = 100
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--cell", type=one_of(CELLS), help=", ".join(CELLS))
     add("--hidden", type=parse_hidden, help="state size; embeddings have half of it")
     add("--encoder", type=one_of(ENCODERS), help="directions that it reads in: bi or uni")
+    add("--layers", type=whole_number(at_most=MOST_LAYERS), help="layers (default: each its own)")
     add("--channel-numbers", type=whole_number(), help="numbers k that a channel passes")
     add("--channel-snr", type=parse_ratio, help="power of such a number over that of the noise")
 

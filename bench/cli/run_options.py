@@ -66,7 +66,7 @@ def build_parser() -> Parser:
         prog="python -m bench.run",
         description="Train and evaluate the matrix of tasks, models and lengths; write the CSVs.",
         epilog="presets, with time on two cores and budget against the published one:\n"
-        + "\n".join(f"  {name:9} {preset}" for name, preset in PRESETS.items())
+        + "\n".join(f"  {name:13} {preset}" for name, preset in PRESETS.items())
         + "\n\nThen draw the figures: python -m reports.figures",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # Else the table is one text.
@@ -156,6 +156,7 @@ def read_request(given: argparse.Namespace) -> Request:
 def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
     tasks = given.tasks or tuple(TASKS[name] for name in part.tasks)
     test_lengths, test_factors = given.test_lengths
+    test_lengths = test_lengths or part.test_lengths
     last_seed = given.first_seed + (given.seeds or part.seeds or preset.seeds) - 1
     settings = Settings(
         lengths=given.lengths or tuple(part.lengths or preset.lengths),
@@ -167,6 +168,7 @@ def _block(given: argparse.Namespace, preset: Preset, part: Part) -> Block:
         cell=given.cell or part.cell,
         hidden=given.hidden or part.hidden,
         encoder=given.encoder or part.encoder,
+        layers=given.layers,
         channel_numbers=given.channel_numbers or part.channel_numbers,
         channel_snr=given.channel_snr or part.channel_snr,
         device=given.device,

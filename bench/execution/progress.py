@@ -36,7 +36,13 @@ def progress_bar(total: int, description: str, *, unit: str) -> "tqdm[Any]":
 def say_in_file(text: str) -> None:
     """Write a line to standard error, unless it is a terminal, which has the bar."""
     if not sys.stderr.isatty():
-        print(escaped(text), file=sys.stderr, flush=True)
+        _show(escaped(text))
+
+
+def _show(line: str) -> None:
+    # Nobody may read any more, as behind `| head`. Work does not stop for that.
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 class _Lines:
@@ -44,7 +50,7 @@ class _Lines:
 
     def write(self, text: str) -> None:
         if state := text.strip():
-            print(state, file=sys.stderr, flush=True)
+            _show(state)
 
     def flush(self) -> None:
         return  # tqdm asks for it after each state.

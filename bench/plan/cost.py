@@ -19,7 +19,8 @@ def update_seconds(run: ModelRun, length: float) -> float:
     """Estimate the seconds of one update on batches of this source length."""
     tokens = run.recipe.batch_size * length
     growth = (run.config.hidden / _MEASURED_HIDDEN) ** 1.5
-    return _SECONDS_PER_UPDATE + _SECONDS_PER_TOKEN * tokens * growth
+    layers = run.config.layers or 1
+    return _SECONDS_PER_UPDATE + _SECONDS_PER_TOKEN * tokens * growth * layers
 
 
 def stage_seconds(run: ModelRun, stage: Stage) -> float:

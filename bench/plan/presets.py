@@ -27,6 +27,7 @@ class Part:
     learning_rate: float = Recipe.learning_rate
     # None: as in the preset.
     lengths: tuple[int, ...] | None = None
+    test_lengths: tuple[int, ...] = ()
     seeds: int | None = None
     budget: int | None = None
 
@@ -71,6 +72,20 @@ def _channel_part(
         lengths=tuple(capacity // 8 * 2**doubling for doubling in range(5)),
         budget=budget,
     )
+
+
+# One item beyond what was trained, and up to eight times as many.
+EXTRAPOLATION_LENGTHS = (51, 60, 75, 100, 200, 400)
+# The rate of a family, chosen by one rule on a seed that is not published (docs/challengers.md).
+CHALLENGER_RATES = {
+    "seq2seq+location": 4e-3,
+    "transformer": 4e-3,
+    "transformer-alibi": 4e-3,
+    "transformer-nope": 4e-3,
+    "mamba2": 4e-3,
+    "gated-deltanet": 4e-3,
+    "minlstm": 4e-3,
+}
 
 
 # Costs are half the seconds of the rows in results/reference. That of `paper` is an estimate.
@@ -139,6 +154,46 @@ PRESETS: dict[str, Preset] = {
                 _channel_part(capacity, budget=4 * PUBLISHED_BUDGET_UPDATES)
                 for capacity in (8, 16, 32)
             ),
+        ),
+        measures_throughput=False,
+    ),
+    "challengers": Preset(
+        "Transformers, state-space models and location attention on copy and sort, three seeds",
+        cost="at most 6 hours",
+        lengths=range(10, 101, 10),
+        seeds=3,
+        parts=(
+            # The rows of the default matrix beside them: they have the same ids, so a folder that
+            # has them already has nothing more to train.
+            Part(tasks=("copy", "sort"), models=("rnn", "seq2seq", "seq2seq+dot")),
+            *(
+                Part(tasks=("copy", "sort"), models=(model,), learning_rate=rate)
+                for model, rate in CHALLENGER_RATES.items()
+            ),
+        ),
+        measures_throughput=False,
+    ),
+    "extrapolation": Preset(
+        "trained to 50, one length at a time or mixed, tested to 400, three seeds",
+        cost="at most 3 hours",
+        lengths=range(10, 51, 10),
+        seeds=3,
+        parts=tuple(
+            Part(
+                models=(model,),
+                learning_rate=CHALLENGER_RATES.get(model, Recipe.learning_rate),
+                protocol=protocol,
+                lengths=lengths,
+                test_lengths=EXTRAPOLATION_LENGTHS,
+                budget=budget,
+            )
+            for model in ("seq2seq+dot", "seq2seq+location", "transformer", "transformer-alibi")
+            for protocol, lengths, budget in (
+                ("curriculum", tuple(range(10, 51, 10)), PUBLISHED_BUDGET_UPDATES),
+                # A stage on 50 lengths has the budgets of all. So each has a sixteenth, and the
+                # model trains on about as many items in all as in the curriculum.
+                ("mixed", tuple(range(1, 51)), PUBLISHED_BUDGET_UPDATES // 16),
+            )
         ),
         measures_throughput=False,
     ),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 # Raise one by 1 when a change to the modules behind it changes numbers. All of them but the last
 # are in the ids: results of an older version then no longer count as done.
 RECIPE_VERSION = 3  # bench.training.train and .seeding, and this module
-EVALUATOR_VERSION = 1  # bench.training.evaluate
-PROBE_VERSION = 2  # bench.probes
+EVALUATOR_VERSION = 2  # bench.training.evaluate
+PROBE_VERSION = 3  # bench.probes
 
 LADDER_STEP = 10
 

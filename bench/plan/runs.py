@@ -49,6 +49,7 @@ class Settings:
     cell: str = "lstm"
     hidden: int = 64
     encoder: str = "bi"
+    layers: int | None = None  # None: each model has its own number.
     channel_numbers: int = 32
     channel_snr: float = 3.0
     device: str = "cpu"
@@ -268,6 +269,7 @@ def plan_matrix(
                 hidden=settings.hidden,
                 cell=settings.cell,
                 encoder=settings.encoder,
+                layers=settings.layers,
                 **{name: getattr(settings, name) for name in entry.reads},
             ),
             device=settings.device,

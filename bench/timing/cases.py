@@ -8,7 +8,7 @@ from models.config import ModelConfig
 from tasks.import_path import code_hash
 
 # Speed hardly depends on a channel, so its settings are no columns.
-_CONFIG_COLUMNS = ("symbols", "hidden", "cell", "encoder")
+_CONFIG_COLUMNS = ("symbols", "hidden", "cell", "encoder", "layers")
 
 
 @dataclass(frozen=True)

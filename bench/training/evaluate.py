@@ -117,6 +117,7 @@ def score(
     correct = answers.answer == answers.target
     sequences, items = correct.shape
     token_accuracy = _mean(correct)
+    prefix_items = correct.cumprod(dim=1).sum(dim=1).double().mean().item()
     constant_accuracy = task.constant_accuracy(length, symbols)
     target_bits = task.target_bits(length, symbols)
     cross_entropy_bits = answers.cross_entropy_bits / sequences
@@ -132,7 +133,8 @@ def score(
         "carried_bits": target_bits - cross_entropy_bits if has_sequence_probability else None,
         "target_bits": target_bits,
         "teacher_forced_sequence_accuracy": _mean(answers.forced_correct.all(dim=1)),
-        "correct_prefix_items": correct.cumprod(dim=1).sum(dim=1).double().mean().item(),
+        "correct_prefix_items": prefix_items,
+        "prefix_accuracy": prefix_items / items,
         "cross_entropy_bits": cross_entropy_bits / items,
         "normalised_accuracy": (token_accuracy - constant_accuracy) / (1 - constant_accuracy),
         "chance_accuracy": chance_accuracy(symbols),

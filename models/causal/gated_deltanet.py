@@ -137,4 +137,4 @@ def gated_delta_rule(
 
 def build(config: ModelConfig) -> CausalModel:
     """Build `gated-deltanet`. Its dotted name is part of the ids of runs, so it stays."""
-    return CausalModel(config, build_mixers=(GatedDeltaNet, GatedDeltaNet))
+    return CausalModel(config, build_mixers=(config.layers or 2) * (GatedDeltaNet,))

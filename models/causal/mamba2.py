@@ -116,4 +116,4 @@ def state_space(
 
 def build(config: ModelConfig) -> CausalModel:
     """Build `mamba2`. Its dotted name is part of the ids of runs, so it stays."""
-    return CausalModel(config, build_mixers=(Mamba2, Mamba2))
+    return CausalModel(config, build_mixers=(config.layers or 2) * (Mamba2,))

@@ -58,4 +58,4 @@ def build(config: ModelConfig) -> CausalModel:
     """Build `minlstm`. Its dotted name is part of the ids of runs, so it stays."""
     # Three layers, as in the authors' runs: with gates of the input alone, only depth gives an
     # item's gate a view of other items.
-    return CausalModel(config, build_mixers=(MinLstm, MinLstm, MinLstm))
+    return CausalModel(config, build_mixers=(config.layers or 3) * (MinLstm,))

@@ -157,7 +157,7 @@ class FeedForward(nn.Module):
 
 def _build(config: ModelConfig, *, positions: str) -> CausalModel:
     layer = (partial(SelfAttention, positions=positions), FeedForward)
-    return CausalModel(config, build_mixers=2 * layer)
+    return CausalModel(config, build_mixers=(config.layers or 2) * layer)
 
 
 # One builder per row of `MODELS`. Their dotted names are part of the ids of runs, so they stay.

@@ -127,7 +127,7 @@ def write_titles(figure: Figure, titles: Mapping[Axes, str], *, room: float) -> 
     """
     font = FontProperties(weight="bold", size=style.PANEL_TITLE_SIZE)
     wrapped = {axis: _lines(title, FILLED * room, font) for axis, title in titles.items()}
-    rows = len({axis.get_subplotspec().rowspan.start for axis in titles})
+    rows = len({axis.get_position().y0 for axis in titles})
     most_lines = max(map(len, wrapped.values()), default=0)
     if most_lines <= MOST_LINES:
         for axis, lines in wrapped.items():

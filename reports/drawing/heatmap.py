@@ -16,6 +16,7 @@ SEQUENTIAL = "viridis"
 SIGNED = "PuOr_r"
 # A single row of panels may be higher.
 ONE_ROW_INCHES, HEIGHT_INCHES, BAR_INCHES, LABELS_INCHES = 1.9, 1.55, 0.7, 0.5
+NAME_INCHES, AROUND_INCHES = 0.115, 0.4
 MOST_ACROSS = 3
 
 
@@ -26,6 +27,7 @@ def draw_heatmaps(
     ylabel: str,
     colour_label: str,
     is_signed: bool = False,
+    names: Mapping[str, Mapping[int, str]] | None = None,
 ) -> tuple[Figure, dict[str, Axes]]:
     """Draw one heat map per panel, at most three beside each other.
 
@@ -38,6 +40,7 @@ def draw_heatmaps(
         colour_label: What the colours show, beside a bar of them.
         is_signed: Whether values may be below 0. The scale of all panels is then as long on either
             side of 0 as the largest of their values; else it is from 0 to 1.
+        names: Of every position of x and y, where all of them are named.
 
     Returns:
         The figure, and the axes of every panel.
@@ -49,7 +52,10 @@ def draw_heatmaps(
         pd.DataFrame(places.values(), columns=["row", "column"]).astype(str),
         rows=[str(row) for row in dict(places.values())],
         columns={str(column): "" for column in range(across)},
-        height=ONE_ROW_INCHES if across == len(panels) else HEIGHT_INCHES,
+        height=max(
+            ONE_ROW_INCHES if across == len(panels) else HEIGHT_INCHES,
+            NAME_INCHES * len(names["y"]) + AROUND_INCHES if names else 0.0,
+        ),
         bar_inches=BAR_INCHES,
     )
     axes = {name: grid.axes[place] for name, place in places.items()}
@@ -78,8 +84,16 @@ def draw_heatmaps(
         axis.set(xlabel="", ylabel="", ylim=(0, len(positions["y"])))
     for axis in axes.values():
         axis.set_axis_on()
-        axis.set_xticks(*_ends_and_middle(positions["x"]))
-        axis.set_yticks(*_ends_and_middle(positions["y"]), rotation=0)
+        if names:
+            axis.set_xticks(*_all_of(positions["x"], names["x"]))
+            axis.set_yticks(*_all_of(positions["y"], names["y"]))
+            axis.tick_params(
+                axis="x", labelrotation=90 * any(len(x) > 1 for x in names["x"].values())
+            )
+            axis.tick_params(length=0)
+        else:
+            axis.set_xticks(*_ends_and_middle(positions["x"]))
+            axis.set_yticks(*_ends_and_middle(positions["y"]), rotation=0)
         axis.tick_params(labelbottom=True)
     for row in grid.axes:
         row[0].set_ylabel(ylabel, visible=True)
@@ -91,6 +105,10 @@ def draw_heatmaps(
         bar = grid.figure.colorbar(meshes[0], ax=grid.axes, aspect=30, label=colour_label)
         bar.outline.set_visible(False)
     return grid.figure, axes
+
+
+def _all_of(positions: Sequence[int], names: Mapping[int, str]) -> tuple[list[float], list[str]]:
+    return [place + 0.5 for place in range(len(positions))], [names[each] for each in positions]
 
 
 def _ends_and_middle(positions: Sequence[int]) -> tuple[list[float], list[str]]:

@@ -1,6 +1,7 @@
 """Bits through a channel of known capacity: rows to tables, tables to a figure."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,19 +63,21 @@ def _by_ratio(build: str) -> tuple[int, str]:
 
 def _draw_items(axis: Axes, points: pd.DataFrame, colours: Mapping[float, str]) -> None:
     axis.set_xscale("log")
+    points = points.assign(run=points["build"] + " " + points["seed"].astype(str))
     for model in (NOISE, CONTROL):
-        sns.lineplot(
+        plot = partial(
+            sns.lineplot,
             points[points["model"] == model],
             x="length",
             y="token_accuracy",
             hue="capacity",
             palette=dict(colours),
-            linestyle=DASHES[model],
-            linewidth=1.3,
-            errorbar=t_interval,
             legend=False,
             ax=axis,
         )
+        plot(linestyle=DASHES[model], linewidth=1.3, errorbar=t_interval)
+        # Of one seed and build each: a mean over seeds alone would hide how far they are apart.
+        plot(units="run", estimator=None, linewidth=0.4, alpha=0.5)
     for capacity, colour in colours.items():
         rows = points[(points["model"] == NOISE) & (points["capacity"] == capacity)]
         if rows.empty:
@@ -83,7 +86,7 @@ def _draw_items(axis: Axes, points: pd.DataFrame, colours: Mapping[float, str]) 
         at = float((rows["length"] / rows["load"]).iloc[0])
         axis.plot([at], [0.0], marker="|", markersize=9, color=colour, clip_on=False)
     mark_decades(axis.xaxis, points["length"], texts=FuncFormatter("{:g}".format))
-    axis.set(xlabel="sequence length (items)", ylabel="token accuracy,\nfree-running")
+    axis.set(xlabel="sequence length (items)", ylabel="share of items right")
     axis.set_ylim(0, 1.02)
 
 
@@ -123,7 +126,7 @@ def channel_caption(channel: Channel) -> str:
     sentences = [
         f"{', '.join(facts.symbols)}; {settings}; {budget_words(channel.least_budget)}"
         + (f", hollow: {budgets[-1]:,}." if len(budgets) > 1 else "."),
-        f"Mean of {counted(facts.seeds, 'seed')}"
+        f"Bold: mean of {counted(facts.seeds, 'seed')}; thin: each"
         + ("; band: 95 % t-interval." if facts.seeds >= FEWEST_FOR_BAND else "."),
         "Mark below: the target has as many bits as the channel passes.",
         unfinished_rows(facts.unfinished, rows=facts.rows),

@@ -1,5 +1,6 @@
 """The heat maps of what probes found: accuracy by position, and from output to source."""
 
+import string
 from collections.abc import Sequence
 
 import pandas as pd
@@ -86,6 +87,42 @@ def map_figure(maps: pd.DataFrame, *, measure: str, title: str) -> Figure:
         xlabel="source item",
         caption=" ".join(filter(None, sentences)),
     )
+
+
+def weights_figure(weights: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the weights of one sequence, a panel per model, with the symbols on both sides.
+
+    Args:
+        weights: Rows of weights.csv of one configuration and task, with their settings.
+    """
+    names = {
+        side: {
+            int(item): _symbol(int(symbol), weights)
+            for item, symbol in zip(weights[f"{end}_item"], weights[f"{what}_symbol"], strict=True)
+        }
+        for side, end, what in (("x", "source", "source"), ("y", "output", "target"))
+    }
+    columns = {"model": "panel", "source_item": "x", "output_item": "y", "weight": "value"}
+    figure, _ = draw_heatmaps(
+        weights.rename(columns=columns),
+        panels=_titles(weights),
+        ylabel="right answer",
+        colour_label="weight",
+        names=names,
+    )
+    settings = settings_of(facts_of(weights))
+    return framed(
+        figure,
+        title=title,
+        xlabel="source",
+        caption=f"One sequence, teacher-forced, seed {weights['seed'].min()}. {settings}.",
+    )
+
+
+def _symbol(symbol: int, weights: pd.DataFrame) -> str:
+    """Write a symbol as a letter, or as a number where the alphabet has more symbols."""
+    is_short = int(weights["symbols"].max()) <= len(string.ascii_uppercase)
+    return string.ascii_uppercase[symbol] if is_short else str(symbol)
 
 
 def _titles(table: pd.DataFrame) -> dict[str, str]:

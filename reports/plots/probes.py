@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.drawing import style
 from reports.drawing.curves import Panel, draw_curves, label_ends
@@ -36,8 +37,8 @@ TRUE_ITEMS = ByLength(
 )
 AFTER_ONE, WITHOUT = "corrupted_accuracy", "intact_accuracy"
 CORRUPTION_PANELS = (
-    Panel(AFTER_ONE, "token accuracy,\none wrong item fed"),
-    Panel(WITHOUT, "token accuracy,\nall items true"),
+    Panel(AFTER_ONE, "share right,\none wrong item fed"),
+    Panel(WITHOUT, "share right,\nall items true"),
 )
 STATE_PANELS = (
     Panel(LINEAR, "bits of a source item,\nlinear probe", is_fraction=False),
@@ -124,6 +125,7 @@ def influence_figure(table: pd.DataFrame, *, title: str, facts: Facts) -> Figure
         for task, name in tasks.items()
     ]
     grid = draw_curves(table, panels, columns=WHEN, looks=looks)
+    grid.axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     sentence = seeds_sentence(table, int(table["seed"].nunique()), mean="geometric mean")
     return framed(
         grid.figure,
@@ -193,6 +195,7 @@ def _by_item(
     looks = style.styles_for(table["line"].unique())
     tasks = style.titles_of(table["column"].unique())
     grid = draw_curves(table, panels, columns=tasks, looks=looks)
+    grid.axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     sentence = seeds_sentence(table, int(table["seed"].nunique()))
     return framed(
         grid.figure,

@@ -16,7 +16,10 @@ from results.schema.rows import NOISY, OK
 from results.stats.power_law import growth, shortest_fitted_length
 from results.wording import told_apart
 
-SETTINGS = ["device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "symbols"]
+SETTINGS = [
+    *("device", "device_name", "threads", "cell", "hidden", "embedding", "encoder", "layers"),
+    "symbols",
+]
 PHASE_NAMES = {
     "train_step": "training step",
     "forward": "forward pass",

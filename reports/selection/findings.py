@@ -354,6 +354,19 @@ def attention_map(rows: pd.DataFrame, *, task: str, length: int, measure: str) -
     return f"Attention looks at the source item that each {_done(task)} item comes from"
 
 
+def weights(rows: pd.DataFrame, *, task: str) -> str:
+    """Count for how many outputs of one sequence the largest weight is on the right symbol."""
+    mine = rows[(rows["task"] == task) & (rows["model"] == _attention(rows))]
+    if mine.empty:
+        return ""
+    most = mine.loc[mine.groupby("output_item")["weight"].idxmax()]
+    right = int((most["source_symbol"] == most["target_symbol"]).sum())
+    return (
+        f"In one {_done(task)} sequence, {NAMES[_attention(rows)]} looks most at the right symbol "
+        f"for {right} of {len(most)} outputs"
+    )
+
+
 def occlusion_map(rows: pd.DataFrame, *, task: str, length: int, measure: str) -> str:
     """Say whether replacing an input harms most the output that is copied from it."""
     here = rows[(rows["task"] == task) & (rows["length"] == length)]
@@ -418,5 +431,6 @@ TITLES: Mapping[str, Title] = {
     "map_occlusion": Title(
         "What each output loses when one input is replaced, {task}, length {length}", occlusion_map
     ),
+    "weights": Title("Where attention looks in one sequence, {task}", weights),
     "throughput": Title("Items per second, by sequence length", throughput),
 }

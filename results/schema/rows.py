@@ -40,6 +40,7 @@ SETTING_COLUMNS = (
     "hidden",
     "embedding",
     "encoder",
+    "layers",
     "channel_numbers",
     "channel_snr",
     "batch_size",
@@ -91,6 +92,9 @@ class AccuracyRow:
     )
     correct_prefix_items: float | None = measured(
         "items", "Mean number of items before the first error, free-running."
+    )
+    prefix_accuracy: float | None = measured(
+        "fraction", "Share of target items before the first error, free-running."
     )
     cross_entropy_bits: float | None = measured(
         "bits per item", "Cross-entropy per target item, teacher-forced."
@@ -158,6 +162,9 @@ class AccuracyRow:
     hidden: int = column("units", "State size.")
     embedding: int = column("units", "Embedding size.")
     encoder: str = column("name", "Encoder direction: bi or uni.")
+    layers: int | None = optional(
+        "layers", "Layers of the network; empty where each model has its own number."
+    )
     channel_numbers: int | None = optional(
         "numbers", "Numbers k of the channel; empty without a channel."
     )
@@ -221,6 +228,9 @@ class ThroughputRow:
     hidden: int = column("units", "State size.")
     embedding: int = column("units", "Embedding size.")
     encoder: str = column("name", "Encoder direction: bi or uni.")
+    layers: int | None = optional(
+        "layers", "Layers of the network; empty where each model has its own number."
+    )
     rounds: int | None = measured("rounds", "Number of timed rounds.")
     median_seconds: float | None = measured("seconds", "Median time of the phase over rounds.")
     iqr_seconds: float | None = measured("seconds", "Interquartile range over rounds.")
@@ -318,7 +328,7 @@ def planned(row: AccuracyRow) -> AccuracyRow:
     """Make a row as planned: identity and settings kept, every outcome empty, not_reached."""
     outcomes = {item.name: None for item in columns_of(AccuracyRow) if item.is_optional}
     # Empty for most models, and yet no outcome.
-    for setting in ("code_hash", "channel_numbers", "channel_snr"):
+    for setting in ("code_hash", "layers", "channel_numbers", "channel_snr"):
         outcomes.pop(setting)
     return dataclasses.replace(row, **outcomes, status=NOT_REACHED, attempts=0)  # type: ignore[arg-type]
 

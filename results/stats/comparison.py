@@ -33,6 +33,7 @@ TIMING_SETTINGS = (
     "hidden",
     "embedding",
     "encoder",
+    "layers",
     "device",
     "device_name",
     "threads",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from results.errors import ResultsError, explain_os_errors
 from results.schema.rows import (
@@ -35,11 +36,15 @@ Plan = tuple[AccuracyRow, ...]
 csv_order = operator.attrgetter(
     *("task", "model", "protocol", "config_id", "seed", "train_length", "length", "record_id")
 )
-# Two measurements that agree in these are of one thing: the later one replaces the other.
-timing_key = operator.attrgetter(
+_timed = operator.attrgetter(
     *("model", "phase", "length", "batch_size", "symbols", "cell", "hidden", "encoder"),
     *("device", "threads"),
 )
+
+
+def timing_key(row: ThroughputRow) -> tuple[Any, ...]:
+    """Name what was timed: of two measurements with the same key, the later one replaces."""
+    return (*_timed(row), row.layers or 0)
 
 
 def open_store(root: Path, *, create: bool) -> "Store":
@@ -131,12 +136,14 @@ class Store:
             for name in documents.ids()
             if (record := documents.read(name)) is not None
         ]
-        return tuple({row.record_id: planned(row) for row in rows}.values())
+        return tuple(planned(row) for row in _newest(rows).values())
 
     def extend_plan(
         self, rows: Iterable[AccuracyRow], *, require: Callable[[Plan], None] = lambda present: None
     ) -> None:
         """Add rows to the plan; those whose record_id is planned already are left as they are.
+
+        A stage that a newer evaluator is to evaluate again leaves the plan as it was evaluated.
 
         Args:
             rows: Without scores.
@@ -148,12 +155,13 @@ class Store:
         with self._writing(), exclusive(self.root):
             plan = self.plan()
             require(plan)
-            present = {row.record_id: row for row in plan}
+            extended = _newest((*plan, *wanted.values()))
             # A shard without a run has a plan too, of no rows.
-            if not wanted.keys() <= present.keys() or not self._plan.path_of("plan").exists():
+            if extended.keys() != {row.record_id for row in plan} or not (
+                self._plan.path_of("plan").exists()
+            ):
                 # Sorted, so that merged folders are the same in whatever order they were merged.
-                merged = sorted((wanted | present).values(), key=csv_order)
-                self._plan.write("plan", render_plan(merged))
+                self._plan.write("plan", render_plan(sorted(extended.values(), key=csv_order)))
 
     def write_record(
         self, row: AccuracyRow, samples: Sequence[SampleRow] = (), *, replaces: bool = False
@@ -190,11 +198,12 @@ class Store:
 
     def _outcomes(self) -> Iterator[tuple[str, AccuracyRow | None]]:
         """Yield of each planned row its record_id and what happened; None where it is left."""
-        failures = self.failures()
+        plan, failures = self.plan(), self.failures()
         failed_at: dict[str, float] = {}
-        for row in failures.values():
-            failed_at[row.run_id] = min(row.train_length, failed_at.get(row.run_id, math.inf))
-        for row in self.plan():
+        for row in plan:
+            if row.record_id in failures:
+                failed_at[row.run_id] = min(row.train_length, failed_at.get(row.run_id, math.inf))
+        for row in plan:
             record = self._records.read(row.record_id)
             if record is not None:
                 yield row.record_id, record.row
@@ -258,6 +267,21 @@ def _parse(content: bytes, record_id: str, *, statuses: Sequence[str]) -> Record
     if record.row.status not in statuses:
         raise ResultsError(f"a row with status {record.row.status} does not belong here")
     return record
+
+
+def _newest(rows: Iterable[AccuracyRow]) -> dict[str, AccuracyRow]:
+    """Keep, of each stage at each length, the row of the newest evaluator; by record_id."""
+    # Else two evaluations of one model would be averaged as if they were of two.
+    rows = tuple(rows)
+    versions: dict[tuple[str, int], int] = {}
+    for row in rows:
+        key = (row.stage_id, row.length)
+        versions[key] = max(row.evaluator_version, versions.get(key, 0))
+    return {
+        row.record_id: row
+        for row in rows
+        if row.evaluator_version == versions[row.stage_id, row.length]
+    }
 
 
 def coded_otherwise(

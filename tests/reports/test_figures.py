@@ -232,7 +232,9 @@ def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
         in (capsys.readouterr().out)
     )
     probed = drawn(write_folder(tmp_path / "probed", rows, tables=probe_tables), tmp_path / "out")
-    assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
+    assert (
+        "not drawn: alignment, map_attention, weights: no rows of these" in capsys.readouterr().out
+    )
     names = {"errors", "positions", "influence", "map_occlusion_6", "corruption", "state"}
     assert probed - plain == names
 
@@ -273,3 +275,16 @@ def test_what_differs_in_no_recorded_setting_is_refused(folder_of, tmp_path, cap
     assert "--config ID" in line
     assert "recipe_version" in line
     assert not list(out.iterdir())
+
+
+@QUICK
+def test_weights_of_one_sequence_have_its_symbols_beside_them(tmp_path, kept):
+    rows = curve_rows(tasks=("copy", "sort"), models=("seq2seq+dot", "$x$+y"), lengths=(20,))
+    folder = write_folder(tmp_path / "results", rows, tables=probe_tables)
+    arguments = ["--results", str(folder), "--figure", "weights", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    for figure, letters in zip(kept, (True, False), strict=True):
+        check_legible(figure)
+        names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        symbols = [item % (16 if letters else 128) for item in range(1, 21)]
+        assert names == [chr(ord("A") + each) if letters else str(each) for each in symbols]

@@ -1,6 +1,7 @@
 """What all commands share: output that fails on no character and on no closed stream."""
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -69,3 +70,13 @@ def test_closed_streams_end_no_command_and_mix_nothing(closed, monkeypatch, caps
 def test_folder_below_home_is_found_as_a_shell_would(text, folder, monkeypatch):
     monkeypatch.setenv("HOME", "/home/of/a")
     assert parse_folder(text) == Path(folder)
+
+
+def test_a_refusal_that_nobody_reads_is_a_refusal_all_the_same(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert run_command(Parser(prog="x", description=None), ["--unknown"], int) == REFUSED
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # What is left is written as it closes.

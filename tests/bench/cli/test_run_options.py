@@ -208,11 +208,18 @@ def test_flag_leaves_the_rest_of_a_preset_or_of_the_alphabets_alone():
     assert {each.lengths for each in plain[:3]} == {(1, 2, 4, 8, 16)}
 
 
-def test_flags_reach_the_channel_and_the_protocol():
-    given = ("--channel-numbers=5", "--channel-snr=0.5", "--protocol=ascending")
+def test_a_preset_brings_lengths_to_test_at_and_a_flag_replaces_them():
+    plain = settings_of("--preset=extrapolation")
+    assert {each.test_lengths for each in plain} == {(51, 60, 75, 100, 200, 400)}
+    changed = settings_of("--preset=extrapolation", "--test-lengths=7")
+    assert changed == [replace(each, test_lengths=(7,)) for each in plain]
+
+
+def test_flags_reach_the_channel_the_protocol_and_the_layers():
+    given = ("--channel-numbers=5", "--channel-snr=0.5", "--protocol=ascending", "--layers=2")
     (settings,) = settings_of("--models=seq2seq+signs", *given)
     assert (settings.channel_numbers, settings.channel_snr) == (5, 0.5)
-    assert settings.protocol == "ascending"
+    assert (settings.protocol, settings.layers) == ("ascending", 2)
 
 
 def test_throughput_is_measured_only_here_and_of_the_whole_plan():

@@ -56,6 +56,23 @@ def test_a_terminal_has_one_bar_and_nothing_else(monkeypatch, columns):
     assert "ended" not in shown
 
 
+def test_work_goes_on_when_nobody_reads_any_more(monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        with pytest.raises(BrokenPipeError):
+            print("it is gone", file=sys.stderr)
+        with progress_bar(3, "training", unit="record") as bar:
+            for _ in range(3):
+                bar.update(1)
+                say_in_file("a model run has ended")
+        assert bar.n == 3
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # What is left is written as it closes.
+
+
 def lines_of(folder):
     """Return process and text of each line of the log."""
     text = (folder / "logs" / "run.log").read_text(encoding="utf-8")

@@ -66,12 +66,26 @@ def test_impossible_recipe_is_refused():
             Recipe(learning_rate=rate)
 
 
+def test_mixed_and_curriculum_of_extrapolation_train_on_about_as_many_items():
+    def items_at_most(part):
+        recipe = Recipe(stage_budget_updates=part.budget)
+        return sum(
+            recipe.budget_updates(stage) * sum(stage) / len(stage)
+            for trajectory in PROTOCOLS[part.protocol](part.lengths)
+            for stage in trajectory
+        )
+
+    of_protocols = {part.protocol: items_at_most(part) for part in PRESETS["extrapolation"].parts}
+    assert 0.8 < of_protocols["mixed"] / of_protocols["curriculum"] < 1
+
+
 def test_preset_says_what_it_costs_and_its_budget():
     """The plans of the others are held against what is published of them."""
     assert str(PRESETS["quick"]) == (
         "a first look at copy and reverse, one seed; under 3 minutes, budget 26%"
     )
-    assert [preset.budget for preset in PRESETS.values()] == [1800, 7000, 28000, 7000, 7000, 7000]
+    budgets = [preset.budget for preset in PRESETS.values()]
+    assert budgets == [1800, 7000, 28000, *5 * [7000]]
     quick, paper = PRESETS["quick"], PRESETS["paper"]
     assert (list(quick.lengths), quick.seeds) == ([10, 20, 30, 40], 1)
     assert [(part.tasks, part.models) for part in quick.parts] == [(("copy", "reverse"), None)]

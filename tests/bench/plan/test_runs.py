@@ -44,6 +44,7 @@ OTHER_CONFIG = {
     "hidden": 66,
     "cell": "gru",
     "encoder": "uni",
+    "layers": 2,
     "channel_numbers": 8,
     "channel_snr": 15.0,
 }

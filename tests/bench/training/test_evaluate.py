@@ -90,7 +90,7 @@ def test_oracle_scores_one_and_carries_all_bits(task, length):
     assert {name: scores[name] for name in exact} == dict.fromkeys(exact, 1.0)
     assert len(exact) == 4
     assert scores["normalised_accuracy"] == 1.0
-    assert scores["correct_prefix_items"] == length
+    assert (scores["correct_prefix_items"], scores["prefix_accuracy"]) == (length, 1.0)
     assert scores["target_bits"] == task.target_bits(length, SYMBOLS)
     assert scores["carried_bits"] == pytest.approx(scores["target_bits"], abs=1e-6)
 
@@ -140,6 +140,7 @@ def test_scores_agree_with_counting_one_by_one():
         "token_accuracy": sum(map(sum, right)) / 800,
         "sequence_accuracy": sum(map(all, right)) / 200,
         "correct_prefix_items": sum(prefixes) / 200,
+        "prefix_accuracy": sum(prefixes) / 800,
         "teacher_forced_token_accuracy": sum(map(sum, forced.tolist())) / 800,
         "teacher_forced_sequence_accuracy": sum(map(all, forced.tolist())) / 200,
         "cross_entropy_bits": 900.0 / 800,

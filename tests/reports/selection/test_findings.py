@@ -203,6 +203,7 @@ SPREAD = table_of(
     "influence.csv",
     effect=lambda row: 100.0 ** (row["source_item"] * (row["parameters"] == INITIAL)),
 )
+WEIGHTS = table_of("weights.csv", [curve_row("copy", DOT, 0, 20)])
 ERRORS = {"wrong_items": lambda row: 2.0}
 
 
@@ -305,6 +306,14 @@ ERRORS = {"wrong_items": lambda row: 2.0}
             "Replacing an input costs most at its own copied output, with dot attention and "
             "without",
         ),
+        (
+            "weights",
+            WEIGHTS,
+            {"task": "copy"},
+            "In one copied sequence, dot attention looks most at the right symbol for 20 of 20 "
+            "outputs",
+        ),
+        ("weights", WEIGHTS.assign(model=MINE), {"task": "copy"}, None),
         ("map_occlusion", SHIFTED, SAME | {"measure": OCCLUSION}, None),
     ],
 )

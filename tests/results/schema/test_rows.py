@@ -35,13 +35,13 @@ def test_columns_are_in_the_published_order_and_in_named_groups():
         "task, model, protocol, seed, train_length, length, status, config_id, token_accuracy, "
         "sequence_accuracy, teacher_forced_token_accuracy, carried_bits, target_bits"
     )
-    assert (names[-3:], len(names)) == (["run_id", "stage_id", "record_id"], 73)
+    assert (names[-3:], len(names)) == (["run_id", "stage_id", "record_id"], 75)
     assert {*TIME_COLUMNS, *SETTING_COLUMNS, *VERSION_COLUMNS, *PROVENANCE_COLUMNS} <= {*names}
     assert {item.name for item in columns_of(ThroughputRow)} >= {*PROVENANCE_COLUMNS}
     assert set(STATUSES) == {OK, *FAILING_STATUSES, NOT_REACHED}
     assert ", ".join(SCORE_COLUMNS) == (
         "token_accuracy, sequence_accuracy, teacher_forced_token_accuracy, carried_bits, "
-        "target_bits, teacher_forced_sequence_accuracy, correct_prefix_items, "
+        "target_bits, teacher_forced_sequence_accuracy, correct_prefix_items, prefix_accuracy, "
         "cross_entropy_bits, normalised_accuracy"
     )
     assert ", ".join(MEASURED_COLUMNS) == (

@@ -117,7 +117,7 @@ def test_lengths_are_those_of_the_test():
 
 @pytest.mark.parametrize("name", [name for name in ACCURACY_SETTINGS if name != "curriculum_rung"])
 def test_a_training_with_another_setting_is_refused(name):
-    row = accuracy_row(channel_numbers=8, channel_snr=3.0)
+    row = accuracy_row(channel_numbers=8, channel_snr=3.0, layers=1)
     another = changed(row, name)
     with pytest.raises(ResultsError) as refusal:
         compared([row], [another])
@@ -130,7 +130,7 @@ def test_a_training_with_another_setting_is_refused(name):
 
 @pytest.mark.parametrize("name", TIMING_SETTINGS)
 def test_a_timing_with_another_setting_is_refused(name):
-    row = timing(1.0, device_name="some processor", processors=1)
+    row = timing(1.0, device_name="some processor", processors=1, layers=1)
     with pytest.raises(ResultsError, match=f"^{name}: must be the same to be compared"):
         timed(row, changed(row, name))
     with pytest.raises(ResultsError, match=r"processors: .* got 1 in A and nothing in B"):

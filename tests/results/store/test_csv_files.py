@@ -140,7 +140,7 @@ def test_damaged_csv_is_refused(folder):
         ("length,status,", "length,", "columns: not those of the schema: status"),
         (",0.1,", ",1.1,", "line 2: token_accuracy: a fraction from 0 to 1 is needed, not 1.1"),
         (",0.05,", ",none,", "line 3: token_accuracy: 'none' is not a finite number"),
-        (",ok,", ",", "line 2: 72 values, not 73"),
+        (",ok,", ",", "line 2: 74 values, not 75"),
         ("copy", '"copy', "not a CSV: unexpected end of data"),
         ("copy", "cop\udcff", "not a CSV: 'utf-8' codec can't decode byte 0xff"),
         ("\n", "\n\n", "3 rows, not 2"),

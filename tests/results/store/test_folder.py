@@ -138,6 +138,26 @@ def test_plan_is_asked_as_it_is_when_it_is_extended(tmp_path):
     assert slower.plan() == tuple(first)
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_newer_evaluation_of_a_stage_takes_the_place_of_an_older_one(tmp_path, is_damaged):
+    old = run_rows("seq2seq", "rnn")
+    store = filled_store(tmp_path, old)
+    store.write_failure(failed(replace(old[0], record_id="gone-wrong")))
+    newer = [replace(row, evaluator_version=2, record_id=f"new-{row.record_id}") for row in old[:2]]
+    for rows in (newer, old):  # An older version of the suite changes nothing.
+        store.extend_plan(map(planned, rows))
+    if is_damaged:
+        for row in newer:
+            store.write_record(row)
+        store._plan.path_of("plan").write_bytes(b"{}")
+    present = {row.record_id for row in open_store(tmp_path, create=True).plan()}
+    assert present == {row.record_id for row in (*newer, *old[2:])}
+    for row in newer:
+        store.write_record(row)
+    store.compile()
+    assert {row.record_id for row in read_rows(tmp_path, ACCURACY)} == present
+
+
 def test_a_plan_may_have_no_rows_and_leaves_empty_columns_out(tmp_path):
     store = open_store(tmp_path, create=True)
     store.extend_plan([])
@@ -291,11 +311,12 @@ def test_csvs_are_sorted_by_number(tmp_path):
 
 def test_throughput_replaces_rows_of_the_same_key(tmp_path):
     store = open_store(tmp_path, create=True)
-    store.write_throughput(throughput_row(**it) for it in ({}, {"length": 100}, {"threads": 2}))
+    others = ({}, {"length": 100}, {"threads": 2}, {"layers": 2})
+    store.write_throughput(throughput_row(**it) for it in others)
     store.write_throughput([throughput_row(median_seconds=9.0), throughput_row(length=20)])
     rows = read_rows(tmp_path, THROUGHPUT)
     found = [(row.length, row.threads, row.median_seconds) for row in rows]
-    assert found == [(10, 1, 9.0), (10, 2, 0.25), (20, 1, 0.25), (100, 1, 0.25)]
+    assert found == [(10, 1, 9.0), (10, 1, 0.25), (10, 2, 0.25), (20, 1, 0.25), (100, 1, 0.25)]
     assert store.timings() == rows
     damaged = (tmp_path / THROUGHPUT).read_bytes()[:-9]
     (tmp_path / THROUGHPUT).write_bytes(damaged)
