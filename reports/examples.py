@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.drawing import style
 from reports.selection.curves import own_length_rows, protocols_of
 from reports.selection.folder import (
     add_config_option,
@@ -20,6 +19,7 @@ from reports.selection.folder import (
     rows_of_names,
     shown,
 )
+from reports.selection.looks import labels_of
 from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
@@ -170,7 +170,7 @@ def example_lines(
 ) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
     titles = told_apart(samples["task"])
-    models = style.labels_of(samples["model"], most=MODEL_COLUMNS)
+    models = labels_of(samples["model"], most=MODEL_COLUMNS)
     for task, rows in samples.groupby("task"):
         # One way of writing for all that is shown of a task, so that lines can be compared.
         texts = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()

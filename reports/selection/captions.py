@@ -6,8 +6,10 @@ from collections.abc import Collection
 import pandas as pd
 
 from reports.selection.curves import MIXED_PROTOCOL, Curves, Facts
+from reports.selection.looks import labels_of
 from results.claims.evidence import PUBLISHED
 from results.stats.intervals import FEWEST_FOR_BAND
+from results.wording import told_apart
 
 ENCODERS = {"bi": "two-way", "uni": "one-way"}
 # tests/models/test_mirror.py shows it.
@@ -27,9 +29,24 @@ def curves_caption(curves: Curves, *, explanation: str = "") -> str:
         seeds_sentence(curves.table, facts.seeds),
         f"{settings_of(facts)}; {sizes} symbols.",
         MIRRORED if facts.encoder == "bi" and {"copy", "reverse"} <= {*facts.symbols} else "",
+        _without_values(curves.table),
         unfinished_rows(facts.unfinished, rows=facts.rows),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _without_values(table: pd.DataFrame) -> str:
+    """Name the models that are in a legend, and have no line in a panel where others have one."""
+    of_models = table.dropna(subset="seed")
+    counts = of_models.groupby(["row", "column", "line"])["y"].count()
+    most = counts.groupby(["row", "column"]).transform("max")
+    empty = counts[(counts == 0) & (most > 0)].reset_index()
+    if empty.empty:
+        return ""
+    if empty["line"].nunique() > 1:
+        return f"{empty['line'].nunique()} models have no value in some panel."
+    (model,), tasks = empty["line"].unique(), sorted(told_apart(empty["column"]).values())
+    return f"{labels_of([model])[model]} has no value on {' and '.join(tasks)}."
 
 
 def seeds_sentence(table: pd.DataFrame, planned: int, *, mean: str = "mean") -> str:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -93,6 +95,18 @@ def test_mixed_settings_are_refused(model, changes, message):
     rows = [*curve_rows(**FEW), curve_row("copy", model, 0, 100, **changes)]
     with pytest.raises(ResultsError, match=message):
         require_one_configuration(frame_of(rows))
+
+
+def test_a_line_that_is_in_the_legend_alone_is_named():
+    aligned = curve_rows(**FEW | {"models": ("rnn-aligned",)})
+    empty = [
+        dataclasses.replace(row, token_accuracy=None) if row.task == "sort" else row
+        for row in aligned
+    ]
+    rows = curve_rows(**FEW)
+    caption = curves_caption(curves([*rows, *empty]))
+    assert caption.endswith("RNN, answers at once has no value on sort.")
+    assert "no value" not in curves_caption(curves([*rows, *aligned]))
 
 
 @pytest.mark.parametrize(
