@@ -233,9 +233,10 @@ def label_ends(
     fits = fits and all(inches_of(title, bold) <= FILLED * room for title in titles)
     if not fits or len(grid.axes) > 1 or set(ends) != set(looks):
         return dict(looks)
-    low, high = axis.get_ylim()
     order = sorted(ends, key=lambda name: ends[name][1])
-    wanted = [height * (ends[name][1] - low) / (high - low) for name in order]
+    # Through the scale of the axis, which may be logarithmic.
+    to_share = axis.transData - axis.transAxes
+    wanted = [height * float(to_share.transform(ends[name])[1]) for name in order]
     places = places_apart(wanted, [LABEL_INCHES] * len(order), gap=0.0, end=height)
     for name, at, place in zip(order, wanted, places, strict=True):
         look, middle = looks[name], place / height

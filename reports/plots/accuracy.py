@@ -70,9 +70,9 @@ FIGURES = {
     ),
     "carried_bits": ByLength(
         panels={
-            Panel("carried_bits", "bits per sequence", is_fraction=False): ("target_bits",),
+            Panel("carried_bits", "carried bits per sequence", is_fraction=False): ("target_bits",),
         },
-        explanation="A bound: entropy less cross-entropy.",
+        explanation="A lower bound on what passes.",
     ),
 }
 

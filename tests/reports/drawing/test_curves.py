@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from scipy import stats
@@ -109,6 +110,19 @@ def test_lines_are_named_at_their_ends_where_all_of_them_end_and_there_is_room()
     table = table_of(VALUES)
     left, ends = ends_of(table, {"copy": "copy"})
     assert (left, sorted(ends)) == ({}, ["Seq2Seq", "guessing"])
+    line = f"{NEVER_IN_A_NAME}constant_accuracy"
+    heights = {"seq2seq": 0.15, line: 0.06}
+    for panel in (SHARE, Panel("score", "share", False, is_logarithmic=True)):
+        looks = styles_of_lines(table["line"].unique())
+        with style.themed():
+            grid = draw_curves(table, [panel], columns={"copy": "copy"}, looks=looks)
+            label_ends(grid, table, looks)
+            plt.close(grid.figure)
+        axis = grid.axes[0, 0]
+        for name, height in heights.items():
+            (text,) = [each for each in axis.texts if each.get_text() == looks[name].label]
+            end = (axis.transData - axis.transAxes).transform((40, height))[1]
+            assert text.get_position()[1] == pytest.approx(end, abs=0.06)
     other = table[table["line"] == "seq2seq"].assign(column="sort")
     long = table.assign(line=table["line"].replace("seq2seq", "x" * 60))
     for without, columns in (
