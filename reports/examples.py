@@ -13,10 +13,13 @@ from reports.selection.curves import own_length_rows, protocols_of
 from reports.selection.folder import (
     add_config_option,
     add_results_option,
+    parse_names,
     results_folder,
     rows_of_configurations,
+    rows_of_names,
     shown,
 )
+from reports.selection.looks import labels_of
 from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.csv_files import SAMPLES
@@ -25,6 +28,9 @@ from results.wording import columns_of, told_apart
 
 # In the order of the ids, so that a sorted answer looks sorted.
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+ALPHABETS = {"digits": CHARACTERS, "letters": LETTERS}
+RANGES = {"digits": "0-9, A-Z, a-z", "letters": "A-Z, a-z, 0-9"}
 NO_ITEM = "·"
 COLUMNS_AT_MOST, MODEL_COLUMNS = 100, 40
 SAMPLES_SHOWN = 3
@@ -41,23 +47,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         help="length to show (default: the shortest, and the longest that fits)",
     )
+    parser.add_argument(
+        "--models",
+        type=parse_names,
+        default=(),
+        metavar="NAME[,NAME]",
+        help="models to show (default: all)",
+    )
+    parser.add_argument(
+        "--symbols",
+        choices=ALPHABETS,
+        default="digits",
+        help="how symbols are written: digits (0-9, A-Z) or letters (A-Z first)",
+    )
     add_config_option(parser)
     return run_command(
         parser,
         arguments,
         lambda options: show(
-            options.results, task=options.task, length=options.length, config_ids=options.config
+            options.results,
+            task=options.task,
+            length=options.length,
+            models=options.models,
+            symbols=options.symbols,
+            config_ids=options.config,
         ),
     )
 
 
 def show(
-    results: Path | None, *, task: str | None, length: int | None, config_ids: Sequence[str]
+    results: Path | None,
+    *,
+    task: str | None = None,
+    length: int | None = None,
+    models: Sequence[str] = (),
+    symbols: str = "digits",
+    config_ids: Sequence[str] = (),
 ) -> int:
     """Print the examples.
 
+    Args:
+        symbols: Of `ALPHABETS`, what symbols are written with.
+
     Raises:
-        ResultsError: samples.csv is damaged, or has no such task or length.
+        ResultsError: samples.csv is damaged, or has no such task, length or model.
         NothingToReport: There is no sample at all.
     """
     folder = results_folder(results)
@@ -65,12 +98,15 @@ def show(
     if samples.empty:
         raise NothingToReport(f"no samples in {folder}: run python -m bench.run first")
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    chosen = select(rows_of_configurations(samples, config_ids), task=task, length=length)
+    chosen = rows_of_configurations(rows_of_names(samples, "--models", models), config_ids)
+    chosen = select(chosen, task=task, length=length)
     print(
         f"read {shown(folder)}. {'Red' if is_coloured else '^ below'}: a wrong item. "
-        f"Up to {len(CHARACTERS)} symbols are written 0-9, A-Z, a-z; more as numbers.\n"
+        f"Up to {len(CHARACTERS)} symbols are written {RANGES[symbols]}; more as numbers.\n"
     )
-    for line in example_lines(chosen, length=length, is_coloured=is_coloured):
+    for line in example_lines(
+        chosen, length=length, is_coloured=is_coloured, characters=ALPHABETS[symbols]
+    ):
         print(line)
     return 0
 
@@ -104,8 +140,9 @@ def select(samples: pd.DataFrame, *, task: str | None, length: int | None) -> pd
 class Writing:
     """How the ids up to `largest_id` are written: one character each, or as numbers."""
 
-    def __init__(self, largest_id: int) -> None:
-        self._is_short = largest_id < len(CHARACTERS)
+    def __init__(self, largest_id: int, characters: str = CHARACTERS) -> None:
+        self._characters = characters
+        self._is_short = largest_id < len(characters)
         self._width = 1 if self._is_short else len(str(largest_id))
         self._gap = "" if self._is_short else " "
 
@@ -115,7 +152,7 @@ class Writing:
 
     def texts(self, ids: Iterable[int], *, items: int) -> list[str]:
         """Write each id with the same width, filled up to this many items."""
-        texts = [CHARACTERS[item] if self._is_short else str(item) for item in ids]
+        texts = [self._characters[item] if self._is_short else str(item) for item in ids]
         texts += [NO_ITEM] * (items - len(texts))
         return [text.rjust(self._width) for text in texts]
 
@@ -124,16 +161,21 @@ class Writing:
         return self._gap.join(texts)
 
 
-def example_lines(samples: pd.DataFrame, *, length: int | None, is_coloured: bool) -> Iterator[str]:
+def example_lines(
+    samples: pd.DataFrame,
+    *,
+    length: int | None,
+    is_coloured: bool,
+    characters: str = CHARACTERS,
+) -> Iterator[str]:
     """Yield the examples of each task, at the length asked for or at two that fit the screen."""
-    from reports.drawing import style  # With seaborn, which `reports.models` need not wait for.
-
     titles = told_apart(samples["task"])
-    models = style.labels_of(samples["model"], most=MODEL_COLUMNS)
+    models = labels_of(samples["model"], most=MODEL_COLUMNS)
     for task, rows in samples.groupby("task"):
         # One way of writing for all that is shown of a task, so that lines can be compared.
         texts = pd.concat([rows["source"], rows["target"], rows["answer"]]).unique()
-        writing = Writing(max(max(parse_ids(text), default=0) for text in texts))
+        largest = max(max(parse_ids(text), default=0) for text in texts)
+        writing = Writing(largest, characters)
         margin = 2 + max(columns_of(models[model]) for model in rows["model"].unique()) + 2
         lengths = sorted(int(each) for each in rows["length"].unique())
         if length is None:

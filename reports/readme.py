@@ -1,14 +1,18 @@
-"""Regenerate the tables of README.md and docs/ from the committed results.
+"""Regenerate the tables and findings of README.md and docs/ from the committed results.
 
 `python -m reports.readme`. A page has a table wherever it has a line `<!-- table:NAME -->` and,
-after it, a line `<!-- /table -->`.
+after it, a line `<!-- /table -->`. Where the name is that of a figure, the finding, the picture,
+its rows and its command take the place of a table.
 """
 
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
+from reports.figures import Choice, Drawing, drawings_of
 from reports.selection.channel import channel_of, with_channel
 from reports.selection.curves import own_length_rows
 from reports.selection.folder import shown
@@ -16,10 +20,11 @@ from reports.tables.accuracy import accuracy_tables
 from reports.tables.channel import budget_table, channel_table
 from reports.tables.claims import all_lines, claim_table
 from reports.tables.extrapolation import extrapolation_table
-from results.command_line import Parser, run_command
+from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
 from results.store.files import replace_file
 from results.tables import REFERENCE, read_accuracy
+from results.wording import markdown, shown_command
 
 ROOT = Path(__file__).parent.parent
 TABLE = re.compile(r"(<!-- table:(\S+) -->\r?\n).*?(<!-- /table -->)", flags=re.DOTALL)
@@ -28,13 +33,81 @@ HEADLINE = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
 STALE = 1
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A figure of a page: of which folder, and cut to which tasks and models."""
+
+    name: str
+    folder: str = ""
+    tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The folder of its picture, in reports/figures."""
+        return "cut" if self.models else self.folder or REFERENCE.name
+
+
+# By the names that pages use; they begin with `figure-`, since some tables are called the same.
+FIGURES: Mapping[str, Shown] = {
+    **{
+        f"figure-{name}": Shown(name)
+        for name in (
+            *("accuracy", "teacher_forced", "sequence_accuracy", "carried_bits", "errors"),
+            *("positions-copy", "positions-sort", "corruption", "alignment", "influence", "state"),
+            *("weights-copy", "weights-sort", "map_attention_100-copy", "map_occlusion_100-copy"),
+            "throughput",
+        )
+    },
+    "figure-positions": Shown("positions", tasks=("copy",), models=("seq2seq", "seq2seq+dot")),
+    "figure-channel": Shown("channel", folder="channel"),
+    "figure-budget": Shown("budget", folder="controls"),
+    "figure-beyond": Shown("beyond", folder="extrapolation", tasks=("copy", "sort")),
+}
+
+
+@cache
+def _drawings(folder: Path, shown: Shown | None) -> list[Drawing]:
+    """List the figures of a folder; of one that is cut, it alone."""
+    silent: Choice = Choice(say=lambda text: None)
+    if shown is not None:
+        silent = Choice((shown.name,), shown.tasks, shown.models, say=lambda text: None)
+    return drawings_of(folder, silent)
+
+
+def figure_block(results: Path, figure: Shown, *, root: Path) -> str:
+    """Write the finding of a figure, its picture, its rows and its command."""
+    folder = results / figure.folder
+    is_cut = bool(figure.tasks or figure.models)
+    try:
+        drawings = _drawings(folder, figure if is_cut else None)
+    except (ResultsError, NothingToReport):
+        drawings = []
+    found = [each for each in drawings if figure.name in (each.kind, each.name)]
+    place = f"reports/figures/{figure.place}"
+    options: list[str] = ["--figure", figure.name]
+    for option, names in (("--tasks", figure.tasks), ("--models", figure.models)):
+        options += [option, ",".join(names)] if names else []
+    rows = "/".join(filter(None, ("results", REFERENCE.name, figure.folder)))
+    command = shown_command("reports.figures", "--results", rows, *options, "--out", place)
+    blocks = []
+    for drawing in found:
+        picture = f"{place}/{drawing.name}.png"
+        title = markdown(drawing.title)
+        blocks.append(f"**{title}.**")
+        if (root / picture).is_file():
+            blocks.append(f"![{title}]({picture})")
+    said = f"Rows: `{rows}`." if found else f"No rows are published yet in `{rows}`."
+    return "\n\n".join((*blocks, f"{said} Command: `{command}`"))
+
+
 def _accuracy(results: Path) -> str:
     rows = read_accuracy(results)
     is_default = (rows["encoder"] == "bi") & (rows["cell"] == "lstm")
     return accuracy_tables(own_length_rows(rows[is_default & rows["model"].isin(HEADLINE)]))
 
 
-TABLES: Mapping[str, Callable[[Path], str]] = {
+TABLES: dict[str, Callable[[Path], str]] = {
     "accuracy": _accuracy,
     "claims": lambda results: claim_table(all_lines(results)),
     "extrapolation": lambda results: extrapolation_table(read_accuracy(results)),
@@ -72,7 +145,7 @@ def refresh(root: Path, results: Path, *, is_check: bool) -> int:
         # newline="" keeps the line ends that the file has.
         with open(page, encoding="utf-8", newline="") as file:
             present = file.read()
-        wanted = with_tables(present, results, name=shown(page))
+        wanted = with_tables(present, results, name=shown(page), root=root, folder=page.parent)
         if present == wanted:
             continue
         if is_check:
@@ -86,23 +159,36 @@ def refresh(root: Path, results: Path, *, is_check: bool) -> int:
     return outcome
 
 
-def with_tables(text: str, results: Path, *, name: str) -> str:
+def with_tables(
+    text: str, results: Path, *, name: str, root: Path = ROOT, folder: Path = ROOT
+) -> str:
     """Put each table that a page names in place of the old one.
+
+    Args:
+        name: Of the page, for messages.
+        root: The clone, in which pictures are looked for.
+        folder: Of the page, from which its links run.
 
     Raises:
         ResultsError: There is no such table, or it has no end.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     wanted = [found[1] for found in TABLE.findall(text)]
-    if not {*wanted} <= {*TABLES} or len(wanted) != text.count("<!-- table:"):
+    blocks = TABLES | {
+        each: partial(figure_block, figure=figure, root=root) for each, figure in FIGURES.items()
+    }
+    if not {*wanted} <= {*blocks} or len(wanted) != text.count("<!-- table:"):
         raise ResultsError(
-            f"{name}: <!-- table:NAME --> must be a line, with {' or '.join(TABLES)} for a name, "
+            f"{name}: <!-- table:NAME --> must be a line, with {' or '.join(blocks)} for a name, "
             "and have a line <!-- /table --> after it"
         )
 
+    up = "../" * len(folder.relative_to(root).parts)
+
     def filled(found: re.Match[str]) -> str:
         begin, table, end = found.groups()
-        return begin + TABLES[table](results).replace("\n", newline) + newline + end
+        block = blocks[table](results).replace("](reports/", f"]({up}reports/")
+        return begin + block.replace("\n", newline) + newline + end
 
     return TABLE.sub(filled, text)
 

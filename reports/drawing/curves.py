@@ -1,20 +1,39 @@
 """The panel that all curves share: every seed, their mean, its interval, and baselines."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
+from scipy.optimize import isotonic_regression
 
-from reports.drawing.frame import PANEL_HEIGHT_INCHES, empty_panels, mark_decades, say_empty
+from reports.drawing import style
+from reports.drawing.frame import (
+    FILLED,
+    LABELS_INCHES,
+    PANEL_HEIGHT_INCHES,
+    empty_panels,
+    figure_width,
+    inches_of,
+    mark_decades,
+    say_empty,
+)
 from reports.drawing.style import LineStyle
-from results.stats.intervals import mean_interval
+from results.stats.intervals import FEWEST_FOR_BAND, mean_interval
 
 MARK_EVERY_POINT_UP_TO = 10
+# Of labels at the ends of lines.
+LABEL_INCHES, LABELS_WIDTH_INCHES = 0.125, 1.75
+SAMPLE_AT, LABEL_AT = (1.05, 1.15), 1.18  # Shares of the width of a panel.
+FREE_SHARE = 0.03  # Of the height of a panel: a label that is nearer to its line is not led to it.
 Spread = Callable[["pd.Series[float]"], tuple[float, float]] | tuple[str, float] | None
 
 
@@ -29,7 +48,12 @@ class Panel:
 
 
 def t_interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """Give seaborn the ends of the 95 % t-interval of the mean."""
+    """Give seaborn the ends of the 95 % t-interval of the mean; none of few seeds.
+
+    The interval of three is so wide that the thin line of each says more.
+    """
+    if len(values) < FEWEST_FOR_BAND:
+        return math.nan, math.nan
     return mean_interval(values.to_numpy(dtype=float))[1:]
 
 
@@ -74,13 +98,11 @@ def draw_lines(
     estimator: str = "mean",
     errorbar: Spread = t_interval,
     is_by_seed: bool = True,
-    marked: Collection[int] = (),
 ) -> None:
     """Draw the lines of one panel.
 
     Args:
         is_by_seed: Whether each seed has a thin line.
-        marked: Lengths that have a marker; without any, curves take turns.
     """
     plot = partial(sns.lineplot, x="x", y="y", ax=axis, sort=False, clip_on=False, legend=False)
     known = table[table[["x", "y"]].notna().all(axis=1)]
@@ -137,11 +159,7 @@ def draw_lines(
                 linestyle=look.dash,
                 linewidth=look.width,
                 # seaborn marks every point; markers that take turns hide less.
-                markevery=[
-                    place
-                    for place, length in enumerate(lengths)
-                    if (length in marked if marked else place % turn == order % turn)
-                ],
+                markevery=[place for place in range(len(lengths)) if place % turn == order % turn],
                 markeredgewidth=0.35,
                 zorder=3 + 0.1 * order,
             )
@@ -184,3 +202,80 @@ def _set_heights(axis: Axes, panel: Panel, values: "pd.Series[float]") -> None:
         axis.set_ylim(min(0.0, low), high)
     else:
         axis.set_yticks([])
+
+
+def label_ends(
+    grid: sns.FacetGrid, table: pd.DataFrame, looks: Mapping[str, LineStyle]
+) -> dict[str, LineStyle]:
+    """Name the lines beside the last panel, if all of them end there and there is room.
+
+    Args:
+        grid: One row of panels, as `draw_curves` left it.
+        table: What it drew.
+        looks: Of every line.
+
+    Returns:
+        What a legend has to name: all lines, or none.
+    """
+    axis = grid.axes[0, -1]
+    last = table[table["column"] == grid.col_names[-1]].dropna(subset=["x", "y"])
+    ends = {
+        name: (float(x["x"].max()), float(x.loc[x["x"] == x["x"].max(), "y"].mean()))
+        for name, x in last.groupby("line")
+    }
+    font = FontProperties(size=style.TEXT_SIZE)
+    is_narrow = max(inches_of(look.label, font) for look in looks.values()) <= LABELS_WIDTH_INCHES
+    height = axis.get_position().height * grid.figure.get_figheight()
+    room = (figure_width() - LABELS_WIDTH_INCHES - LABELS_INCHES) / len(grid.col_names)
+    bold = FontProperties(weight="bold", size=style.PANEL_TITLE_SIZE)
+    titles = [line for each in grid.axes[0] for line in each.get_title().split("\n")]
+    fits = is_narrow and LABEL_INCHES * len(looks) <= height
+    fits = fits and all(inches_of(title, bold) <= FILLED * room for title in titles)
+    if not fits or len(grid.axes) > 1 or set(ends) != set(looks):
+        return dict(looks)
+    order = sorted(ends, key=lambda name: ends[name][1])
+    # Through the scale of the axis, which may be logarithmic.
+    to_share = axis.transData - axis.transAxes
+    wanted = [height * float(to_share.transform(ends[name])[1]) for name in order]
+    places = places_apart(wanted, [LABEL_INCHES] * len(order), gap=0.0, end=height)
+    for name, at, place in zip(order, wanted, places, strict=True):
+        look, middle = looks[name], place / height
+        shared: dict[str, Any] = {"transform": axis.transAxes, "clip_on": False}
+        axis.add_line(
+            Line2D(
+                SAMPLE_AT,
+                (middle, middle),
+                color=look.colour,
+                linestyle=look.dash,
+                linewidth=look.width,
+                marker=look.marker or "None",
+                markersize=3.6,
+                markeredgecolor="white",
+                markeredgewidth=0.35,
+                markevery=[1],
+                **shared,
+            )
+        )
+        if abs(place - at) > FREE_SHARE * height:
+            lead = ((1.0, SAMPLE_AT[0]), (at / height, middle))
+            axis.add_line(Line2D(*lead, color=look.colour, linewidth=0.5, alpha=0.7, **shared))
+        axis.text(LABEL_AT, middle, look.label, va="center", gid="end", **shared)
+    return {}
+
+
+def places_apart(
+    wanted: Sequence[float], widths: Sequence[float], *, gap: float, end: float
+) -> list[float]:
+    """Find the centres nearest to those wanted at which texts keep their order and a gap.
+
+    Neither Matplotlib nor seaborn moves texts apart. Texts that are too close become a group around
+    the middle of what its texts want: isotonic regression of the wanted centres less the room that
+    the texts before them take. All stay between 0 and `end`, as far as they fit.
+    """
+    taken = [0.0]
+    for left, right in pairwise(widths):
+        taken.append(taken[-1] + (left + right) / 2 + gap)
+    free = [centre - room for centre, room in zip(wanted, taken, strict=True)]
+    rising = isotonic_regression(free).x.tolist()
+    low, high = widths[0] / 2, end - widths[-1] / 2 - taken[-1]
+    return [max(low, min(high, each)) + room for each, room in zip(rising, taken, strict=True)]

@@ -1,105 +1,114 @@
-"""The heat maps: panels by task and model, on the frame of the other figures."""
+"""The heat maps: a panel for each model, wrapped into rows, all on one scale of colours."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from reports.drawing import style
-from reports.drawing.frame import beside_row, empty_panels, say_empty
+from reports.drawing.frame import empty_panels, figure_width, say_empty, write_titles
 
-COLOURS = "viridis"
-HEIGHT_INCHES, BAR_INCHES = 1.45, 0.7
-# Panels beside each other that have room for words, and for three numbers below.
-MOST_WITH_WORDS, MOST_WITH_THREE = 5, 10
+SEQUENTIAL = "viridis"
+# White is nought, so that what is not there looks like nothing.
+SIGNED = "PuOr_r"
+# A single row of panels may be higher.
+ONE_ROW_INCHES, HEIGHT_INCHES, BAR_INCHES, LABELS_INCHES = 1.9, 1.55, 0.7, 0.5
+NAME_INCHES, AROUND_INCHES = 0.115, 0.4
+MOST_ACROSS = 3
 
 
 def draw_heatmaps(
     table: pd.DataFrame,
     *,
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
+    panels: Mapping[str, str],
     ylabel: str,
-    limits: tuple[float, float] | None,
-    colour_label: str = "",
-    largest_unit: str | None = None,
-) -> sns.FacetGrid:
-    """Draw one heat map per panel.
+    colour_label: str,
+    is_signed: bool = False,
+    names: Mapping[str, Mapping[int, str]] | None = None,
+) -> tuple[Figure, dict[str, Axes]]:
+    """Draw one heat map per panel, at most three beside each other.
 
     A cell is as wide as any other, so the first, a middle and the last position are named. The
     centre of a cell is half a step beyond its place among the positions.
 
     Args:
-        table: row, column (the panels), x, y, value.
-        rows: Panels from top to bottom, with their titles.
-        columns: Panels from left to right, with their titles.
-        limits: Values at the ends of the colours; those of each panel where None.
+        table: panel, x, y, value.
+        panels: Their titles, from left to right.
         colour_label: What the colours show, beside a bar of them.
-        largest_unit: Of the largest value, which is written above each panel; None for no value.
+        is_signed: Whether values may be below 0. The scale of all panels is then as long on either
+            side of 0 as the largest of their values; else it is from 0 to 1.
+        names: Of every position of x and y, where all of them are named.
+
+    Returns:
+        The figure, and the axes of every panel.
     """
+    # As even as they can be: four in two rows of two.
+    across = math.ceil(len(panels) / math.ceil(len(panels) / MOST_ACROSS))
+    places = {name: divmod(place, across) for place, name in enumerate(panels)}
     grid = empty_panels(
-        table,
-        rows=list(rows),
-        columns=columns,
-        height=HEIGHT_INCHES,
-        bar_inches=BAR_INCHES if colour_label else 0.0,
+        pd.DataFrame(places.values(), columns=["row", "column"]).astype(str),
+        rows=[str(row) for row in dict(places.values())],
+        columns={str(column): "" for column in range(across)},
+        height=max(
+            ONE_ROW_INCHES if across == len(panels) else HEIGHT_INCHES,
+            NAME_INCHES * len(names["y"]) + AROUND_INCHES if names else 0.0,
+        ),
+        bar_inches=BAR_INCHES,
     )
-    if largest_unit is not None:
-        for axis in grid.axes[0]:
-            axis.set_title(axis.get_title(), pad=14)  # Above the largest value.
+    axes = {name: grid.axes[place] for name, place in places.items()}
+    positions = {side: sorted(table[side].unique()) for side in ("x", "y")}
+    largest = float(table["value"].abs().max()) or 1.0
     for axis in grid.axes.flat:
         axis.set_axis_off()  # Else slow: sns.heatmap draws the whole figure each time.
-    places = {side: sorted(table[side].unique()) for side in ("x", "y")}
-    for (row, column), axis in grid.axes_dict.items():
-        here = (table["row"] == row) & (table["column"] == column)
-        known = table[here].dropna(subset="value")
+    for name, axis in axes.items():
+        known = table[table["panel"] == name].dropna(subset="value")
         axis.grid(visible=False)
         if known.empty:
             say_empty(axis)
             continue
         cells = known.pivot(index="y", columns="x", values="value")
-        low, high = limits or (min(0.0, float(known["value"].min())), float(known["value"].max()))
         sns.heatmap(
-            cells.reindex(index=places["y"], columns=places["x"]).astype(float),
+            cells.reindex(index=positions["y"], columns=positions["x"]).astype(float),
             ax=axis,
-            cmap=COLOURS,
-            vmin=low,
-            vmax=high,
+            cmap=SIGNED if is_signed else SEQUENTIAL,
+            vmin=-largest if is_signed else 0.0,
+            vmax=largest if is_signed else 1.0,
             cbar=False,
             xticklabels=False,
             yticklabels=False,
+            rasterized=True,  # In an SVG ten thousand cells would be as many shapes.
         )
-        axis.set(xlabel="", ylabel="", ylim=(0, len(places["y"])))
-        if largest_unit is not None:
-            largest = known["value"].max()
-            axis.annotate(
-                f"largest {largest:.3g} {largest_unit}".strip()
-                if len(columns) <= MOST_WITH_WORDS
-                else f"{largest:.2g}",
-                (1.0, 1.0),
-                xycoords="axes fraction",
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="right",
-                va="bottom",
-                fontsize=style.SMALL_SIZE,
-                color=style.NOTE_COLOUR,
-            )
-    for axis in grid.axes.flat:
+        axis.set(xlabel="", ylabel="", ylim=(0, len(positions["y"])))
+    for axis in axes.values():
         axis.set_axis_on()
-        ticks, numbers = _ends_and_middle(places["x"])
-        first = 0 if len(columns) <= MOST_WITH_THREE else -1
-        axis.set_xticks(ticks[first:], numbers[first:])
-        axis.set_yticks(*_ends_and_middle(places["y"]), rotation=0)
-    for title, axes in zip(rows.values(), grid.axes, strict=True):
-        axes[0].set_ylabel(f"{beside_row(title, HEIGHT_INCHES)}\n{ylabel}", visible=True)
-    meshes = [axis.collections[0] for axis in grid.axes.flat if axis.collections]
+        if names:
+            axis.set_xticks(*_all_of(positions["x"], names["x"]))
+            axis.set_yticks(*_all_of(positions["y"], names["y"]))
+            axis.tick_params(
+                axis="x", labelrotation=90 * any(len(x) > 1 for x in names["x"].values())
+            )
+            axis.tick_params(length=0)
+        else:
+            axis.set_xticks(*_ends_and_middle(positions["x"]))
+            axis.set_yticks(*_ends_and_middle(positions["y"]), rotation=0)
+        axis.tick_params(labelbottom=True)
+    for row in grid.axes:
+        row[0].set_ylabel(ylabel, visible=True)
+    room = (figure_width() - LABELS_INCHES - BAR_INCHES) / across
+    write_titles(grid.figure, {axis: panels[name] for name, axis in axes.items()}, room=room)
+    meshes = [axis.collections[0] for axis in axes.values() if axis.collections]
     grid.figure.set_layout_engine("constrained")
-    if colour_label and meshes:
-        bar = grid.figure.colorbar(meshes[0], ax=grid.axes, aspect=40, label=colour_label)
+    if meshes:
+        bar = grid.figure.colorbar(meshes[0], ax=grid.axes, aspect=30, label=colour_label)
         bar.outline.set_visible(False)
-    return grid
+    return grid.figure, axes
+
+
+def _all_of(positions: Sequence[int], names: Mapping[int, str]) -> tuple[list[float], list[str]]:
+    return [place + 0.5 for place in range(len(positions))], [names[each] for each in positions]
 
 
 def _ends_and_middle(positions: Sequence[int]) -> tuple[list[float], list[str]]:

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from seaborn import FacetGrid
 
 from reports.drawing import style
-from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import (
-    PANEL_HEIGHT_INCHES,
-    XLABEL,
-    beside_row,
-    framed,
-    mark_decades,
-)
-from reports.plots.compute import written_lengths
+from reports.drawing.curves import Panel, draw_curves, label_ends
+from reports.drawing.frame import XLABEL, framed, mark_decades
 from reports.selection.captions import curves_caption
 from reports.selection.channel import BUDGET, half_lengths
 from reports.selection.curves import (
@@ -31,9 +25,11 @@ from results.schema.rows import OK
 from results.stats.threshold_length import AT
 
 ROOM = 1.03
-GUESSES = ("chance_accuracy", "constant_accuracy")
-CEILING = "causal_ceiling_accuracy"
+GUESSING, CEILING = "constant_accuracy", "causal_ceiling_accuracy"
 FACTORS = (1.0, 1.25, 1.5, 2.0)
+HEIGHT_INCHES = 1.9
+# Round lengths, far enough apart to compare.
+WRITTEN_LENGTHS = (10, 20, 50, 100, 200, 500, 1000)
 # From the smallest budget to the largest.
 BUDGET_LOOKS = (
     ("#9AD1F5", style.DOTTED, "o"),
@@ -49,35 +45,34 @@ _SCORE = "token_accuracy"
 class ByLength:
     """A figure of scores by length: its panels, each with its baselines."""
 
-    title: str
     panels: Mapping[Panel, tuple[str, ...]]
     explanation: str
 
 
 FIGURES = {
     "accuracy": ByLength(
-        title="Share of items answered right, by sequence length",
+        panels={Panel("token_accuracy", "share of items right"): (GUESSING, CEILING)},
+        explanation="Free-running: fed its own answers.",
+    ),
+    "teacher_forced": ByLength(
         panels={
-            Panel("token_accuracy", "token accuracy,\nfree-running"): (*GUESSES, CEILING),
-            Panel("teacher_forced_token_accuracy", "token accuracy,\nteacher-forced"): (
-                *GUESSES,
+            Panel("teacher_forced_token_accuracy", "share of items right,\nteacher-forced"): (
+                GUESSING,
                 "repeat_accuracy",
                 CEILING,
             ),
         },
-        explanation="Free-running: fed its own answers; teacher-forced: fed the true ones.",
+        explanation="Teacher-forced: fed the true items.",
     ),
     "sequence_accuracy": ByLength(
-        title="Share of sequences answered without any error, by length",
-        panels={Panel("sequence_accuracy", "exact match,\nfree-running"): ()},
-        explanation="The model is fed its own answers.",
+        panels={Panel("sequence_accuracy", "share of sequences right"): ()},
+        explanation="Free-running: fed its own answers.",
     ),
     "carried_bits": ByLength(
-        title="Information that gets from source to answer, by length",
         panels={
-            Panel("carried_bits", "bits per sequence", is_fraction=False): ("target_bits",),
+            Panel("carried_bits", "carried bits per sequence", is_fraction=False): ("target_bits",),
         },
-        explanation="Entropy of the target less the model's cross-entropy: a lower bound.",
+        explanation="A lower bound on what passes.",
     ),
 }
 
@@ -87,7 +82,7 @@ def length_curves(rows: pd.DataFrame, drawn: ByLength) -> Curves:
     return curves_of(rows, {panel.name: names for panel, names in drawn.panels.items()})
 
 
-def length_figure(curves: Curves, drawn: ByLength) -> Figure:
+def length_figure(curves: Curves, drawn: ByLength, *, title: str) -> Figure:
     """Draw a row of panels for each score, one column per task."""
     table = curves.table
     looks = style.styles_of_lines(table["line"].unique())
@@ -96,17 +91,22 @@ def length_figure(curves: Curves, drawn: ByLength) -> Figure:
         list(drawn.panels),
         columns=style.titles_of(table["column"].unique()),
         looks=looks,
+        height=HEIGHT_INCHES,
     )
-    first = grid.axes[0, 0]
-    first.set_xlim(0, ROOM * int(table["length"].max()))
-    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     return framed(
-        grid.figure,
-        title=drawn.title,
-        looks=looks,
+        _by_length(grid, table).figure,
+        title=title,
+        looks=label_ends(grid, table, looks),
         xlabel=XLABEL,
         caption=curves_caption(curves, explanation=drawn.explanation),
     )
+
+
+def _by_length(grid: FacetGrid, table: pd.DataFrame) -> FacetGrid:
+    first = grid.axes[0, 0]
+    first.set_xlim(0, ROOM * int(table["length"].max()))
+    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    return grid
 
 
 def extrapolated(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -115,41 +115,37 @@ def extrapolated(accuracy: pd.DataFrame) -> pd.DataFrame:
     return rows if (rows["length"] > rows["train_length"]).any() else rows.iloc[:0]
 
 
-def beyond_of(rows: pd.DataFrame) -> Curves:
-    """Turn rows by length trained and tested into curves by how many times as long the test is.
+def trained_length(rows: pd.DataFrame) -> int:
+    """Choose the length trained for of `beyond_of`: the longest round one tested beyond it."""
+    longer = rows.loc[rows["length"] > rows["train_length"], "train_length"].astype(int)
+    lengths = sorted(longer.unique())
+    return int(max((each for each in lengths if each in WRITTEN_LENGTHS), default=lengths[-1]))
+
+
+def beyond_of(rows: pd.DataFrame, *, trained: int) -> Curves:
+    """Turn rows of one length trained for into curves by how many times as long the test is.
 
     Args:
-        rows: What `extrapolated` returned, of one configuration; of the lengths trained, round
-            ones are taken.
+        rows: What `extrapolated` returned, of one configuration.
     """
-    longer = rows[rows["length"] > rows["train_length"]]
-    chosen = written_lengths(sorted(int(length) for length in longer["train_length"].unique()))
-    kept = rows[(rows["length"] >= rows["train_length"]) & rows["train_length"].isin(chosen)]
+    kept = rows[(rows["length"] >= trained) & (rows["train_length"] == trained)]
     facts = facts_of(kept)
-    place = {
-        "row": kept["task"],
-        "column": kept["train_length"],
-        "x": kept["length"] / kept["train_length"],
-    }
-    of_models = points(kept, seeds=facts.seeds, y=kept["token_accuracy"], **place)
-    constant = baseline_points(kept, "constant_accuracy", **place)
-    return Curves(pd.concat([of_models, constant], ignore_index=True), facts)
+    place = {"row": _SCORE, "column": kept["task"], "x": kept["length"] / trained}
+    of_models = points(kept, seeds=facts.seeds, y=kept[_SCORE], **place)
+    guessing = baseline_points(kept, GUESSING, **place)
+    return Curves(pd.concat([of_models, guessing], ignore_index=True), facts)
 
 
-def beyond_figure(beyond: Curves) -> Figure:
-    """Draw accuracy against how many times as long as trained for, a column per length trained."""
+def beyond_figure(beyond: Curves, *, trained: int, title: str) -> Figure:
+    """Draw accuracy against how many times as long as trained for, a column per task."""
     table = beyond.table
     looks = style.styles_of_lines(table["line"].unique())
-    panels = [
-        Panel(task, f"{beside_row(title, PANEL_HEIGHT_INCHES)}:\ntoken accuracy")
-        for task, title in style.titles_of(table["row"].unique()).items()
-    ]
-    trained = sorted(int(length) for length in table["column"].unique())
     grid = draw_curves(
         table,
-        panels,
-        columns={length: f"trained up to {length}" for length in trained},
+        [Panel(_SCORE, "share of items right")],
+        columns=style.titles_of(table["column"].unique()),
         looks=looks,
+        height=HEIGHT_INCHES,
     )
     first = grid.axes[0, 0]
     first.set_xscale("log")
@@ -160,10 +156,10 @@ def beyond_figure(beyond: Curves) -> Figure:
         axis.xaxis.set_minor_locator(NullLocator())
     return framed(
         grid.figure,
-        title="Share of items answered right beyond the length trained for",
-        looks=looks,
-        xlabel="tested at so many times the length trained for",
-        caption=curves_caption(beyond, explanation="Free-running, without training beyond ×1."),
+        title=title,
+        looks=label_ends(grid, table, looks),
+        xlabel=f"tested at so many times the {trained} items trained for",
+        caption=curves_caption(beyond, explanation="Free-running; no training beyond ×1."),
     )
 
 
@@ -188,7 +184,7 @@ def budget_curves(rows: pd.DataFrame) -> Curves:
     return Curves(table.assign(is_complete=table["y"].notna()), facts)
 
 
-def budget_figure(curves: Curves, model: str) -> Figure:
+def budget_figure(curves: Curves, *, title: str) -> Figure:
     """Draw a curve for each budget."""
     table = curves.table
     budgets = sorted(table["line"].unique(), key=lambda text: int(text.replace(",", "")))
@@ -196,21 +192,18 @@ def budget_figure(curves: Curves, model: str) -> Figure:
         budget: style.LineStyle(f"up to {budget} updates", *BUDGET_LOOKS[place % len(BUDGET_LOOKS)])
         for place, budget in enumerate(budgets)
     }
-    named = style.labels_of([model], shows=style.is_drawn)
     grid = draw_curves(
         table,
-        [Panel(_SCORE, "token accuracy,\nfree-running")],
+        [Panel(_SCORE, "share of items right")],
         columns=style.titles_of(table["column"].unique()),
         looks=looks,
-        height=2.0,
+        height=HEIGHT_INCHES,
     )
-    first = grid.axes[0, 0]
-    first.set_xlim(0, ROOM * int(table["length"].max()))
-    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    named = style.labels_of(curves.facts.models, shows=style.is_drawn)
     return framed(
-        grid.figure,
-        title=f"{named[model]}: share of items answered right, by length and budget",
-        looks=looks,
+        _by_length(grid, table).figure,
+        title=title,
+        looks=label_ends(grid, table, looks),
         xlabel=XLABEL,
-        caption=curves_caption(curves, explanation="Updates are of the first stage."),
+        caption=curves_caption(curves, explanation=f"{', '.join(named.values())}, free-running."),
     )

@@ -1,6 +1,7 @@
 """Bits through a channel of known capacity: rows to tables, tables to a figure."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,14 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from reports.drawing.curves import t_interval
-from reports.drawing.frame import WIDTH_INCHES, framed, mark_decades
+from reports.drawing.frame import figure_width, framed, mark_decades
 from reports.drawing.style import DASHED, DOTTED, NOTE_COLOUR, SOLID, Dash, LineStyle
-from reports.selection.captions import counted, model_settings, unfinished_rows
+from reports.selection.captions import budget_words, counted, model_settings, unfinished_rows
 from reports.selection.channel import CONTROL, FULL_LOAD, NOISE, SIGNS, Channel, efficiency
+from results.stats.intervals import FEWEST_FOR_BAND
 
 COLOURS = ("#9AD1F5", "#18A07F", "#00417F", "#E69F00", "#B5420A", "#CC79A7", "#0D0D0D")
 MARKERS = ("o", "s", "^", "d", "v", "p")
 DASHES: dict[str, Dash] = {NOISE: SOLID, SIGNS: DOTTED, CONTROL: DASHED}
+HEIGHT_INCHES = 2.1
 BOUND = LineStyle("nothing can lie above", "#CC79A7", SOLID, width=1.6)
 
 
@@ -32,13 +35,13 @@ def efficiency_lines(channel: Channel) -> list[str]:
     ]
 
 
-def channel_figure(channel: Channel) -> Figure:
+def channel_figure(channel: Channel, *, title: str) -> Figure:
     """Draw accuracy against length, and bits carried against bits of the target."""
     points = channel.points
     capacities = sorted(points["capacity"].unique())
     colours = {size: COLOURS[place % len(COLOURS)] for place, size in enumerate(capacities)}
     builds = dict(zip(sorted(points["build"].unique(), key=_by_ratio), MARKERS, strict=False))
-    figure, (items, bits) = plt.subplots(1, 2, figsize=(WIDTH_INCHES, 2.6))
+    figure, (items, bits) = plt.subplots(1, 2, figsize=(figure_width(), HEIGHT_INCHES))
     _draw_items(items, points[points["budget_updates"] == channel.least_budget], colours)
     _draw_bits(bits, points[points["model"] != CONTROL], colours, builds, channel.least_budget)
     of_capacity = [LineStyle(f"{size:g} bits", colours[size], SOLID) for size in capacities]
@@ -48,7 +51,7 @@ def channel_figure(channel: Channel) -> Figure:
     looks = [*of_capacity, *of_build, *[control] * has_control, BOUND]
     return framed(
         figure,
-        title="What passes through a channel of known capacity",
+        title=title,
         looks={look.label: look for look in looks},
         caption=channel_caption(channel),
     )
@@ -60,19 +63,21 @@ def _by_ratio(build: str) -> tuple[int, str]:
 
 def _draw_items(axis: Axes, points: pd.DataFrame, colours: Mapping[float, str]) -> None:
     axis.set_xscale("log")
+    points = points.assign(run=points["build"] + " " + points["seed"].astype(str))
     for model in (NOISE, CONTROL):
-        sns.lineplot(
+        plot = partial(
+            sns.lineplot,
             points[points["model"] == model],
             x="length",
             y="token_accuracy",
             hue="capacity",
             palette=dict(colours),
-            linestyle=DASHES[model],
-            linewidth=1.3,
-            errorbar=t_interval,
             legend=False,
             ax=axis,
         )
+        plot(linestyle=DASHES[model], linewidth=1.3, errorbar=t_interval)
+        # Of one seed and build each: a mean over seeds alone would hide how far they are apart.
+        plot(units="run", estimator=None, linewidth=0.4, alpha=0.5)
     for capacity, colour in colours.items():
         rows = points[(points["model"] == NOISE) & (points["capacity"] == capacity)]
         if rows.empty:
@@ -81,7 +86,7 @@ def _draw_items(axis: Axes, points: pd.DataFrame, colours: Mapping[float, str]) 
         at = float((rows["length"] / rows["load"]).iloc[0])
         axis.plot([at], [0.0], marker="|", markersize=9, color=colour, clip_on=False)
     mark_decades(axis.xaxis, points["length"], texts=FuncFormatter("{:g}".format))
-    axis.set(xlabel="sequence length (items)", ylabel="token accuracy,\nfree-running")
+    axis.set(xlabel="sequence length (items)", ylabel="share of items right")
     axis.set_ylim(0, 1.02)
 
 
@@ -119,11 +124,10 @@ def channel_caption(channel: Channel) -> str:
     budgets = sorted(points["budget_updates"].unique())
     settings = model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)
     sentences = [
-        f"{', '.join(facts.symbols)}; {settings}; up to {channel.least_budget:,} updates per stage"
+        f"{', '.join(facts.symbols)}; {settings}; {budget_words(channel.least_budget)}"
         + (f", hollow: {budgets[-1]:,}." if len(budgets) > 1 else "."),
-        f"Mean of {counted(facts.seeds, 'seed')}; band: 95 % t-interval."
-        if facts.seeds > 1
-        else "n = 1 seed, so no interval.",
+        f"Bold: mean of {counted(facts.seeds, 'seed')}; thin: each"
+        + ("; band: 95 % t-interval." if facts.seeds >= FEWEST_FOR_BAND else "."),
         "Mark below: the target has as many bits as the channel passes.",
         unfinished_rows(facts.unfinished, rows=facts.rows),
     ]

@@ -6,23 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.drawing import style
-from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import framed
+from reports.drawing.curves import Panel, draw_curves, label_ends
+from reports.drawing.frame import PANEL_HEIGHT_INCHES, beside_row, framed
 from reports.plots.accuracy import ByLength, length_curves
-from reports.selection.captions import seeds_sentence
-from reports.selection.curves import Curves, points
-from results.schema.probe_rows import (
-    CONTEXT,
-    DECODER,
-    GRADIENT,
-    INITIAL,
-    LINEAR,
-    MLP,
-    OCCLUSION,
-    TRAINED,
-)
+from reports.selection.captions import seeds_sentence, settings_of
+from reports.selection.curves import Curves, Facts, points
+from results.schema.probe_rows import CONTEXT, DECODER, INITIAL, LINEAR, MLP, TRAINED
 from results.stats.edit_distance import edit_distances
 from results.store.records import SHARED_COLUMNS
 from results.wording import NEVER_IN_A_NAME
@@ -30,47 +22,30 @@ from results.wording import NEVER_IN_A_NAME
 EDIT_SHARE = Panel("edit_share", "edits per\nwrong item")
 UNRELATED = "unrelated_edits"
 ERRORS_FIGURE = ByLength(
-    title="How answers go wrong, by sequence length",
     panels={EDIT_SHARE: ()},
     explanation="One slip by a place is few edits and many wrong items.",
 )
-ALIGNMENT_FIGURE = ByLength(
-    title="Where attention looks, by sequence length",
-    panels={
-        Panel("aligned_mass", "weight at the\ntrue positions"): (),
-        Panel("weight_entropy_bits", "weight entropy (bits)", is_fraction=False): (),
-        Panel("masked_true_accuracy", "accuracy, true\npositions masked"): (),
-        Panel("masked_other_accuracy", "accuracy, as many\nothers masked"): (),
-    },
-    explanation="Teacher-forced. Masked: weights set to 0, the rest scaled up.",
+ENTROPY = Panel("weight_entropy_bits", "weight entropy (bits)", is_fraction=False)
+NEAR_RANK = ByLength(
+    panels={Panel("near_rank_mass", "weight within\none rank"): (), ENTROPY: ()},
+    explanation="Teacher-forced. Rank: the place in the answer that a source item is copied to.",
+)
+# Rows of earlier versions have no ranks.
+TRUE_ITEMS = ByLength(
+    panels={Panel("aligned_mass", "weight at the\ntrue items"): (), ENTROPY: ()},
+    explanation="Teacher-forced.",
 )
 AFTER_ONE, WITHOUT = "corrupted_accuracy", "intact_accuracy"
 CORRUPTION_PANELS = (
-    Panel(AFTER_ONE, "token accuracy,\none wrong item fed"),
-    Panel(WITHOUT, "token accuracy,\nall items true"),
+    Panel(AFTER_ONE, "share right,\none wrong item fed"),
+    Panel(WITHOUT, "share right,\nall items true"),
 )
 STATE_PANELS = (
     Panel(LINEAR, "bits of a source item,\nlinear probe", is_fraction=False),
     Panel(MLP, "bits of a source item,\nMLP probe", is_fraction=False),
     Panel(DECODER, "bits of a target item,\nfresh decoder", is_fraction=False),
 )
-CONTEXT_NORM = Panel("state", "|d final state / d x|,\ntrained", False, is_logarithmic=True)
-# Of each row of panels: the measure, of which parameters, and the column of influence.csv.
-EFFECTS = {
-    Panel("own", "occlusion, on the\nown output (nats)", False): (
-        OCCLUSION,
-        TRAINED,
-        "aligned_effect",
-    ),
-    Panel("all", "occlusion, mean of\nall outputs (nats)", False): (OCCLUSION, TRAINED, "effect"),
-    Panel("margin", "gradient of\nthe margin", False, True): (GRADIENT, TRAINED, "effect"),
-    CONTEXT_NORM: (CONTEXT, TRAINED, "effect"),
-    Panel("initial", "|d final state / d x|,\nuntrained", False, True): (
-        CONTEXT,
-        INITIAL,
-        "effect",
-    ),
-}
+WHEN = {INITIAL: "before training", TRAINED: "after training"}
 
 
 def with_settings(found: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -90,6 +65,11 @@ def error_curves(errors: pd.DataFrame, samples: pd.DataFrame | None) -> Curves:
         row=EDIT_SHARE.name, line=f"{NEVER_IN_A_NAME}{UNRELATED}", is_complete=True
     )
     return replace(curves, table=pd.concat([curves.table, unrelated], ignore_index=True))
+
+
+def alignment_drawn(alignment: pd.DataFrame) -> ByLength:
+    """Choose the panels that rows of alignment.csv have values for."""
+    return TRUE_ITEMS if alignment["near_rank_mass"].isna().all() else NEAR_RANK
 
 
 def unrelated_edits(samples: pd.DataFrame) -> pd.DataFrame:
@@ -118,38 +98,41 @@ def unrelated_edits(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def influence_of(influence: pd.DataFrame) -> pd.DataFrame:
-    """Turn rows of influence.csv of one configuration and length into the table of a figure."""
-    seeds = int(influence["seed"].nunique())
-    parts = []
-    for panel, (measure, parameters, column) in EFFECTS.items():
-        is_here = influence["measure"] == measure
-        here = influence[is_here & (influence["parameters"] == parameters)]
-        # An effect of 0 has no place on a logarithmic axis.
-        known = here[column].where(here[column] > 0) if panel.is_logarithmic else here[column]
-        place = {"row": panel.name, "column": here["task"], "length": here["source_item"]}
-        parts.append(points(here, seeds=seeds, x=here["source_item"], y=known, **place))
-    return pd.concat(parts, ignore_index=True)
+    """Turn rows of influence.csv of one configuration and length into the table of a figure.
+
+    Of all measures it has the norm of the final state's derivative to each input.
+    """
+    here = influence[influence["measure"] == CONTEXT]
+    # A norm of 0 has no place on a logarithmic axis.
+    known = here["effect"].where(here["effect"] > 0)
+    item = here["source_item"]
+    place = {"row": here["task"], "column": here["parameters"], "length": item, "x": item}
+    return points(here, seeds=int(here["seed"].nunique()), y=known, **place)
 
 
-def influence_figure(table: pd.DataFrame, *, length: int) -> Figure:
-    """Draw what `influence_of` made of one source length, one column per task."""
+def influence_figure(table: pd.DataFrame, *, title: str, facts: Facts) -> Figure:
+    """Draw what `influence_of` made: before and after training on one scale, a row per task."""
     looks = style.styles_for(table["line"].unique())
-    tasks = style.titles_of(table["column"].unique())
-    grid = draw_curves(table, list(EFFECTS), columns=tasks, looks=looks)
-    has_state = set(table.loc[table["row"] == CONTEXT_NORM.name, "line"])
-    without = [look.label for model, look in looks.items() if model not in has_state]
-    sentences = [
-        "Occlusion: what is lost when the item is replaced. Margin: true logit less the largest "
-        "other. Teacher-forced.",
-        seeds_sentence(table, int(table["seed"].nunique()), mean="mean (geometric on log axes)"),
-        f"No final state: {', '.join(without)}." if without else "",
+    tasks = style.titles_of(table["row"].unique())
+    norm = "|d final state / d x|"
+    panels = [
+        Panel(
+            task,
+            f"{beside_row(name, PANEL_HEIGHT_INCHES)}:\n{norm}" if len(tasks) > 1 else norm,
+            is_fraction=False,
+            is_logarithmic=True,
+        )
+        for task, name in tasks.items()
     ]
+    grid = draw_curves(table, panels, columns=WHEN, looks=looks)
+    grid.axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    sentence = seeds_sentence(table, int(table["seed"].nunique()), mean="geometric mean")
     return framed(
         grid.figure,
-        title=f"How much each source position moves the answer, length {length}",
-        looks=looks,
+        title=title,
+        looks=label_ends(grid, table, looks),
         xlabel="source item",
-        caption=" ".join(filter(None, sentences)),
+        caption=f"Only models with a final state. {sentence} {settings_of(facts)}.",
     )
 
 
@@ -169,14 +152,15 @@ def corruption_of(corruption: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def corruption_figure(table: pd.DataFrame, *, length: int) -> Figure:
+def corruption_figure(table: pd.DataFrame, *, title: str, facts: Facts) -> Figure:
     """Draw what `corruption_of` made of one source length, one column per task."""
     return _by_item(
         table,
         CORRUPTION_PANELS,
-        title=f"Accuracy after one wrong item is fed, length {length}",
+        title=title,
         xlabel="items after the wrong one",
         explanation="All other items fed are true. At 0 the wrong item is not fed yet.",
+        facts=facts,
     )
 
 
@@ -187,23 +171,36 @@ def state_of(state: pd.DataFrame) -> pd.DataFrame:
     return points(state, seeds=seeds, y=state["bits"], **place)
 
 
-def state_figure(table: pd.DataFrame, *, length: int) -> Figure:
+def state_figure(table: pd.DataFrame, *, title: str, facts: Facts) -> Figure:
     """Draw what `state_of` made of one source length, one column per task."""
     return _by_item(
         table,
         STATE_PANELS,
-        title=f"What a reader finds in the frozen state, length {length}",
+        title=title,
         xlabel="position (items)",
         explanation="Trained on the state alone; the decoder also reads the true items before.",
+        facts=facts,
     )
 
 
 def _by_item(
-    table: pd.DataFrame, panels: Sequence[Panel], *, title: str, xlabel: str, explanation: str
+    table: pd.DataFrame,
+    panels: Sequence[Panel],
+    *,
+    title: str,
+    xlabel: str,
+    explanation: str,
+    facts: Facts,
 ) -> Figure:
     looks = style.styles_for(table["line"].unique())
     tasks = style.titles_of(table["column"].unique())
     grid = draw_curves(table, panels, columns=tasks, looks=looks)
+    grid.axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     sentence = seeds_sentence(table, int(table["seed"].nunique()))
-    caption = f"{explanation} {sentence}"
-    return framed(grid.figure, title=title, looks=looks, xlabel=xlabel, caption=caption)
+    return framed(
+        grid.figure,
+        title=title,
+        looks=label_ends(grid, table, looks),
+        xlabel=xlabel,
+        caption=f"{explanation} {sentence} {settings_of(facts)}.",
+    )

@@ -1,6 +1,5 @@
-"""The figures of throughput.csv: rows to costs, costs to figures of time and of memory."""
+"""The figure of throughput.csv: rows to rates and their growth, rates to a figure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,15 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from reports.drawing import style
-from reports.drawing.curves import Panel, draw_curves
-from reports.drawing.frame import (
-    PANEL_HEIGHT_INCHES,
-    XLABEL,
-    framed,
-    legend_handle,
-    mark_decades,
-)
-from reports.selection.captions import counted, model_settings, unfinished_rows
+from reports.drawing.curves import Panel, draw_curves, label_ends
+from reports.drawing.frame import XLABEL, framed, mark_decades
+from reports.selection.captions import counted, model_settings, recurrent, unfinished_rows
 from reports.selection.folder import split
 from results.errors import ResultsError
 from results.schema.rows import NOISY, OK
@@ -29,41 +22,30 @@ SETTINGS = [
 ]
 PHASE_NAMES = {
     "train_step": "training step",
-    "forward": "teacher-forced forward pass",
+    "forward": "forward pass",
     "decode": "greedy decoding",
 }
-TIME, MEMORY = "median_seconds", "peak_memory_bytes"
-COST_NAMES = {TIME: "time", MEMORY: "memory"}
-PANELS = {
-    TIME: Panel(TIME, "tokens per second", is_fraction=False, is_logarithmic=True),
-    MEMORY: Panel(MEMORY, "peak memory", is_fraction=False, is_logarithmic=True),
-}
-TITLES = {TIME: "Tokens per second, by sequence length", MEMORY: "Peak memory, by sequence length"}
-TICK_TEXTS = {TIME: EngFormatter(sep=""), MEMORY: EngFormatter("B", sep="")}
+TIME = "median_seconds"
+PANEL = Panel(TIME, "items per second", is_fraction=False, is_logarithmic=True)
 LINE = ["model", "phase"]
-NOTE_INCHES = 0.165
-MEMORY_OF_DEVICE = {
-    "cpu": "Resident memory of one call beyond that of the process before.",
-    "cuda": "Memory that one call allocates on the device.",
-}
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Everything that the figures of one throughput measurement show.
+    """Everything that the figure of one throughput measurement shows.
 
     Attributes:
-        table: row (the cost), column (the phase), line (the model), length, x, y; is_complete,
-            false where a timing is noisy. A timing has three rows: its rate at the lower quartile
-            of its rounds, at the median and at the upper one.
-        growth: cost, model, phase, exponent, low, high, n.
-        captions: By cost, all that is said beside the growth.
+        table: row, column (the phase), line (the model), length, x, y; is_complete, false where a
+            timing is noisy. A timing has three rows: its rate at the lower quartile of its rounds,
+            at the median and at the upper one.
+        growth: model, phase, exponent, low, high, n.
+        caption: What a reader has to know.
         fitted_from: Shortest length behind a fitted exponent.
     """
 
     table: pd.DataFrame
     growth: pd.DataFrame
-    captions: Mapping[str, str]
+    caption: str
     fitted_from: int
 
 
@@ -77,7 +59,7 @@ def split_by_setting(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def costs_of(frame: pd.DataFrame) -> Costs:
-    """Turn the rows of one setting into rates with the span of the middle rounds, and memory.
+    """Turn the rows of one setting into rates with the span of the middle rounds.
 
     Raises:
         ResultsError: The table is empty, or a point has two rows.
@@ -92,28 +74,17 @@ def costs_of(frame: pd.DataFrame) -> Costs:
     half = frame["iqr_seconds"].fillna(0.0) / 2
     # No rate belongs to a time of 0 or less; such a timing has no band.
     half = half.where(half < median, 0.0)
-    shared = {"column": frame["phase"], "line": frame["model"], "seed": 0}
+    shared = {"row": TIME, "column": frame["phase"], "line": frame["model"], "seed": 0}
     shared |= {"length": frame["length"], "x": frame["length"].astype("float64")}
-    times = shared | {"row": TIME, "is_complete": ~is_noisy}
-    memory = frame["peak_memory_bytes"].astype("float64").where(is_ok)
-    parts = [
-        pd.DataFrame(times | {"y": rate * median / (median + half)}),
-        pd.DataFrame(times | {"y": rate}),
-        pd.DataFrame(times | {"y": rate * median / (median - half)}),
-        pd.DataFrame(shared | {"row": MEMORY, "is_complete": True, "y": memory}),
-    ]
-    fits = [growth(frame, cost, LINE).assign(cost=cost) for cost in COST_NAMES]
+    shared |= {"is_complete": ~is_noisy}
+    rates = (rate * median / (median + half), rate, rate * median / (median - half))
     timing = "Median over rounds; band: its interquartile range."
     if is_noisy.any():
         timing += f" Hollow: noisy, {is_noisy.sum()} of {counted(int(is_ok.sum()), 'timing')}."
-    place = _place(frame)
     return Costs(
-        table=pd.concat(parts, ignore_index=True),
-        growth=pd.concat(fits, ignore_index=True),
-        captions={
-            TIME: f"{timing} {place}",
-            MEMORY: f"{MEMORY_OF_DEVICE.get(frame['device'].iloc[0], '')} {place}".strip(),
-        },
+        table=pd.concat([pd.DataFrame(shared | {"y": y}) for y in rates], ignore_index=True),
+        growth=growth(frame, TIME, LINE),
+        caption=f"{timing} {_place(frame)}",
         fitted_from=shortest_fitted_length(frame),
     )
 
@@ -124,29 +95,17 @@ def _place(frame: pd.DataFrame) -> str:
     device = first["device"] if pd.isna(first["device_name"]) else first["device_name"]
     sizes = frame.groupby("phase")["batch_size"].first()
     by_phase = ", ".join(f"{size} ({PHASE_NAMES[str(phase)]})" for phase, size in sizes.items())
-    settings = [
+    models = frozenset(map(str, frame["model"].unique()))
+    ours = recurrent(models)
+    settings = model_settings(first["cell"], hidden=first["hidden"], encoder=first["encoder"])
+    parts = [
         f"{device}, {counted(int(first['threads']), 'thread')}",
-        model_settings(first["cell"], hidden=first["hidden"], encoder=first["encoder"]),
+        *([settings if ours == models else f"RNN and Seq2Seq: {settings}"] if ours else []),
         f"{first['symbols']} symbols",
         f"batch {by_phase if sizes.nunique() > 1 else sizes.iloc[0]}.",
     ]
     unfinished = unfinished_rows(int((frame["status"] != OK).sum()), rows=len(frame))
-    return f"{'; '.join(settings)} {unfinished}".strip()
-
-
-def exponents_of(costs: Costs, cost: str) -> dict[str, dict[str, str]]:
-    """Write each exponent and its interval, by phase and model; empty if none is known."""
-    fits = costs.growth[costs.growth["cost"] == cost]
-    if fits["exponent"].isna().all():
-        return {}
-    texts: dict[str, dict[str, str]] = {phase: {} for phase in phases_of(costs)}
-    for fit in fits.to_dict("records"):
-        texts[fit["phase"]][fit["model"]] = (
-            "too few lengths"
-            if pd.isna(fit["exponent"])
-            else f"p = {fit['exponent']:.2f} ({fit['low']:.2f} to {fit['high']:.2f})"
-        )
-    return texts
+    return f"{'; '.join(parts)} {unfinished}".strip()
 
 
 def phases_of(costs: Costs) -> list[str]:
@@ -155,64 +114,47 @@ def phases_of(costs: Costs) -> list[str]:
     return [phase for phase in PHASE_NAMES if phase in measured]
 
 
-def growth_lines(costs: Costs, cost: str) -> list[str]:
-    """Say how a cost grows, a line for each phase."""
-    exponents = exponents_of(costs, cost)
-    name, start = COST_NAMES[cost], costs.fitted_from
-    if not exponents:
-        return [f"growth of {name}: too few lengths from {start} on"]
-    lines = [f"{name} grows as length**p, fitted from length {start} on (95 % t-interval):"]
-    names = told_apart(costs.growth["model"])
-    for phase, texts in exponents.items():
-        fits = ", ".join(f"{names[model]} {text}" for model, text in texts.items())
-        lines.append(f"  {PHASE_NAMES[phase]}: {fits}")
+def growth_lines(costs: Costs) -> list[str]:
+    """Say how the time grows, a line for each phase."""
+    fits, start = costs.growth, costs.fitted_from
+    if fits["exponent"].isna().all():
+        return [f"growth of time: too few lengths from {start} on"]
+    lines = [f"time grows as length**p, fitted from length {start} on (95 % t-interval):"]
+    names = told_apart(fits["model"])
+    for phase in phases_of(costs):
+        texts = ", ".join(
+            f"{names[fit['model']]} too few lengths"
+            if pd.isna(fit["exponent"])
+            else f"{names[fit['model']]} p = {fit['exponent']:.2f} ({fit['low']:.2f} to "
+            f"{fit['high']:.2f})"
+            for fit in fits[fits["phase"] == phase].to_dict("records")
+        )
+        lines.append(f"  {PHASE_NAMES[phase]}: {texts}")
     return lines
 
 
-def cost_figure(costs: Costs, cost: str) -> Figure:
-    """Draw tokens per second or peak memory, one column per phase, both axes logarithmic."""
-    table = costs.table[costs.table["row"] == cost]
+def throughput_figure(costs: Costs, *, title: str) -> Figure:
+    """Draw items per second, one column per phase, both axes logarithmic."""
+    table = costs.table
     models = style.styles_for(table["line"].unique())
-    exponents = exponents_of(costs, cost)
     grid = draw_curves(
         table,
-        [PANELS[cost]],
+        [PANEL],
         columns={phase: PHASE_NAMES[phase] for phase in phases_of(costs)},
         looks=models,
         # Of three quartiles the median is the middle one, and all of them the span.
         estimator="median",
-        errorbar=("pi", 100) if cost == TIME else None,
+        errorbar=("pi", 100),
         is_by_seed=False,
-        height=PANEL_HEIGHT_INCHES + NOTE_INCHES * (3 + len(models)) * bool(exponents),
     )
     first = grid.axes[0, 0]
     first.set_xscale("log")
     mark_decades(first.xaxis, table["x"], texts=EngFormatter(sep=""))
-    mark_decades(first.yaxis, table["y"], texts=TICK_TEXTS[cost])
-    for axis in grid.axes.flat:
-        axis.set_xlabel(XLABEL)
-    for phase, texts in exponents.items():
-        grid.axes_dict[cost, phase].legend(
-            handles=[
-                legend_handle(look, texts.get(model, "not measured"))
-                for model, look in models.items()
-            ],
-            title=f"{COST_NAMES[cost]} grows as lengthᵖ",
-            alignment="left",
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0),
-            borderaxespad=4.2,  # Below the numbers of the axis and its label.
-            frameon=False,
-            borderpad=0,
-        )
-    fit = (
-        f"p: fit from length {costs.fitted_from} on, 95 % t-interval."
-        if exponents
-        else f"Too few lengths from {costs.fitted_from} on to fit a growth."
-    )
+    mark_decades(first.yaxis, table["y"], texts=EngFormatter(sep=""))
     return framed(
         grid.figure,
-        title=TITLES[cost],
-        looks=models,
-        caption=f"{fit} {costs.captions[cost]}",
+        title=title,
+        looks=label_ends(grid, table, models),
+        xlabel=XLABEL,
+        caption=costs.caption,
     )

@@ -1,31 +1,52 @@
 """What a reader has to know of a figure, in two lines: seeds, settings, and what is missing."""
 
+import math
+from collections.abc import Collection
+
 import pandas as pd
 
-from reports.selection.curves import Curves, Facts
+from reports.selection.curves import MIXED_PROTOCOL, Curves, Facts
+from reports.selection.looks import labels_of
+from results.claims.evidence import PUBLISHED
+from results.stats.intervals import FEWEST_FOR_BAND
 from results.wording import told_apart
 
 ENCODERS = {"bi": "two-way", "uni": "one-way"}
 # tests/models/test_mirror.py shows it.
-MIRRORED = "With an encoder, copy and reverse are one experiment, mirrored."
+MIRRORED = "Reverse is copy, mirrored."
+PUBLISHED_BUDGET = int(str(PUBLISHED["budget_updates"]))
+SHARES = {0.25: "a quarter of", 0.5: "half", 1.0: "", 2.0: "twice", 4.0: "four times"}
+# The budget of quick is round, and 3 % above a quarter.
+NEARLY = 0.05
 
 
 def curves_caption(curves: Curves, *, explanation: str = "") -> str:
     """Write the caption of a figure of curves, after a sentence of its own."""
     facts = curves.facts
-    symbols = ", ".join(
-        f"{size} ({', '.join(names)})" for size, names in sorted(_tasks_by_size(facts).items())
-    )
+    sizes = " or ".join(map(str, sorted({*facts.symbols.values()})))
     parts = [
         explanation,
         seeds_sentence(curves.table, facts.seeds),
-        f"{facts.protocol.capitalize()}; "
-        f"{model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)}; "
-        f"symbols: {symbols}.",
+        f"{settings_of(facts)}; {sizes} symbols.",
         MIRRORED if facts.encoder == "bi" and {"copy", "reverse"} <= {*facts.symbols} else "",
+        _without_values(curves.table),
         unfinished_rows(facts.unfinished, rows=facts.rows),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _without_values(table: pd.DataFrame) -> str:
+    """Name the models that are in a legend, and have no line in a panel where others have one."""
+    of_models = table.dropna(subset="seed")
+    counts = of_models.groupby(["row", "column", "line"])["y"].count()
+    most = counts.groupby(["row", "column"]).transform("max")
+    empty = counts[(counts == 0) & (most > 0)].reset_index()
+    if empty.empty:
+        return ""
+    if empty["line"].nunique() > 1:
+        return f"{empty['line'].nunique()} models have no value in some panel."
+    (model,), tasks = empty["line"].unique(), sorted(told_apart(empty["column"]).values())
+    return f"{labels_of([model])[model]} has no value on {' and '.join(tasks)}."
 
 
 def seeds_sentence(table: pd.DataFrame, planned: int, *, mean: str = "mean") -> str:
@@ -40,21 +61,44 @@ def seeds_sentence(table: pd.DataFrame, planned: int, *, mean: str = "mean") -> 
         return f"n = 0 of {counted(planned, 'seed')}: no row finished."
     if planned == 1:
         return "n = 1 seed, so no interval."
-    text = f"Bold: {mean} of {planned} seeds; thin: each seed; band: 95 % t-interval."
-    return text if finished["is_complete"].all() else f"{text} Hollow: not all seeds finished."
-
-
-def _tasks_by_size(facts: Facts) -> dict[int, list[str]]:
-    by_size: dict[int, list[str]] = {}
-    titles = told_apart(facts.symbols)
-    for task, size in facts.symbols.items():
-        by_size.setdefault(size, []).append(titles[task])
-    return by_size
+    band = "; band: 95 % t-interval" if planned >= FEWEST_FOR_BAND else ""
+    text = f"Bold: {mean} of {planned} seeds; thin: each{band}."
+    return text if finished["is_complete"].all() else f"{text} Hollow: a seed is missing."
 
 
 def unfinished_rows(count: int, *, rows: int) -> str:
     """Say how many rows did not finish; nothing where all did."""
     return f"{count:,} of {counted(rows, 'row')} did not finish." if count else ""
+
+
+def settings_of(facts: Facts) -> str:
+    """Write how the models of a figure were trained, and what those of the suite are."""
+    budgets = "; ".join(budget_words(each, protocol=facts.protocol) for each in facts.budgets)
+    text = f"{facts.protocol.capitalize()}, {budgets}"
+    ours = recurrent(facts.models)
+    if not ours:
+        return text
+    whose = "" if ours == facts.models else "RNN and Seq2Seq: "
+    settings = model_settings(facts.cell, hidden=facts.hidden, encoder=facts.encoder)
+    return f"{text}; {whose}{settings}"
+
+
+def budget_words(budget: int, *, protocol: str = "") -> str:
+    """Write a budget, and what share it is of the published one."""
+    stage = "" if protocol == MIXED_PROTOCOL else " a length"
+    share = budget / PUBLISHED_BUDGET
+    near = [each for each in SHARES if math.isclose(each, share, rel_tol=NEARLY)]
+    words = SHARES[near[0]] if near else f"{share:.2g} of"
+    return f"up to {budget:,} updates{stage}, {words} the published budget".replace("  ", " ")
+
+
+def recurrent(models: Collection[str]) -> frozenset[str]:
+    """Keep the models of the suite that have a recurrent cell and, but for the RNN, an encoder."""
+    return frozenset(
+        name
+        for name in models
+        if name in ("rnn", "rnn-aligned") or name.partition("+")[0] == "seq2seq"
+    )
 
 
 def model_settings(cell: str, *, encoder: str, hidden: int | None = None) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from results.errors import ResultsError
 from results.schema.rows import SETTING_COLUMNS
 from results.tables import locate_results
 
-_SELF_EXPLAINING = ("device", "device_name", "cell", "encoder")
+COLUMNS = {"--models": "model", "--tasks": "task"}
+_SELF_EXPLAINING = ("task", "model", "device", "device_name", "cell", "encoder")
 
 
 def add_results_option(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,37 @@ def rows_of_configurations(frame: pd.DataFrame, config_ids: Sequence[str]) -> pd
                 f"--config: no row has {config_id!r}; there are: {', '.join(present) or 'none'}"
             )
     return frame[frame["config_id"].isin(config_ids)] if config_ids else frame
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names between commas."""
+    names = tuple(filter(None, (part.strip() for part in text.split(","))))
+    if not names:
+        raise argparse.ArgumentTypeError(f"must name at least one, got {text!r}")
+    return names
+
+
+def rows_of_names(
+    frame: pd.DataFrame, option: str, names: Sequence[str], *, present: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Keep the rows of the models, or tasks, that an option names; all where it names none.
+
+    Args:
+        option: --models or --tasks.
+        present: Names that other tables of the folder have.
+
+    Raises:
+        ResultsError: A name has no row.
+    """
+    column = COLUMNS[option]
+    if not names or column not in frame:
+        return frame
+    there = {*present, *map(str, frame[column].unique())}
+    for name in names:
+        if name not in there:
+            listed = ", ".join(sorted(there)) or "none"
+            raise ResultsError(f"{option}: no row has {name!r}; there are: {listed}")
+    return frame[frame[column].isin(names)]
 
 
 def results_folder(folder: Path | None) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+FEWEST_FOR_BAND = 5  # Seeds. Of fewer, figures show each instead of an interval.
 # Effects are differences of rounded numbers. Closer than this they are equal.
 _ROUNDING = 1e-9
 

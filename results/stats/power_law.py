@@ -10,13 +10,14 @@ from results.schema.rows import OK
 from results.stats.intervals import t_quantile
 from results.stats.over_seeds import check_groups
 
-LONG_SHARE = 0.25
+# Below, a constant overhead is most of the time.
+LONG_SHARE, LEAST_LENGTH = 0.25, 50
 FEWEST_LENGTHS = 3
 
 
 def shortest_fitted_length(frame: pd.DataFrame) -> int:
-    """Give the length from which costs are fitted: a quarter of the longest."""
-    return math.ceil(LONG_SHARE * int(frame["length"].max()))
+    """Give the length from which costs are fitted: a quarter of the longest, 50 at least."""
+    return max(LEAST_LENGTH, math.ceil(LONG_SHARE * int(frame["length"].max())))
 
 
 def growth(frame: pd.DataFrame, cost: str, by: Sequence[str]) -> pd.DataFrame:

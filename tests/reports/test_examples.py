@@ -68,12 +68,33 @@ def test_a_short_length_and_the_longest_that_fits_or_what_is_asked_for(folder_of
         assert RED not in out
 
 
+def test_chosen_models_are_written_in_letters(folder_of, capsys):
+    rows = curve_rows(tasks=("copy",), seeds=(0,), lengths=(10,))
+    folder = folder_of(rows, samples=sample_rows(rows))
+    arguments = ["--results", str(folder), "--models", "seq2seq,seq2seq+dot"]
+    assert main([*arguments, "--symbols", "letters"]) == 0
+    letters = capsys.readouterr().out.splitlines()
+    assert "are written A-Z, a-z, 0-9;" in letters[0]
+    starts = [line[2:].split("  ")[0] for line in letters[4:8] if not line.startswith("   ")]
+    assert starts[:3] == ["source", "target", "Seq2Seq"]
+    assert main(arguments) == 0
+    digits = capsys.readouterr().out.splitlines()
+    assert [word for line in digits for word in line.split() if word in ("RNN", "additive")] == []
+    (source,), (as_letters,) = (
+        [line.split()[1] for line in each[:6] if line.startswith("  source")]
+        for each in (digits, letters)
+    )
+    assert as_letters == "".join(chr(ord("A") + int(symbol, 16)) for symbol in source)
+
+
 def test_what_is_not_there_is_named_and_mixtures_are_refused(folder_of, tmp_path, capsys):
     rows = [curve_row("copy", "rnn", 0, 10, config_id=each) for each in ("cur016", "wide")]
     folder = folder_of(rows, samples=sample_rows(rows))
     for arguments, message in (
         ("--config wide --task add", "--task: no sample has 'add'; there are: copy"),
         ("--config wide --length 11", "--length: no sample has 11; there are: 10"),
+        ("--config wide --models seq2seq", "--models: no row has 'seq2seq'; there are: rnn"),
+        ("--config wide --symbols runes", "--symbols: invalid choice: 'runes'"),
         ("--config x", "--config: no row has 'x'; there are: cur016, wide"),
         ("", "copy, rnn: configurations are mixed"),
     ):

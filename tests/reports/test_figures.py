@@ -1,4 +1,3 @@
-import dataclasses
 import gzip
 import os
 import subprocess
@@ -46,7 +45,9 @@ QUICK = pytest.mark.usefixtures("one_figure")
 def kept(monkeypatch):
     """List the figures that are drawn, and encode none of them."""
     figures_drawn = []
-    monkeypatch.setattr(figures, "rendered", lambda figure: figures_drawn.append(figure) or b"")
+    monkeypatch.setattr(
+        figures, "rendered", lambda figure, kind: figures_drawn.append(figure) or b""
+    )
     return figures_drawn
 
 
@@ -67,10 +68,11 @@ def test_every_figure_is_drawn_legibly_whatever_models_are_called(kept, tmp_path
         throughput=[cost_failed(timings[0]), *timings[1:]],
         tables=probe_tables,
     )
+    of_tasks = ("positions", "map_occlusion_12", "map_attention_12")
     assert drawn(folder, tmp_path / "out") == {
-        *("accuracy", "sequence_accuracy", "carried_bits", "compute", "throughput", "memory"),
-        *("errors", "positions", "alignment", "influence", "extrapolation_curves"),
-        *("map_occlusion_12", "map_gradient_12", "map_attention_12", "corruption_12", "state"),
+        *("accuracy", "teacher_forced", "sequence_accuracy", "carried_bits", "throughput"),
+        *("errors", "alignment", "influence", "beyond", "corruption", "state"),
+        *(f"{name}-{task}" for name in of_tasks for task in ("copy", "sort")),
     }
     shown = " ".join(text.get_text() for figure in kept for text in figure.findobj(Text))
     assert {*labels_of(HOSTILE, shows=is_drawn).values()} <= set(shown.split())
@@ -113,6 +115,41 @@ def test_another_process_draws_the_same_bytes_without_torch(folder_of, tmp_path)
             assert set(image.info) == {"dpi"}
 
 
+SLIDE = ("--figure", "accuracy", "--tasks", "copy", "--models", "rnn,seq2seq+dot", "--slide")
+
+
+def test_a_slide_of_chosen_rows_is_wide_and_has_no_caption(folder_of, tmp_path, monkeypatch):
+    encoded = []
+    encode = figures.rendered
+    monkeypatch.setattr(
+        figures, "rendered", lambda figure, kind: encoded.append(figure) or encode(figure, kind)
+    )
+    folder, out = folder_of(curve_rows(lengths=(10, 20))), tmp_path / "out"
+    arguments = ["--results", str(folder), "--out", str(out), *SLIDE, "--format", "png,svg"]
+    assert main(arguments) == 0
+    assert {path.name for path in out.iterdir()} == {"accuracy-slide.png", "accuracy-slide.svg"}
+    with Image.open(out / "accuracy-slide.png") as image:
+        assert image.size == (1920, 1080)
+    texts = [text for text in encoded[0].findobj(Text) if text.get_text()]
+    assert not [text for text in texts if text.get_gid() == "caption"]
+    ends = {text.get_text() for text in texts if text.get_gid() == "end"}
+    assert ends == {"RNN", "Seq2Seq + dot attention", "guessing"}
+    assert [axes.get_title() for axes in encoded[0].axes] == ["copy"]
+    first = (out / "accuracy-slide.svg").read_bytes()
+    assert main(arguments) == 0
+    assert (out / "accuracy-slide.svg").read_bytes() == first
+
+
+def test_a_figure_is_chosen_by_its_kind_or_its_file(folder_of, tmp_path, capsys):
+    rows = curve_rows(tasks=("copy", "sort"), models=("seq2seq",), seeds=(0,), lengths=(4, 6))
+    folder = folder_of(rows, tables=probe_tables)
+    arguments = ["--results", str(folder), "--figure", "positions,errors,map_occlusion_6-sort"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    names = {path.stem for path in (tmp_path / "out").iterdir()}
+    assert names == {"positions-copy", "positions-sort", "errors", "map_occlusion_6-sort"}
+    assert "not drawn" not in capsys.readouterr().out
+
+
 def test_the_package_itself_loads_nothing():
     code = "import sys, reports; sys.exit(bool({'torch', 'matplotlib', 'pandas'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -125,7 +162,6 @@ def test_a_partial_run_is_drawn_and_says_what_is_missing(folder_of, tmp_path, ca
     assert (rows[5].model, rows[5].seed, rows[5].length) == ("rnn", 2, 20)
     del rows[5]
     rows[0] = failed(rows[0], "timed_out")
-    rows[6] = dataclasses.replace(rows[6], forward_flops=None)
     folder = folder_of(rows)
     assert "carried_bits" in drawn(folder, tmp_path / "out")
     said = capsys.readouterr().out.splitlines()
@@ -138,9 +174,8 @@ def test_a_partial_run_is_drawn_and_says_what_is_missing(folder_of, tmp_path, ca
         "  copy, rnn, seed 2: 20",
     ]
     assert "no throughput figure: throughput.csv is absent or empty" in said
-    unknown = [line for line in said if line.startswith("not in the compute figure: ")]
-    assert unknown == ["not in the compute figure: 1 row whose training operations are unknown"]
-    assert said[-1] == f"drew {tmp_path / 'out' / 'compute'}.png"
+    title = "Bits that get from source to answer, by length"
+    assert said[-1] == f"drew {tmp_path / 'out' / 'carried_bits'}.png: {title}"
 
 
 @pytest.mark.fault("F13")
@@ -155,27 +190,18 @@ def test_all_failed_is_drawn_and_panels_say_so(folder_of, kept, tmp_path):
 
 def test_throughput_alone_is_drawn_and_growth_said(tmp_path, capsys):
     timings = [
-        cost_row("rnn", phase, length, median_seconds=length**power / 1e6, peak_memory_bytes=None)
+        cost_row("rnn", phase, length, median_seconds=length**power / 1e6)
         for phase, power in (("decode", 2), ("train_step", 1))
         for length in (10, 50, 100, 200)
     ]
     folder = write_folder(tmp_path / "results", [], throughput=timings)
     assert drawn(folder, tmp_path / "out") == {"throughput"}
-    assert capsys.readouterr().out.splitlines()[1:6] == [
+    assert capsys.readouterr().out.splitlines()[1:5] == [
         "no accuracy figures: accuracy.csv is absent or empty",
         "time grows as length**p, fitted from length 50 on (95 % t-interval):",
         "  training step: rnn p = 1.00 (1.00 to 1.00)",
         "  greedy decoding: rnn p = 2.00 (2.00 to 2.00)",
-        "no memory figure: peak_memory_bytes is empty",
     ]
-
-
-@QUICK
-def test_the_compute_figure_says_why_it_is_not_drawn(folder_of, tmp_path, capsys):
-    folder = folder_of(curve_rows(**ONE_TASK, protocol="mixed", train_length=20))
-    assert "compute" not in drawn(folder, tmp_path / "out")
-    (line,) = [each for each in capsys.readouterr().out.splitlines() if "no compute" in each]
-    assert line.endswith("it trains on all lengths together")
 
 
 @QUICK
@@ -190,12 +216,11 @@ def test_protocols_and_settings_have_figures_of_their_own(folder_of, tmp_path, c
     folder, chosen = folder_of(rows), tmp_path / "chosen"
     assert drawn(folder, tmp_path / "out") == {
         *("carried_bits-hidden-64", "carried_bits-hidden-64-independent"),
-        *("compute-hidden-64", "compute-hidden-64-independent", "carried_bits-hidden-128"),
-        *("compute-hidden-128", "extrapolation_curves-hidden-64"),
+        *("carried_bits-hidden-128", "beyond-hidden-64"),
     }
     assert "left out: 1 row tested at a length" in capsys.readouterr().out
     assert main(["--results", str(folder), "--out", str(chosen), "--config", "wide"]) == 0
-    assert {path.stem for path in chosen.iterdir()} == {"carried_bits", "compute"}
+    assert {path.stem for path in chosen.iterdir()} == {"carried_bits"}
 
 
 @QUICK
@@ -207,9 +232,10 @@ def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
         in (capsys.readouterr().out)
     )
     probed = drawn(write_folder(tmp_path / "probed", rows, tables=probe_tables), tmp_path / "out")
-    assert "not drawn: alignment, map_attention: no rows of these" in capsys.readouterr().out
-    names = {"errors", "positions", "influence", "map_occlusion_6", "map_gradient_6"}
-    names |= {"corruption_6", "state"}
+    assert (
+        "not drawn: alignment, map_attention, weights: no rows of these" in capsys.readouterr().out
+    )
+    names = {"errors", "positions", "influence", "map_occlusion_6", "corruption", "state"}
     assert probed - plain == names
 
 
@@ -233,7 +259,7 @@ def test_gzipped_tables_are_drawn_as_plain_ones(tmp_path):
 @QUICK
 def test_channels_have_a_figure_of_their_own_beside_those_of_the_others(tmp_path, capsys, kept):
     folder = write_folder(tmp_path / "results", [*channel_rows(), *curve_rows(**ONE_TASK)])
-    assert drawn(folder, tmp_path / "out") == {"channel", "carried_bits", "compute"}
+    assert drawn(folder, tmp_path / "out") == {"channel", "carried_bits"}
     check_legible(kept[0])
     said = capsys.readouterr().out
     assert "seq2seq+channel, 16 bits, SNR 3, budget 7,000: carries 0.900 of its capacity" in said
@@ -249,3 +275,16 @@ def test_what_differs_in_no_recorded_setting_is_refused(folder_of, tmp_path, cap
     assert "--config ID" in line
     assert "recipe_version" in line
     assert not list(out.iterdir())
+
+
+@QUICK
+def test_weights_of_one_sequence_have_its_symbols_beside_them(tmp_path, kept):
+    rows = curve_rows(tasks=("copy", "sort"), models=("seq2seq+dot", "$x$+y"), lengths=(20,))
+    folder = write_folder(tmp_path / "results", rows, tables=probe_tables)
+    arguments = ["--results", str(folder), "--figure", "weights", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    for figure, letters in zip(kept, (True, False), strict=True):
+        check_legible(figure)
+        names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        symbols = [item % (16 if letters else 128) for item in range(1, 21)]
+        assert names == [chr(ord("A") + each) if letters else str(each) for each in symbols]

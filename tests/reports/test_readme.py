@@ -2,7 +2,7 @@ import pytest
 
 from reports.readme import TABLES, main, with_tables
 from results.errors import ResultsError
-from tests.rows import curve_rows
+from tests.rows import curve, curve_rows
 
 ROWS = curve_rows(tasks=("copy",), models=("rnn",), lengths=(10, 50))
 BEGIN, END = "<!-- table:accuracy -->", "<!-- /table -->"
@@ -46,3 +46,26 @@ def test_a_table_that_is_not_there_or_has_no_end_is_refused(begins, tmp_path):
     """Else the text between two tables would go."""
     with pytest.raises(ResultsError, match=r"README\.md: <!-- table:NAME"):
         with_tables(f"{begins}\n{END}", tmp_path, name="README.md")
+
+
+def test_a_figure_has_its_finding_picture_rows_and_command(pages, folder_of):
+    attention = curve("seq2seq+dot", (1.0, 1.0, 1.0, 1.0, 0.9))
+    curves = [*curve("seq2seq", (1.0, 0.5, 0.4, 0.3, 0.0)), *attention]
+    places = {"root": pages, "results": folder_of(curves)}
+    page = pages / "docs" / "figures.md"
+    names = ("figure-accuracy", "figure-channel")
+    page.write_text("".join(f"<!-- table:{name} -->\n{END}\n" for name in names))
+    assert main([], **places) == 0
+    text = page.read_text()
+    finding = "Without attention, half of a copied sequence is lost at"
+    assert text.count(finding) == 1
+    assert "![" not in text
+    assert "Rows: `results/reference`. Command: `python -m reports.figures --results" in text
+    assert "No rows are published yet in `results/reference/channel`." in text
+    (pages / "reports" / "figures" / "reference").mkdir(parents=True)
+    (pages / "reports" / "figures" / "reference" / "accuracy.png").touch()
+    assert main([], **places) == 0
+    text = page.read_text()
+    assert text.count(finding) == 2
+    assert "](../reports/figures/reference/accuracy.png)" in text
+    assert main(["--check"], **places) == 0

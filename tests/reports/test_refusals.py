@@ -35,6 +35,15 @@ def place(tmp_path):
         (["--colour"], 2, "--colour"),
         (["--results", "{0}/damaged"], 2, "accuracy.csv"),
         ([*RESULTS, "--config", "other"], 2, "--config: no row has 'other'; there are: cur016"),
+        (
+            ["--figure", "x"],
+            2,
+            "--figure: 'x' is not a figure; there are: accuracy, ",
+        ),
+        (["--figure", ","], 2, "--figure: must name at least one, got ','"),
+        (["--format", "pdf"], 2, "--format: must be of png, svg, got 'pdf'"),
+        ([*RESULTS, "--tasks", "x"], 2, "--tasks: no row has 'x'; there are: copy"),
+        ([*RESULTS, "--models", "rnn,x"], 2, "--models: no row has 'x'; there are: rnn, seq2seq"),
         ([*RESULTS, "--out", ""], 2, "--out: must name a folder, got ''"),
         ([*RESULTS, "--out", "{0}/file"], 2, "--out: {0}/file cannot be written to: File exists"),
         ([*RESULTS, "--out", "{0}/file/below"], 2, "below cannot be written to: Not a directory"),
@@ -45,6 +54,8 @@ def test_figures_are_refused_in_one_line_before_any_is_drawn(
     arguments, status, message, place, capsys
 ):
     before = sorted(place.rglob("*"))
+    if "--results" not in arguments:
+        arguments = [*(each for each in RESULTS), *arguments]
     assert figures.main([each.format(place) for each in arguments]) == status
     out, err = capsys.readouterr()
     assert (out, err.count("\n"), err[-1]) == ("", 1, "\n")

@@ -9,6 +9,7 @@ from reports.plots.accuracy import (
     half_lines,
     length_curves,
     length_figure,
+    trained_length,
 )
 from reports.selection.channel import with_budgets
 from results.wording import NEVER_IN_A_NAME
@@ -27,15 +28,16 @@ def rows_beyond():
     ]
 
 
-def test_rows_beyond_the_trained_length_are_placed_by_how_many_times():
-    rows = rows_beyond()
-    beyond = beyond_of(extrapolated(frame_of(rows)))
-    # Round lengths alone, from the length trained on.
-    assert set(beyond.table["column"]) == {10, 20}
+def test_rows_beyond_the_longest_round_length_are_placed_by_how_many_times():
+    rows = extrapolated(frame_of(rows_beyond()))
+    assert trained_length(rows) == 20
+    assert trained_length(rows[rows["train_length"] == 30]) == 30
+    beyond = beyond_of(rows, trained=20)
+    assert set(beyond.table["column"]) == {"copy"}
     assert set(beyond.table["x"]) == {1.0, 1.5, 2.0}
     constant = f"{NEVER_IN_A_NAME}constant_accuracy"
     assert set(beyond.table["line"]) == {"rnn", "seq2seq+dot", constant}
-    at = beyond.table.query("line == 'rnn' and seed == 1 and column == 20 and x == 1.5")
+    at = beyond.table.query("line == 'rnn' and seed == 1 and x == 1.5")
     assert at["y"].tolist() == [curve_row("copy", "rnn", 1, 30).token_accuracy]
     assert beyond.facts.seeds == 2
 
@@ -54,7 +56,7 @@ def test_lengths_at_which_every_seed_failed_leave_the_panels_their_room(lost, se
     rows = curve_rows(tasks=("copy",), models=("rnn", "x" * 60), lengths=(10, 20, 30), seeds=seeds)
     frame = frame_of([failed(row) if row.length in lost else row for row in rows])
     drawn = next(iter(FIGURES.values()))
-    figure = length_figure(length_curves(frame, drawn), drawn)
+    figure = length_figure(length_curves(frame, drawn), drawn, title="A title")
     rendered(figure)  # Warnings are errors here: Matplotlib warns of a panel without room.
     assert all(axis.bbox.height > 100 for axis in figure.axes)
 

@@ -2,14 +2,16 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.drawing import style
+from reports.drawing.frame import WIDTH_INCHES
+from reports.drawing.heatmap import draw_heatmaps
 from reports.plots.maps import map_figure, map_lengths
 from reports.plots.probes import (
-    EFFECTS,
     corruption_of,
     edit_distances,
     error_curves,
@@ -52,22 +54,17 @@ def test_errors_are_edits_per_wrong_item_beside_unrelated_targets():
     assert set(error_curves(found(ERRORS), None).table["line"]) == set(MODELS)
 
 
-def test_influence_has_every_effect_of_every_position_and_seed():
+def test_influence_has_every_position_and_seed_before_and_after_training():
     longest = found(INFLUENCE).query("length == 8")
     table = influence_of(longest)
-    assert len(table) == len(EFFECTS) * 2 * len(MODELS) * 2 * 8
+    assert len(table) == 2 * 2 * len(MODELS) * 2 * 8  # When, tasks, models, seeds, positions.
     row = next(each for each in rows() if (each.length, each.seed) == (8, 1))
-    here = table.query("column == 'copy' and line == 'seq2seq' and seed == 1 and length == 3")
-    assert here.set_index("row")["y"].to_dict() == {
-        "own": number(row, 3, 0, 1),
-        "all": number(row, 3, 0),
-        "margin": number(row, 3, 1),
-        "state": number(row, 3, 2),
+    here = table.query("row == 'copy' and line == 'seq2seq' and seed == 1 and length == 3")
+    assert here.set_index("column")["y"].to_dict() == {
+        "trained": number(row, 3, 2),
         "initial": number(row, 3, 3),
     }
-    nothing = influence_of(longest.assign(effect=0.0))
-    assert nothing[nothing["row"] == "margin"]["y"].isna().all()
-    assert (nothing[nothing["row"] == "all"]["y"] == 0).all()
+    assert influence_of(longest.assign(effect=0.0))["y"].isna().all()
 
 
 def test_corruption_is_a_mean_over_wrong_items_of_each_seed():
@@ -91,9 +88,14 @@ def test_state_has_the_bits_of_every_reader_and_item():
     assert here.set_index("row")["y"].to_dict() == bits
 
 
-def test_maps_have_rings_on_the_true_path():
+def map_of(measure, **changes):
+    cells = found(MAPS).query("length == 8 and task == 'copy'").assign(**changes)
     with style.themed():
-        figure = map_figure(found(MAPS), measure="occlusion", length=8)
+        return map_figure(cells, measure=measure, title="A title")
+
+
+def test_maps_have_rings_on_the_true_path():
+    figure = map_of("occlusion")
     row = next(each for each in rows() if each.length == 8)
     mesh, rings = figure.axes[0].collections
     # Every second output is drawn: place 1 of the map is output 3.
@@ -104,6 +106,30 @@ def test_maps_have_rings_on_the_true_path():
     assert sorted(rings.get_offsets().tolist(), key=lambda each: each[1]) == [
         [true_source(row, output) - 0.5, place + 0.5] for place, output in enumerate(outputs)
     ]
+
+
+def test_all_maps_of_a_figure_have_one_scale_and_nought_is_its_middle():
+    is_small = found(MAPS).query("length == 8 and task == 'copy'")["model"] == "seq2seq"
+    figure = map_of("occlusion", value=is_small.map({True: -0.2, False: 7.0}))
+    scales = {axes.collections[0].get_clim() for axes in figure.axes[:2]}
+    assert scales == {(-7.0, 7.0)}
+    mesh = figure.axes[0].collections[0]
+    assert min(mesh.cmap(mesh.norm(0.0))[:3]) > 0.95  # White.
+    weights = map_of("attention")
+    assert weights.axes[0].collections[0].get_clim() == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("models", "rows_and_columns"), [(2, (1, 2)), (4, (2, 2)), (5, (2, 3))])
+def test_panels_are_wrapped_into_even_rows(models, rows_and_columns):
+    names = [f"m{place}" for place in range(models)]
+    table = pd.DataFrame({"panel": names, "x": 1, "y": 1, "value": 0.5})
+    with style.themed():
+        figure, axes = draw_heatmaps(
+            table, panels=dict(zip(names, names, strict=True)), ylabel="y", colour_label="share"
+        )
+    assert [axes[name].get_title() for name in names] == names
+    assert axes[names[0]].get_subplotspec().get_gridspec().get_geometry() == rows_and_columns
+    assert figure.get_figwidth() == pytest.approx(WIDTH_INCHES)
 
 
 def test_maps_are_of_the_second_shortest_and_the_longest_length():

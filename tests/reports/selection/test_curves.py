@@ -1,7 +1,9 @@
+import dataclasses
+
 import pandas as pd
 import pytest
 
-from reports.selection.captions import curves_caption
+from reports.selection.captions import budget_words, curves_caption
 from reports.selection.curves import (
     curves_of,
     own_length_rows,
@@ -95,11 +97,52 @@ def test_mixed_settings_are_refused(model, changes, message):
         require_one_configuration(frame_of(rows))
 
 
+def test_a_line_that_is_in_the_legend_alone_is_named():
+    aligned = curve_rows(**FEW | {"models": ("rnn-aligned",)})
+    empty = [
+        dataclasses.replace(row, token_accuracy=None) if row.task == "sort" else row
+        for row in aligned
+    ]
+    rows = curve_rows(**FEW)
+    caption = curves_caption(curves([*rows, *empty]))
+    assert caption.endswith("RNN, answers at once has no value on sort.")
+    assert "no value" not in curves_caption(curves([*rows, *aligned]))
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (7000, "up to 7,000 updates a length, the published budget"),
+        (1800, "up to 1,800 updates a length, a quarter of the published budget"),
+        (3500, "up to 3,500 updates a length, half the published budget"),
+        (28000, "up to 28,000 updates a length, four times the published budget"),
+        (20, "up to 20 updates a length, 0.0029 of the published budget"),
+    ],
+)
+def test_a_budget_is_named_beside_the_published_one(budget, words):
+    assert budget_words(budget) == words
+    assert budget_words(budget, protocol="mixed") == words.replace(" a length", "")
+
+
+def test_cell_and_encoder_are_said_of_the_models_that_have_them():
+    def said(*models):
+        return curves_caption(curves(curve_rows(models=models, lengths=(10,))))
+
+    assert "budget; LSTM of 64 units, two-way encoder; 16" in said("rnn", "seq2seq+uniform")
+    assert "budget; RNN and Seq2Seq: LSTM of 64 units, two-way" in said("seq2seq", "my.gla:build")
+    assert "LSTM" not in said("my.gla:build")
+
+
 def test_the_caption_counts_seeds_and_rows():
     rows = curve_rows(**FEW)
     full = curves_caption(curves(rows), explanation="What it is.")
-    assert full.startswith("What it is. Bold: mean of 3 seeds; thin: each seed; band: 95 % t-inter")
-    assert full.endswith("symbols: 16 (copy), 128 (sort).")
+    assert full == (
+        "What it is. Bold: mean of 3 seeds; thin: each. Curriculum, up to 1,500 updates a "
+        "length, 0.21 of the published budget; LSTM of 64 units, two-way encoder; 16 or 128 "
+        "symbols."
+    )
+    many = curves_caption(curves(curve_rows(**FEW, seeds=range(5))))
+    assert many.startswith("Bold: mean of 5 seeds; thin: each; band: 95 % t-interval. ")
     partial = curves_caption(curves([failed(rows[0]), *rows[1:]]))
     assert partial.endswith("1 of 36 rows did not finish.")
     assert "n = 1 seed, so no interval." in curves_caption(curves(curve_rows(**FEW, seeds=(7,))))

@@ -36,7 +36,8 @@ def test_a_planted_exponent_is_found():
     costs = [1e-5 * length**2 + (0.5 if length < 50 else 0) for length in LENGTHS]
     assert fit_of(table(costs))["exponent"] == pytest.approx(2.0)
     assert shortest_fitted_length(table(costs)) == 50
-    assert shortest_fitted_length(table([1.0, 1.0], lengths=(10, 25))) == 7
+    assert shortest_fitted_length(table([1.0, 1.0], lengths=(10, 25))) == 50
+    assert shortest_fitted_length(table([1.0, 1.0], lengths=(10, 401))) == 101
 
 
 def test_exponent_and_interval_agree_with_scipy():
