@@ -36,13 +36,14 @@ from results.errors import ResultsError
 from results.schema.columns import to_json
 from results.schema.rows import AccuracyRow
 from results.store.checkpoint_files import read_checkpoint, weights_path
-from results.store.csv_files import INFLUENCE, PROBE_TABLES, STATE
+from results.store.csv_files import INFLUENCE, PROBE_TABLES, STATE, WEIGHTS
 from results.store.files import locked
 from results.store.folder import Store, csv_order, open_store
 from results.store.probes import PROBES, ProbeStore
 from tasks import SAMPLER_VERSION
 from tasks.import_path import code_hash
 
+WEIGHTS_LENGTH = 20  # Or the nearest that was trained: weights of one sequence fit a page.
 INFLUENCE_LENGTHS = (20, 100)  # Influence takes longest: one short length, and one long.
 NAMED_AT_MOST = 5
 _SECONDS_PER_RECORD = 1800.0  # Far more than any takes. Only a child that hangs is ended.
@@ -55,6 +56,7 @@ class _RecordToProbe:
     row: AccuracyRow
     measures_influence: bool
     keeps_maps: bool
+    keeps_weights: bool
     asks_state: bool
 
 
@@ -215,25 +217,41 @@ def _require_same_code(rows: Sequence[AccuracyRow]) -> None:
 def _records_to_probe(
     rows: Sequence[AccuracyRow], lengths: Sequence[int], *, state_lengths: Sequence[int]
 ) -> list[_RecordToProbe]:
-    # Maps are large, and a figure shows one seed.
+    # Maps and weights are large, and a figure shows one seed.
     first_seeds: dict[tuple[str, str, str], int] = {}
+    # How far from WEIGHTS_LENGTH, and the length: of two that are as near, the shorter.
+    nearest: dict[tuple[str, str, str], tuple[int, int]] = {}
     for row in rows:
-        key = (row.task, row.model, row.config_id)
+        key = _configuration(row)
         first_seeds[key] = min(row.seed, first_seeds.get(key, row.seed))
-    return [
-        _RecordToProbe(
-            row,
-            measures_influence=row.length in lengths and row.length == row.train_length,
-            asks_state=row.length in state_lengths and row.length == row.train_length,
-            keeps_maps=row.seed == first_seeds[row.task, row.model, row.config_id],
+        if row.length == row.train_length:
+            distance = (abs(row.length - WEIGHTS_LENGTH), row.length)
+            nearest[key] = min(distance, nearest.get(key, distance))
+    found = []
+    for row in rows:
+        key, is_own = _configuration(row), row.length == row.train_length
+        is_first = row.seed == first_seeds[key]
+        found.append(
+            _RecordToProbe(
+                row,
+                measures_influence=row.length in lengths and is_own,
+                asks_state=row.length in state_lengths and is_own,
+                keeps_maps=is_first,
+                keeps_weights=is_first and is_own and row.length == nearest[key][1],
+            )
         )
-        for row in rows
-    ]
+    return found
+
+
+def _configuration(row: AccuracyRow) -> tuple[str, str, str]:
+    return row.task, row.model, row.config_id
 
 
 def _is_done(probes: ProbeStore, record: _RecordToProbe) -> bool:
     found = probes.read(record.row.record_id)
     if found is None or (record.measures_influence and INFLUENCE not in found.tables):
+        return False
+    if record.keeps_weights and WEIGHTS not in found.tables:
         return False
     return STATE in found.tables or not record.asks_state
 

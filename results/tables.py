@@ -4,6 +4,8 @@ A reader raises ResultsError where a CSV is absent, does not verify, or breaks t
 message says what to do.
 """
 
+import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,15 @@ import pandas as pd
 
 from results.errors import ResultsError
 from results.schema.columns import columns_of
-from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT, path_of, read_rows
+from results.store.csv_files import (
+    ACCURACY,
+    ROW_TYPES,
+    SAMPLES,
+    THROUGHPUT,
+    path_of,
+    read_content,
+    read_rows,
+)
 from results.wording import shown_command
 
 # Nullable types: with NumPy's an empty value would turn integers into floats.
@@ -57,6 +67,24 @@ def read_probes(folder: Path, name: str) -> pd.DataFrame:
     if not has_table(folder, name):
         return pd.DataFrame(columns=[item.name for item in columns_of(ROW_TYPES[name])])
     return _read(folder, name)
+
+
+def read_columns(folder: Path, name: str, columns: Collection[str]) -> pd.DataFrame:
+    """Read some columns of a finer table; without rows where it is absent.
+
+    The checksum is verified, the values are not: this takes a twentieth of the time.
+    """
+    own = {item.name: item for item in columns_of(ROW_TYPES[name])}
+    if not has_table(folder, name):
+        return pd.DataFrame(columns=list(columns))
+    table = pd.read_csv(
+        io.BytesIO(read_content(folder, name)),
+        usecols=lambda column: column in columns,
+        dtype={column: DTYPES[own[column].kind] for column in columns},
+        keep_default_na=False,  # A model may be called NA.
+        na_values=[""],
+    )
+    return table.reindex(columns=list(columns))
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame:

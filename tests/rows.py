@@ -33,6 +33,7 @@ from results.schema.probe_rows import (
     PositionRow,
     ProbeRow,
     StateRow,
+    WeightRow,
 )
 from results.schema.rows import (
     MEASURED_COLUMNS,
@@ -54,6 +55,7 @@ from results.store.csv_files import (
     POSITIONS,
     PROBE_TABLES,
     STATE,
+    WEIGHTS,
 )
 from results.store.folder import Store, open_store
 from results.store.probes import ProbeRecord, ProbeStore
@@ -560,6 +562,17 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
         )
         for (kind, probe), item in itertools.product(enumerate(STATE_PROBES), items)
     ]
+    weights = [
+        WeightRow(
+            **stage,
+            output_item=output,
+            target_symbol=output % row.symbols,
+            source_item=source,
+            source_symbol=true_source(row, source) % row.symbols,
+            weight=0.9 if source == true_source(row, output) else 0.1 / max(1, row.length - 1),
+        )
+        for output, source in itertools.product(items, items)
+    ]
     return {
         ERRORS: [error_row(row, **errors, teacher_forcing_gap=number(row, 2) - 0.2)],
         ALIGNMENT: [alignment_row(row, number(row, 1), **shares)] if has_attention else [],
@@ -571,6 +584,7 @@ def probe_tables(row: AccuracyRow) -> dict[str, list[Any]]:
         INFLUENCE: influence,
         STATE: state,
         MAPS: maps if row.seed == 0 else [],
+        WEIGHTS: weights if has_attention and row.seed == 0 and row.length == 20 else [],
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 # are in the ids: results of an older version then no longer count as done.
 RECIPE_VERSION = 3  # bench.training.train and .seeding, and this module
 EVALUATOR_VERSION = 2  # bench.training.evaluate
-PROBE_VERSION = 2  # bench.probes
+PROBE_VERSION = 3  # bench.probes
 
 LADDER_STEP = 10
 

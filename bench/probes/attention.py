@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from models.interface import Memory, States
-from results.schema.probe_rows import AlignmentRow
+from results.schema.probe_rows import AlignmentRow, WeightRow
 from results.schema.rows import AccuracyRow
 from results.store.records import stage_columns
 from tasks.sampling import Batch
@@ -116,6 +116,23 @@ def _offsets(looks_at: Int[Tensor, "batch target"], is_true: Tensor) -> Int[Tens
     distance = looks_at[..., None] - positions
     nearest = distance.abs().masked_fill(~is_true, is_true.shape[-1]).argmin(dim=-1, keepdim=True)
     return distance.gather(-1, nearest).squeeze(-1)
+
+
+def weight_rows(row: AccuracyRow, weights: Weights, batch: Batch) -> list[WeightRow]:
+    """List every weight of the first sequence of a batch, with the symbols on both sides."""
+    sources, targets = batch.source[0].tolist(), batch.target[0].tolist()
+    return [
+        WeightRow(
+            **stage_columns(row),
+            output_item=output + 1,
+            target_symbol=targets[output],
+            source_item=place + 1,
+            source_symbol=sources[place],
+            weight=float(f"{weight:.4g}"),  # More digits would be bytes, not facts.
+        )
+        for output, of_output in enumerate(weights[0].tolist())
+        for place, weight in enumerate(of_output)
+    ]
 
 
 def _best_offset(offsets: Int[Tensor, "batch target"]) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from bench.probes.attention import (
     entropy_bits,
     intervention_accuracies,
     occlusion_agreement,
+    weight_rows,
 )
 from bench.probes.errors import corruption_rows, error_row, position_rows
 from bench.probes.influence import (
@@ -48,6 +49,7 @@ from results.store.csv_files import (
     MAPS,
     POSITIONS,
     STATE,
+    WEIGHTS,
 )
 from results.store.probes import ProbeRecord, ProbeStore
 from results.store.records import stage_columns
@@ -122,6 +124,7 @@ def completed(
     *,
     measures_influence: bool,
     keeps_maps: bool,
+    keeps_weights: bool,
     asks_state: bool,
 ) -> tuple[Tables, str | None]:
     """Add what is missing to the tables of one record.
@@ -132,6 +135,10 @@ def completed(
     tables, unfit = dict(found), None
     if not tables or (measures_influence and INFLUENCE not in tables):
         tables |= probe(subject, measures_influence=measures_influence, keeps_maps=keeps_maps)
+    if keeps_weights and WEIGHTS not in tables:
+        subject.trained.eval()
+        weights, batch = _attention_weights(subject), subject.batch
+        tables[WEIGHTS] = () if weights is None else weight_rows(subject.row, weights, batch)
     if asks_state and STATE not in tables:
         try:
             tables[STATE] = state_rows(subject.row, subject.task, subject.trained.eval())

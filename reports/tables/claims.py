@@ -1,7 +1,7 @@
 """Judge the five claims by a results folder, line by line, and lay the README's table out."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from results.claims.evidence import Evidence, select
 from results.claims.measures import CLAIMS, MEASURES, Measure
 from results.claims.verdicts import Case, Estimate, Verdict, estimate, judge
 from results.command_line import NothingToReport
-from results.store.csv_files import ALIGNMENT, INFLUENCE
-from results.tables import read_accuracy, read_probes
+from results.schema.columns import columns_of
+from results.store.csv_files import ALIGNMENT, INFLUENCE, ROW_TYPES
+from results.tables import read_accuracy, read_columns
 from results.wording import markdown, shown_command
 
 NOT_MEASURED, OUT_OF_SCOPE = "not measured", "out of scope"
@@ -57,14 +58,15 @@ class Line:
         return [remark for remark in remarks if remark]
 
 
-def all_lines(folder: Path) -> list[Line]:
-    """Judge a folder by all measures: a line for each measure and task.
+def all_lines(folder: Path, *, is_primary_alone: bool = False) -> list[Line]:
+    """Judge a folder by all measures, or by those with a verdict: a line for a measure and task.
 
     Raises:
         ResultsError: A CSV is damaged, or a seed has two rows of one length.
         NothingToReport: accuracy.csv has no row.
     """
-    lines = [*_unjudged(_evidence_of(folder))]
+    measures = [each for each in MEASURES if each.lines or not is_primary_alone]
+    lines = [*_unjudged(_evidence_of(folder), measures)]
     places = [place for place, line in enumerate(lines) if line.measure.lines and line.seeds]
     verdicts = judge([_case(lines[place]) for place in places])
     for place, verdict in zip(places, verdicts, strict=True):
@@ -76,11 +78,15 @@ def _evidence_of(folder: Path) -> Evidence:
     accuracy = read_accuracy(folder)
     if accuracy.empty:
         raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")
-    return select(accuracy, read_probes(folder, INFLUENCE), read_probes(folder, ALIGNMENT))
+    finer = (
+        read_columns(folder, name, [item.name for item in columns_of(ROW_TYPES[name])])
+        for name in (INFLUENCE, ALIGNMENT)
+    )
+    return select(accuracy, *finer)
 
 
-def _unjudged(evidence: Evidence) -> Iterator[Line]:
-    for measure in MEASURES:
+def _unjudged(evidence: Evidence, measures: Iterable[Measure]) -> Iterator[Line]:
+    for measure in measures:
         effects = measure.effects(evidence)
         for task in measure.tasks:
             rows = effects[effects["task"] == task].sort_values("seed")

@@ -141,6 +141,20 @@ class AlignmentRow(ProbeRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WeightRow(ProbeRow):
+    """One weight of attention on one test sequence, for one seed: one row of weights.csv.
+
+    Teacher-forced, on the first test sequence, at the length trained for that is nearest 20.
+    """
+
+    output_item: int = column("items", "Position in the answer, from 1.")
+    target_symbol: int = column("symbol id", "The right symbol there.")
+    source_item: int = column("items", "Position in the source, from 1.")
+    source_symbol: int = column("symbol id", "The symbol there.")
+    weight: float = column("weight", "Weight of this source item when this output is answered.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class StateRow(ProbeRow):
     """What one probe reads of one item from the frozen state: one row of state.csv."""
 

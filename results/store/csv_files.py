@@ -24,6 +24,7 @@ from results.schema.probe_rows import (
     PositionRow,
     ProbeRow,
     StateRow,
+    WeightRow,
 )
 from results.schema.rows import AccuracyRow, SampleRow, ThroughputRow
 from results.store.checked_json import seal, unseal
@@ -39,6 +40,7 @@ ALIGNMENT = "alignment.csv"
 INFLUENCE = "influence.csv"
 MAPS = "maps.csv"
 STATE = "state.csv"
+WEIGHTS = "weights.csv"
 PROBE_TABLES: dict[str, type[ProbeRow]] = {
     ERRORS: ErrorRow,
     POSITIONS: PositionRow,
@@ -47,6 +49,7 @@ PROBE_TABLES: dict[str, type[ProbeRow]] = {
     INFLUENCE: InfluenceRow,
     MAPS: MapRow,
     STATE: StateRow,
+    WEIGHTS: WeightRow,
 }
 ROW_TYPES: dict[str, type[Any]] = {
     ACCURACY: AccuracyRow,
@@ -132,6 +135,19 @@ def read_rows(folder: Path, name: str) -> tuple[Any, ...]:
     path = path_of(folder, name)
     try:
         return _parse(ROW_TYPES[name], *_read_verified(path, name))
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
+
+
+def read_content(folder: Path, name: str) -> bytes:
+    """Read a CSV as it was written, held to its checksum alone.
+
+    Raises:
+        ResultsError: It is absent, truncated or edited; names the file and what to do.
+    """
+    path = path_of(folder, name)
+    try:
+        return _read_verified(path, name)[0]
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}; {WHAT_TO_DO}") from None
 

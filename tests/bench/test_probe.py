@@ -31,6 +31,7 @@ from results.store.csv_files import (
     POSITIONS,
     PROBE_TABLES,
     STATE,
+    WEIGHTS,
     read_rows,
 )
 from results.store.files import locked
@@ -150,6 +151,10 @@ def test_all_tables_are_there(probed):
     assert rows_by_model(probed, INFLUENCE) == {(model, 4): 24 for model in TRAINED}
     # Occlusion, gradient and truth; attention where there is any.
     assert rows_by_model(probed, MAPS) == {("seq2seq", 4): 3 * 16, ("seq2seq+dot", 4): 4 * 16}
+
+
+def test_weights_are_kept_at_the_length_nearest_20(probed):
+    assert rows_by_model(probed, WEIGHTS) == {("seq2seq+dot", 4): 16}
 
 
 def test_errors_are_those_that_were_scored(probed):

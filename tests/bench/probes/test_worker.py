@@ -37,6 +37,7 @@ from results.store.csv_files import (
     POSITIONS,
     PROBE_TABLES,
     STATE,
+    WEIGHTS,
 )
 from results.store.probes import stage_columns
 from tasks import TASKS
@@ -254,6 +255,26 @@ def test_influence_and_maps_are_there_only_where_asked_for():
     assert torch.equal(subject.batch.source[:64], scored.source)
 
 
+def test_weights_are_those_of_the_first_sequence():
+    """Every weight once, with the symbols on both sides; a model without attention has no row."""
+    wanted = dict.fromkeys(("measures_influence", "keeps_maps", "asks_state"), False)
+    subject = untrained_subject("seq2seq+dot", "sort")
+    found, _ = completed(subject, {}, **wanted, keeps_weights=True)
+    batch = subject.batch
+    with torch.no_grad():
+        weights = subject.trained.attention_weights(batch.source, batch.target_in)[0]
+
+    places = product(range(4), range(4))
+    for row, (output, source) in zip(found[WEIGHTS], places, strict=True):
+        assert (row.output_item, row.source_item) == (output + 1, source + 1)
+        assert row.source_symbol == batch.source[0, source]
+        assert row.target_symbol == batch.target[0, output]
+        assert row.weight == pytest.approx(weights[output, source].item(), rel=1e-3)
+    tables, _ = completed(untrained_subject("seq2seq"), {}, **wanted, keeps_weights=True)
+    assert tables[WEIGHTS] == ()
+    assert WEIGHTS not in completed(subject, {}, **wanted, keeps_weights=False)[0]
+
+
 def test_a_model_is_probed_without_its_regulariser():
     """Twice the same, and no global generator moves."""
     models = [Noisy(ModelConfig(symbols=SYMBOLS, hidden=HIDDEN)) for _ in range(2)]
@@ -266,18 +287,19 @@ def test_a_model_is_probed_without_its_regulariser():
 def test_what_was_found_is_kept_and_only_what_is_missing_is_added(monkeypatch):
     monkeypatch.setattr("bench.probes.state.MOST_UPDATES", 2)
     subject = untrained_subject("seq2seq")
-    wanted = {"measures_influence": False, "keeps_maps": False}
+    wanted = {"measures_influence": False, "keeps_maps": False, "keeps_weights": False}
     first, unfit = completed(subject, {}, **wanted, asks_state=True)
     assert (set(first), unfit) == ({ERRORS, POSITIONS, CORRUPTION, STATE}, None)
     monkeypatch.setattr("bench.probes.worker.state_rows", None)
     again, _ = completed(subject, first, **wanted, asks_state=True)
     assert again == first
-    more, _ = completed(subject, first, measures_influence=True, keeps_maps=False, asks_state=False)
+    more, _ = completed(subject, first, **wanted | {"measures_influence": True}, asks_state=False)
     assert set(more) == {*first, INFLUENCE}
     assert more[STATE] is first[STATE]
 
 
 def test_a_model_without_a_state_says_so():
-    wanted = {"measures_influence": False, "keeps_maps": False, "asks_state": True}
+    wanted = dict.fromkeys(("measures_influence", "keeps_maps", "keeps_weights"), False)
+    wanted["asks_state"] = True
     tables, unfit = completed(untrained_subject("rnn-aligned"), {}, **wanted)
     assert (tables[STATE], unfit) == ((), "it names no state")
