@@ -105,7 +105,7 @@ def curves_of(frame: pd.DataFrame, scores: Mapping[str, Sequence[str]]) -> Curve
         raise ResultsError(f"protocol: one is needed, not {', '.join(protocols) or 'none'}")
     rows = own_length_rows(frame)
     facts = facts_of(rows)
-    _require_one_row_per_point(rows)
+    require_one_row_per_point(rows)
     parts = []
     for score, baselines in scores.items():
         place = {"row": score, "column": rows["task"], "x": rows["length"]}
@@ -139,7 +139,12 @@ def baseline_points(frame: pd.DataFrame, name: str, **columns: Any) -> pd.DataFr
     )
 
 
-def _require_one_row_per_point(rows: pd.DataFrame) -> None:
+def require_one_row_per_point(rows: pd.DataFrame) -> None:
+    """Refuse two rows of one seed at one length.
+
+    Raises:
+        ResultsError: There are two; names the point.
+    """
     repeated = rows[rows.duplicated([*SEED_CURVE, "length"])]
     if len(repeated):
         row = repeated.iloc[0]
