@@ -1,8 +1,8 @@
 """Reports from the CSVs alone: `figures.py`, `models.py`, `examples.py`, `claims.py`, `readme.py`.
 
 Read `figures.py` first. It picks rows (`selection/`), and each module of `plots/` draws one family
-of figures with the marks and axes of `drawing/`. `tables/` has the tables of the README.
-Nothing here imports torch.
+of figures with the marks and axes of `drawing/`. `tables/` has the tables of the README, `page/`
+writes report.html. Nothing here imports torch.
 """
 
 import importlib
