@@ -1,6 +1,6 @@
 """What the sections of curves and tables show, from rows to charts and cells."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -338,11 +338,13 @@ def cost_rows(material: Material) -> dict[str, Any]:
 
 def model_rows(material: Material) -> list[dict[str, Any]]:
     """Lay all models side by side, task by task: size, items right, bits, speed, how they fail."""
+    # How a model fails is asked at the longest length alone: the other rows would take a second.
+    longest = {*material.main.groupby("task")["length"].max()}
     own = Tables(
         material.main,
         timings=material.throughput,
-        samples=material.samples,
-        positions=material.positions,
+        samples=_of_lengths(material.samples, longest),
+        positions=_of_lengths(material.positions, longest),
     )
     published = (
         None
@@ -368,6 +370,10 @@ def model_rows(material: Material) -> list[dict[str, Any]]:
         for task, block in ((task, table[table["task"] == task]) for task in material.tasks)
         if len(block)
     ]
+
+
+def _of_lengths(rows: pd.DataFrame, lengths: Collection[int]) -> pd.DataFrame:
+    return rows[rows["length"].isin(lengths)] if len(rows) else rows
 
 
 def _model_cells(line: "pd.Series[Any]", labels: Mapping[str, str]) -> dict[str, Any]:
