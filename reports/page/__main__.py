@@ -40,7 +40,7 @@ def write(given: argparse.Namespace) -> int:
         ResultsError: A CSV is damaged, or the file cannot be written.
         NothingToReport: The folder has no rows.
     """
-    # pandas takes a second to import, which a mistake in the command line need not wait for.
+    # scipy and jinja2 take a second to import, which a mistake need not wait for.
     from reports.page.document import page_of
 
     folder = results_folder(given.results)

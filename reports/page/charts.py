@@ -196,7 +196,8 @@ class Chart:
                 if self.has_bands and line.look != PUBLISHED
                 else "",
                 "seeds": [path(points) for points in line.by_seed]
-                if line.look != PUBLISHED and len(line.by_seed) > 1
+                # On a telephone the lines of seeds would be a smear.
+                if size is WIDE and line.look != PUBLISHED and len(line.by_seed) > 1
                 else [],
                 "end": at(*line.means[-1][:2]) if line.means else None,
             }
@@ -211,6 +212,11 @@ class Chart:
             "x_ticks": [(at(x, self.y.low)[0], text) for x, text in self.x.ticks(size.ticks)],
             "y_ticks": [(at(self.x.low, y)[1], text) for y, text in self.y.ticks(5)],
             "floor": path(list(self.floor)),
+            # Above the line as far as the words reach; models are best there, and out of the way.
+            "floor_label_y": min(
+                (at(*each)[1] - 7 for each in self.floor if self.x.place(each[0]) < 0.3),
+                default=0.0,
+            ),
         }
 
     def data(self) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _context(material: Material) -> dict[str, Any]:
         "claims": claims,
         "has_published_claims": has_published_claims,
         "cost": cost_rows(material),
-        "compared": model_rows(material, found),
+        "compared": model_rows(material),
         "commands": _commands(material.folder),
         "citation": _citation(material),
         "sizes": SIZES,

@@ -16,7 +16,6 @@ from results.tables import (
     has_table,
     read_accuracy,
     read_columns,
-    read_throughput,
 )
 from results.wording import told_apart
 
@@ -29,8 +28,13 @@ BEYOND = "extrapolation"
 _PUBLISHED_COLUMNS = (
     *("task", "model", "protocol", "seed", "train_length", "length", "status", "config_id"),
     *("token_accuracy", "normalised_accuracy", "constant_accuracy", "carried_bits", "target_bits"),
-    *("capacity_bits", "memory_numbers", "parameters", "record_id"),
+    *("teacher_forced_token_accuracy", "repeat_accuracy", "train_tokens_per_second"),
+    *("capacity_bits", "memory_numbers", "parameters", "code_hash", "device", "record_id"),
     *SETTING_COLUMNS,
+)
+_TIMING_COLUMNS = (
+    *("model", "phase", "length", "status", "cell", "hidden", "encoder", "device", "device_name"),
+    *("threads", "tokens_per_second", "noise", "peak_memory_bytes"),
 )
 PLAIN, DOT = "seq2seq", "seq2seq+dot"
 
@@ -88,9 +92,12 @@ class Material:
     @cached_property
     def throughput(self) -> pd.DataFrame:
         """Rows of throughput.csv."""
-        if not has_table(self.folder, THROUGHPUT):
-            return pd.DataFrame(columns=["model", "phase", "length", "status"])
-        return read_throughput(self.folder)
+        return read_columns(self.folder, THROUGHPUT, _TIMING_COLUMNS)
+
+    @cached_property
+    def published_throughput(self) -> pd.DataFrame:
+        """Rows of the published throughput.csv."""
+        return read_columns(REFERENCE, THROUGHPUT, _TIMING_COLUMNS)
 
     @cached_property
     def information(self) -> pd.DataFrame:
@@ -123,7 +130,7 @@ def gather(folder: Path) -> Material:
         ResultsError: A CSV is damaged, or a seed has two rows of one length.
         NothingToReport: accuracy.csv has no row at the length that its model was trained for.
     """
-    accuracy = read_accuracy(folder)
+    accuracy = read_accuracy(folder) if has_table(folder, ACCURACY) else pd.DataFrame()
     main = main_rows(accuracy)
     if main.empty:
         raise NothingToReport(f"--results: no rows in {folder}: run python -m bench.run first")

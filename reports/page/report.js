@@ -192,6 +192,7 @@
   }
 
   function moveCursors() {
+    if (state.length === null) return;
     for (const svg of $$("svg.chart")) {
       const cursor = $(".cursor", svg);
       if (!cursor) continue;
@@ -385,7 +386,7 @@
       else if (each.dataset.task === undefined) each.classList.toggle("hidden-part", isOff);
       else each.classList.toggle("hidden-part", isOff || each.dataset.task !== state.task);
     }
-    document.getElementById("length-shown").textContent = state.length;
+    document.getElementById("length-shown").textContent = state.length ?? "–";
     slider.setAttribute("aria-valuetext", `length ${state.length}`);
     showSequence();
     moveCursors();
@@ -395,10 +396,10 @@
     const before = state.length;
     state.task = task;
     const lengths = lengthsOf(task);
-    slider.max = lengths.length - 1;
+    slider.max = Math.max(0, lengths.length - 1);
     const wanted = before !== null && lengths.includes(before) ? before : data.first[task] || lengths[0];
     slider.value = Math.max(0, lengths.indexOf(wanted));
-    state.length = lengths[slider.value];
+    state.length = lengths[slider.value] ?? null;
     state.revealed = false;
     update();
   }

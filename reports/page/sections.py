@@ -1,6 +1,6 @@
 """What the sections of curves and tables show, from rows to charts and cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,10 +8,13 @@ import pandas as pd
 from reports.page.charts import PUBLISHED, Axis, Chart, Line
 from reports.page.material import DOT, PLAIN, Material, finished
 from reports.page.story import Reach, finding, percent, reaches
+from reports.selection.captions import counted
 from reports.selection.channel import BUDGET, NOISE, with_channel
 from reports.selection.looks import DASHED, DOTTED, SOLID, labels_of
+from reports.tables.models import PART, Tables, model_table
 from results.schema.rows import OK, PHASES, SETTING_COLUMNS
 
+USUAL_SNR = 3.0
 RIGHT = "items right, answered alone"
 
 
@@ -245,7 +248,9 @@ def _channel(rows: pd.DataFrame) -> pd.DataFrame:
     own = own[(own["model"] == NOISE) & own["capacity_bits"].notna() & (own["task"] == "copy")]
     if own.empty:
         return own
-    own = own[(own["channel_snr"] == own["channel_snr"].mode().iloc[0])]
+    # Other ratios check that it is the capacity that counts, and not how it is made.
+    is_usual = own["channel_snr"] == USUAL_SNR
+    own = own[is_usual if is_usual.any() else own["channel_snr"] == own["channel_snr"].max()]
     return own[own[BUDGET] == own[BUDGET].min()]
 
 
@@ -331,37 +336,64 @@ def cost_rows(material: Material) -> dict[str, Any]:
     return {"length": length, "rows": table, "device": device, "threads": int(first["threads"])}
 
 
-def model_rows(material: Material, found: dict[tuple[str, str], Reach]) -> list[dict[str, Any]]:
-    """Lay the models side by side, task by task: size, items right, half length and bits."""
-    done, tables = finished(material.main), []
-    for task in material.tasks:
-        own = done[done["task"] == task]
-        if own.empty:
-            continue
-        every = sorted(int(each) for each in own["length"].unique())
-        last = len(every) - 1
-        lengths = sorted({every[round(last * share / 3)] for share in range(4)})
-        means = own.groupby(["model", "length"])["token_accuracy"].mean()
-        lines = []
-        for model, look in material.looks.items():
-            rows = own[own["model"] == model]
-            if rows.empty:
-                continue
-            end = rows[rows["length"] == rows["length"].max()].iloc[0]
-            bits = rows.loc[rows["length"] == rows["length"].max(), "carried_bits"].mean()
-            lines.append(
+def model_rows(material: Material) -> list[dict[str, Any]]:
+    """Lay all models side by side, task by task: size, items right, bits, speed, how they fail."""
+    # How a model fails is asked at the longest length alone: the other rows would take a second.
+    longest = {*material.main.groupby("task")["length"].max()}
+    own = Tables(
+        material.main,
+        timings=material.throughput,
+        samples=_of_lengths(material.samples, longest),
+        positions=_of_lengths(material.positions, longest),
+    )
+    published = (
+        None
+        if material.reference.empty
+        else Tables(material.reference, timings=material.published_throughput)
+    )
+    table = model_table(own, published)
+    labels = labels_of(table["model"])
+    return [
+        {
+            "task": task,
+            "lengths": block["lengths"].iloc[0],
+            "bits": _whole(block["target_bits"].max()),
+            "parts": [
                 {
-                    "label": look.label,
-                    "parameters": _whole(end["parameters"]),
-                    "memory": _whole(end["memory_numbers"]),
-                    "right": [_share(means.get((model, length))) for length in lengths],
-                    "half": found[task, model].text,
-                    "bits": f"{_whole(bits)} of {_whole(end['target_bits'])}",
-                    "is_own": ":" in model,
+                    "title": f"{origin}, {budget:,} updates, "
+                    f"{counted(int(lines['seeds'].max()), 'seed')}",
+                    "rows": [_model_cells(line, labels) for _, line in lines.iterrows()],
                 }
-            )
-        tables.append({"task": task, "lengths": lengths, "rows": lines, "longest": every[last]})
-    return tables
+                for (origin, budget), lines in block.groupby(PART, sort=False)
+            ],
+        }
+        for task, block in ((task, table[table["task"] == task]) for task in material.tasks)
+        if len(block)
+    ]
+
+
+def _of_lengths(rows: pd.DataFrame, lengths: Collection[int]) -> pd.DataFrame:
+    return rows[rows["length"].isin(lengths)] if len(rows) else rows
+
+
+def _model_cells(line: "pd.Series[Any]", labels: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "label": labels[line["model"]],
+        "is_yours": line["is_yours"],
+        "cells": [
+            *(_share(right) for right in line["rights"]),
+            line["half_lost"],
+            *(_whole(line[name]) for name in ("bits", "memory_numbers", "parameters")),
+            *(_whole(line[name]) for name in ("train_rate", "decode_rate")),
+        ],
+        "way": _way(line),
+    }
+
+
+def _way(line: "pd.Series[Any]") -> str:
+    given = "" if pd.isna(line["given"]) else f", {_share(line['given'])}"
+    loops = f"; loops in {line['looping']} of {line['answers']}" if line["looping"] else ""
+    return f"{line['way']}{given}{loops}"
 
 
 def _whole(value: Any) -> str:

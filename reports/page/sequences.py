@@ -5,7 +5,8 @@ Numbers are packed in base 36 with a fixed number of digits, so that a page stay
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from functools import cache
+from itertools import count, product, zip_longest
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,21 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FIRST_LENGTH_AT_MOST = 50  # The example that is shown first fits a screen.
 
 
+@cache
+def _codes(width: int) -> list[str]:
+    return ["".join(each) for each in product(DIGITS, repeat=width)]
+
+
 def encoded(numbers: Sequence[int], width: int) -> str:
     """Write whole numbers in base 36, each with the same number of digits."""
-    if width == 1:
-        return "".join(DIGITS[each] for each in numbers)
-    base = len(DIGITS)
+    if width <= 2:
+        codes = _codes(width)
+        return "".join([codes[each] for each in numbers])
+    rest = [divmod(each, len(DIGITS)) for each in numbers]
+    before = encoded([high for high, _ in rest], width - 1)
     return "".join(
-        "".join(DIGITS[each // base**place % base] for place in reversed(range(width)))
-        for each in numbers
+        before[at * (width - 1) : (at + 1) * (width - 1)] + DIGITS[low]
+        for at, (_, low) in enumerate(rest)
     )
 
 
@@ -93,7 +101,7 @@ def samples_data(
     found: dict[str, Any] = {}
     for task, by_length in sequences.items():
         largest = max(each.largest for each in by_length.values())
-        width = next(each for each in (1, 2, 3, 4) if largest < len(DIGITS) ** each)
+        width = next(each for each in count(1) if largest < len(DIGITS) ** each)
         packed = {
             str(length): {
                 "seed": by_length[length].seed,
@@ -180,6 +188,7 @@ def positions_data(material: Material, *, every: int = 1) -> list[dict[str, Any]
             grid = grid.reindex(columns=range(1, int(grid.columns.max()) + 1))
             lengths = [int(each) for each in grid.index]
             values = grid.to_numpy(dtype=float)
+            thousandths = np.nan_to_num(1000 * values).round().astype(int)
             found.append(
                 {
                     "task": task,
@@ -190,10 +199,8 @@ def positions_data(material: Material, *, every: int = 1) -> list[dict[str, Any]
                     "lengths": lengths,
                     "items": values.shape[1],
                     "means": {
-                        str(length): encoded(
-                            [round(1000 * each) for each in row[~np.isnan(row)]], 2
-                        )
-                        for at, (length, row) in enumerate(zip(lengths, values, strict=True))
+                        str(length): encoded(thousandths[at, ~np.isnan(values[at])].tolist(), 2)
+                        for at, length in enumerate(lengths)
                         if (len(lengths) - 1 - at) % every == 0
                     },
                 }

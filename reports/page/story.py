@@ -10,7 +10,7 @@ from reports.page.material import DOT, PLAIN, Material, finished
 from reports.selection.captions import counted, model_settings
 from results.claims.evidence import PUBLISHED
 from results.schema.rows import SETTING_COLUMNS
-from results.stats.threshold_length import ABOVE, AT, BELOW, crossings
+from results.stats.threshold_length import ABOVE, AT, crossings
 from results.wording import spans
 
 PUBLISHED_BUDGET = int(str(PUBLISHED["budget_updates"]))
@@ -38,16 +38,12 @@ class Reach:
         is_kept: Whether no seed loses half up to the longest length.
         longest: The longest length with a score.
         right: Share of items right there, the mean of the seeds.
-        seeds: Number of seeds with a score there.
-        text: `half` as a table shows it.
     """
 
     half: float | None
     is_kept: bool
     longest: int
     right: float
-    seeds: int
-    text: str
 
 
 def reaches(rows: pd.DataFrame) -> dict[tuple[str, str], Reach]:
@@ -59,30 +55,20 @@ def reaches(rows: pd.DataFrame) -> dict[tuple[str, str], Reach]:
         longest = int(own["length"].max())
         there = own.loc[own["length"] == longest, "token_accuracy"]
         seeds = kinds[(kinds["task"] == task) & (kinds["model"] == model)]
-        half, text = _half(seeds, longest)
         found[str(task), str(model)] = Reach(
-            half=half,
+            half=_half(seeds),
             is_kept=len(seeds) > 0 and bool((seeds["kind"] == ABOVE).all()),
             longest=longest,
             right=float(there.mean()),
-            seeds=len(there),
-            text=text,
         )
     return found
 
 
-def _half(seeds: pd.DataFrame, longest: int) -> tuple[float | None, str]:
-    kinds = seeds["kind"]
-    if len(kinds) and (kinds == AT).all():
-        # The geometric mean, as in the tables of the README.
-        mean = math.exp(sum(math.log(each) for each in seeds["length"]) / len(seeds))
-        return mean, f"{mean:.0f}"
-    if len(kinds) and (kinds == ABOVE).all():
-        return None, f"> {longest}"
-    if len(kinds) and (kinds == BELOW).all():
-        return None, f"< {seeds['length'].min():.0f}"
-    lost = int((kinds == AT).sum())
-    return None, f"in {lost} of {len(kinds)} seeds" if lost else "not known"
+def _half(seeds: pd.DataFrame) -> float | None:
+    if seeds.empty or (seeds["kind"] != AT).any():
+        return None
+    # The geometric mean, as in the tables of the README.
+    return math.exp(sum(math.log(each) for each in seeds["length"]) / len(seeds))
 
 
 def percent(share: float) -> str:

@@ -80,14 +80,17 @@ def model_table(own: Tables, published: Tables | None = None) -> pd.DataFrame:
     one_version(own.rows)
     rows = own_length_rows(own.rows)
     lines = []
-    for _, of_block in rows.groupby(BLOCK, sort=False):
+    # Settings such as `layers` are empty where nobody chose them.
+    for _, of_block in rows.groupby(BLOCK, sort=False, dropna=False):
         lengths = _few(sorted({*of_block["length"]}))
         # By the items right at the longest length, so that a place in the table is a rank.
         lines += sorted(_lines(of_block, own, lengths, origin=HERE), key=_rank)
         if published is not None:
             beside = own_length_rows(published.rows)
             for name in BLOCK:
-                beside = beside[beside[name] == of_block[name].iloc[0]]
+                value = of_block[name].iloc[0]
+                is_alike = beside[name].isna() if pd.isna(value) else beside[name] == value
+                beside = beside[is_alike]
             # A published model that is nowhere near these lengths has nothing to say.
             if beside["length"].isin(lengths).any():
                 of_these = _lines(beside, published, lengths, origin=PUBLISHED)
@@ -181,10 +184,14 @@ def model_text(table: pd.DataFrame, *, columns: int = 80) -> str:
     """Write the table for a screen of so many columns, a block for each task and setting."""
     if table.empty:
         return "No model has finished a length yet."
-    several = [name for name in SHARED if name not in IN_THE_TITLE and table[name].nunique() > 1]
+    several = [
+        name
+        for name in SHARED
+        if name not in IN_THE_TITLE and table[name].nunique(dropna=False) > 1
+    ]
     texts = [
         "\n".join([*_numbers(block, several, columns), "", *_failures(block, columns)])
-        for _, block in table.groupby(BLOCK, sort=False)
+        for _, block in table.groupby(BLOCK, sort=False, dropna=False)
     ]
     return "\n\n".join([*texts, "\n".join(LEGEND)])
 
@@ -203,7 +210,7 @@ def _numbers(block: pd.DataFrame, several: Sequence[str], columns: int) -> Itera
         lower += f"{bottom or of_bits:>{width}}"
     labels = _labels(block, columns - max(len(upper), len(lower)))
     width = max(map(columns_of, labels.values()))
-    extra = "".join(f", {name} {first[name]:g}" for name in several)
+    extra = "".join(f", {name} {first[name]:g}" for name in several if not pd.isna(first[name]))
     yield (
         f"{told_apart([first['task']])[first['task']]}: {first['symbols']} symbols, "
         f"{first['protocol']}, {first['cell']} of {first['hidden']} units, "

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from reports.page.__main__ import main
 from results.tables import parse_ids, read_accuracy, read_columns, read_samples
 from tests.browser.conftest import HOSTILE, LENGTHS
+from tests.rows import curve_rows, failed, write_folder
 
 SEQUENCE = "#sequence .answer[data-model]"
 
@@ -212,9 +214,9 @@ def test_without_a_script_figures_and_an_example_stay(open_page):
     page = open_page(java_script_enabled=False)
     assert page.locator("#sequence .answer[data-model]").count() >= 8
     assert page.locator("#far svg.wide polyline.mean").count() >= 8
-    for hidden in ("#controls", "#reveal", ".readout >> nth=0"):
+    for hidden in (".tasks", "#length", "#reveal", ".readout >> nth=0"):
         assert not page.locator(hidden).is_visible()
-    for each in ("#items svg.map", "#looks svg.map"):
+    for each in (".models svg", "#items svg.map", "#looks svg.map"):
         assert page.locator(each).first.is_visible()
 
 
@@ -225,6 +227,16 @@ def test_it_prints_without_what_cannot_be_pressed(open_page):
         assert not page.locator(hidden).is_visible()
     assert page.locator("#far svg.wide:visible").count() >= 1
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_folder_where_nothing_finished_opens_too(open_page, tmp_path):
+    rows = [failed(row) for row in curve_rows(tasks=("copy",), models=("rnn",), lengths=(10,))]
+    folder = write_folder(tmp_path / "results", rows)
+    assert main(["--results", str(folder)]) == 0
+    page = open_page(folder / "report.html")
+    assert "3 of 3 rows did not finish." in page.locator(".basis").inner_text()
+    page.locator("#length").focus()
+    page.keyboard.press("ArrowRight")
 
 
 def test_everything_that_can_be_used_has_a_name(open_page):

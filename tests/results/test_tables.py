@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from results.errors import ResultsError
 from results.schema.columns import LARGEST_INTEGER, columns_of
-from results.store.csv_files import ACCURACY, ROW_TYPES, SAMPLES, THROUGHPUT
+from results.store.csv_files import ACCURACY, POSITIONS, ROW_TYPES, SAMPLES, THROUGHPUT
 from results.store.folder import open_store
-from results.tables import locate_results, parse_ids, read_accuracy, read_samples, read_throughput
+from results.tables import (
+    locate_results,
+    parse_ids,
+    read_accuracy,
+    read_columns,
+    read_samples,
+    read_throughput,
+)
 from tests.rows import failed, results_folder, run_rows, throughput_row
 
 READERS = {ACCURACY: read_accuracy, SAMPLES: read_samples, THROUGHPUT: read_throughput}
@@ -48,6 +56,20 @@ def test_tables_have_the_values(folder):
     assert [parse_ids(text) for text in read_samples(folder)["source"]] == [(3, 1, 2)] * 4
     with pytest.raises(ResultsError, match=r"samples\.csv: 'x' is not a symbol id"):
         parse_ids("3 x")
+
+
+def test_some_columns_are_read_quickly_and_alike(folder, tmp_path):
+    """Held to their checksum; a column of a later version is empty, an absent table too."""
+    names = ["model", "length", "token_accuracy", "error"]
+    whole = read_accuracy(folder)
+    pd.testing.assert_frame_equal(read_columns(folder, ACCURACY, names), whole[names])
+    assert read_columns(folder, POSITIONS, ["task"]).empty
+    path = folder / SAMPLES
+    path.write_text(path.read_text().replace("3 1 2", "3 1 3"))
+    with pytest.raises(ResultsError, match=r"samples\.csv: truncated or edited"):
+        read_columns(folder, SAMPLES, ["answer"])
+    named = results_folder(tmp_path / "named", *run_rows("NA", lengths=(10,)))
+    assert read_columns(named, ACCURACY, ["model"])["model"].tolist() == ["NA"]
 
 
 def test_results_are_located(tmp_path, monkeypatch):

@@ -12,11 +12,24 @@ from reports.page import document, material
 from reports.page.__main__ import main
 from reports.page.colours import LEAST, contrast
 from reports.page.document import script_json
+from reports.page.sequences import encoded
 from reports.page.story import percent
 from results.tables import REFERENCE
-from tests.rows import claims_folder, cost_rows, curve_rows, probe_tables, sample_rows, write_folder
+from tests.rows import (
+    HOLDING,
+    channel_rows,
+    claim_rows,
+    claims_folder,
+    cost_rows,
+    curve_rows,
+    frame_of,
+    probe_tables,
+    sample_rows,
+    write_folder,
+)
 
 HOSTILE = ("</script><script>alert(1)</script>", "$x$", "모델", "<b>" + "long" * 15)
+LIKE_PUBLISHED = {"hidden": 64, "embedding": 32, "batch_size": 32, "budget_updates": 1750}
 FEW = {"tasks": ("copy",), "models": ("rnn", "seq2seq", "seq2seq+dot"), "lengths": (10, 20, 40)}
 TEXT_PAIRS = [
     *product(("ink", "muted", "accent", "wrong"), ("bg", "paper")),
@@ -124,9 +137,7 @@ def test_a_share_is_never_rounded_to_all_or_none():
 
 def test_seeds_that_disagree_have_no_common_half(page_of):
     rows = curves({"seq2seq": 40}, seeds=(1, 2)) + curves({"seq2seq": None}, seeds=(3,))
-    page = page_of(rows)
-    assert "do not show where half of the items is lost" in verdict_of(page)[0]
-    assert "in 2 of 3 seeds" in page
+    assert "do not show where half of the items is lost" in verdict_of(page_of(rows))[0]
 
 
 def test_published_rows_are_grey_and_their_budget_is_named(page_of):
@@ -143,8 +154,6 @@ def test_of_several_settings_the_usual_one_is_shown():
     others = curve_rows(
         tasks=("copy",), models=("seq2seq",), lengths=(10, 20, 40), encoder="uni", config_id="uni"
     )
-    from tests.rows import frame_of
-
     main_rows = material.main_rows(frame_of([*others, *rows]))
     assert set(main_rows["encoder"]) == {"bi"}
     assert set(main_rows["model"]) == set(FEW["models"])
@@ -158,8 +167,6 @@ def test_what_is_missing_names_the_command_that_makes_it(page_of, tmp_path):
 
 
 def test_sentences_are_judged_by_the_rows_of_the_folder(tmp_path):
-    from tests.rows import HOLDING, claim_rows
-
     folder = claims_folder(tmp_path / "results", claim_rows(HOLDING), world=HOLDING)
     page = document.page_of(folder).decode("utf-8")
     assert page.count("<strong>Copy: holds.</strong>") == 3
@@ -170,6 +177,73 @@ def test_sentences_are_judged_by_the_rows_of_the_folder(tmp_path):
     page = document.page_of(folder).decode("utf-8")
     assert page.count("not judged below 3 seeds") >= 5
     assert "holds.</strong>" not in page
+
+
+def test_a_model_of_the_reader_is_beside_the_published_ones(page_of):
+    mine = "mine:build"
+    rows = curves({mine: 40, "seq2seq": 20}, seeds=(1,), lengths=(10, 20, 40), **LIKE_PUBLISHED)
+    page = page_of(rows, throughput=cost_rows(models=(mine,), lengths=(10, 20, 40)))
+    (table,) = re.findall(r'<table class="many">(.*?)</table>', page, re.S)
+    (own,) = re.findall(r'<tr class="own">(.*?)</tr>', table, re.S)
+    assert f"{mine}<" in own
+    # Half way from 20 to 40 on a logarithmic axis.
+    assert re.findall("<td>(.*?)</td>", own)[:4] == ["1.00", "1.00", ".00", "28"]
+    assert "Here, 1,750 updates, 1 seed" in table
+    assert "Published, 7,000 updates, 3 seeds" in table
+
+
+# Information, training, and longer tests.
+
+
+def test_budget_and_state_are_switches_where_rows_vary_them(page_of, monkeypatch, tmp_path):
+    monkeypatch.setattr(material, "REFERENCE", tmp_path / "nothing-published")
+    same = {"tasks": ("copy",), "models": ("seq2seq",), "lengths": (10, 20, 40, 80)}
+    rows = [
+        *curves({"seq2seq": 20}, budget_updates=7000),
+        *curves({"seq2seq": 80}, budget_updates=28000, config_id="longer"),
+        *curve_rows(**same, seeds=(1,), budget_updates=7000, hidden=512, config_id="wider"),
+    ]
+    charts = data_of(page_of(rows))["charts"]
+    labels = {
+        name: [line["label"] for line in chart["lines"]]
+        for name, chart in charts.items()
+        if name.startswith("information")
+    }
+    assert labels == {
+        "information-budget": ["7,000 updates", "28,000 updates"],
+        "information-state": ["64 units", "512 units"],
+    }
+    # From between 10 and 20 to between 40 and 80, on a logarithmic axis.
+    assert charts["information-budget"]["title"] == (
+        "With 4 times the budget, half is lost at length 57 in place of 14."
+    )
+
+
+def test_a_channel_is_drawn_by_its_capacity(page_of):
+    rows = [
+        type(row)(**vars(row) | {"capacity_bits": float(row.channel_numbers)})
+        for row in channel_rows()
+    ]
+    page = page_of([*rows, *curve_rows(**FEW, seeds=(1,))])
+    chart = data_of(page)["charts"]["information-channel"]
+    # Of the ratio of signal to noise that most rows have, one capacity.
+    assert [line["label"] for line in chart["lines"]] == ["16 bits"]
+    carried = {row[1]: row[2] for row in chart["lines"][0]["rows"]}
+    assert carried[128] == pytest.approx(0.9 * 16)
+
+
+def test_longer_tests_are_shown_at_the_longest_training(page_of):
+    rows = curve_rows(**FEW, seeds=(1, 2))
+    longer = curve_rows(**FEW | {"lengths": (80,)}, seeds=(1, 2), train_length=40)
+    chart = data_of(page_of([*rows, *longer]))["charts"]["beyond-0"]
+    assert chart["title"].startswith("Copy: trained to 40, Seq2Seq + dot attention gets ")
+    points = {(row[0], row[1]) for line in chart["lines"] for row in line["rows"]}
+    assert points == {(1, 40), (1, 80), (2, 40), (2, 80)}
+
+
+def test_one_length_is_a_page_too(page_of):
+    rows = curves({"seq2seq": None}, lengths=(10,))
+    assert "by length 10" in verdict_of(page_of(rows, tables=probe_tables))[0]
 
 
 # Names, and size.
@@ -201,6 +275,14 @@ def test_the_published_page_is_small_and_asks_for_nothing(published):
     addresses = set(re.findall(r"https?://[^\s\"'<)]+", published))
     assert addresses == {"http://www.w3.org/2000/svg"}
     assert re.findall(r"(?:src|href)=\"(?!#|data:image/png)[^\"]*", published) == []
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_packed_numbers_are_read_back(width):
+    numbers = [0, 1, 35, *([36, 1000, 36**width - 1] if width > 1 else [])]
+    numbers = [each for each in numbers if each < 36**width]
+    text = encoded(numbers, width)
+    assert [int(text[at : at + width], 36) for at in range(0, len(text), width)] == numbers
 
 
 def test_a_large_folder_leaves_lengths_out(monkeypatch, page_of, tmp_path):
@@ -244,6 +326,7 @@ def test_contrast_is_that_of_wcag():
     [
         (["--results", "{0}/nowhere"], 2, "--results: {0}/nowhere is not a folder"),
         (["--results", "{0}"], 1, "--results: no results in {0}: run "),
+        (["--results", "{0}/timed"], 1, "--results: no rows in {0}/timed: run "),
         (["--results", "{0}/results", "--out", "{0}"], 2, "--out: must name a file, got '{0}'"),
         (["--results", "{0}/results", "--out", ""], 2, "--out: must name a file, got ''"),
         (
@@ -255,6 +338,7 @@ def test_contrast_is_that_of_wcag():
 )
 def test_mistakes_are_one_line(arguments, status, message, tmp_path, capsys):
     write_folder(tmp_path / "results", curve_rows(**FEW, seeds=(1,)))
+    write_folder(tmp_path / "timed", [], throughput=cost_rows(lengths=(10,)))
     assert main([each.format(tmp_path) for each in arguments]) == status
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
