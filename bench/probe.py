@@ -5,7 +5,6 @@ again. Imports no torch: child processes probe (`bench.probes.worker`).
 """
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,25 +93,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="model runs at a time (default: physical cores)",
     )
     stopped = "Stopped. What is probed is kept; the same command goes on."
-    return run_command(parser, arguments, _run, stopped=stopped)
+    return run_command(
+        parser,
+        arguments,
+        lambda given: probe_folder(
+            given.results, lengths=given.lengths, state_lengths=given.state, jobs=given.jobs
+        ),
+        stopped=stopped,
+    )
 
 
-def _run(given: Namespace) -> int:
-    root: Path = given.results
+def probe_folder(
+    root: Path,
+    *,
+    lengths: Sequence[int] | None,
+    state_lengths: Sequence[int] = (),
+    jobs: int,
+) -> int:
+    """Probe what is not probed yet, write the tables, and say what could not be probed.
+
+    Args:
+        lengths: Where influence is measured too; None is the usual ones, of which some may not be
+            trained.
+        state_lengths: Where the state is asked.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UsageError: A length was not trained, or the folder cannot be probed with this code.
+        ResultsError: Another command probes it.
+    """
     store, rows = _open_trained(root)
     _require_same_code(rows)
-    lengths = INFLUENCE_LENGTHS if given.lengths is None else given.lengths
     trained = sorted({row.length for row in rows if row.length == row.train_length})
-    untrained = [length for length in lengths if length not in trained]
     choice = f"not trained in {root}; choose from {_joined(trained)}"
-    asked = {"--lengths": given.lengths or (), "--state": given.state}
-    for option, chosen in asked.items():
+    for option, chosen in {"--lengths": lengths or (), "--state": state_lengths}.items():
         unknown = [length for length in chosen if length not in trained]
         if unknown:
             raise UsageError(f"{option}: {_joined(unknown)}: {choice}")
+    if lengths is None:
+        lengths = INFLUENCE_LENGTHS
+    untrained = [length for length in lengths if length not in trained]
 
     probes = ProbeStore(root, version=PROBE_VERSION, is_read_only=True)
-    records = _records_to_probe(rows, lengths, state_lengths=given.state)
+    records = _records_to_probe(rows, lengths, state_lengths=state_lengths)
     missing = [each for each in records if not _is_done(probes, each)]
     usable, notices = _usable_checkpoints(root, missing)
     _require_checkpoints(root, records, missing, probes=probes, usable=usable, notices=notices)
@@ -126,7 +151,7 @@ def _run(given: Namespace) -> int:
         print(f"Probes: {len(records)} records, {len(records) - len(missing)} done in {root}")
         ready = [each for each in missing if each.row.stage_id in usable]
         try:
-            gone, failed, unfit = _carry_out(root, ready, given.jobs)
+            gone, failed, unfit = _carry_out(root, ready, jobs)
         finally:
             probes.compile(each.row.record_id for each in records)
 

@@ -17,7 +17,7 @@ from bench.cli.summary import (
     failure_lines,
     few_lines,
     missing_lines,
-    models_report,
+    report_of,
     summary_table,
 )
 from bench.execution.engine import Engine, LocalEngine
@@ -27,6 +27,7 @@ from bench.execution.runner import Runner
 from bench.plan.runs import ModelRun, plan_blocks
 from bench.plan.shards import shard_of
 from bench.plan.status import Matrix
+from bench.probe import probe_folder
 from bench.throughput import measure_missing, measurement_of
 from results.command_line import DONE, FAILED, UsageError, run_command
 from results.errors import ResultsError
@@ -86,6 +87,8 @@ def _train(request: Request) -> int:
         for notice in store.take_notices():
             print(notice, file=sys.stderr)
         # A terminal that closes meanwhile ends this too, and with the same status.
+        if request.has_probes and to_do:
+            _probe(request)
         status = _conclude(request, store, matrix)
     if failures:
         said = f"{len(failures)} measurements of the throughput failed:"
@@ -179,21 +182,32 @@ def _conclude(request: Request, store: Store, matrix: Matrix) -> int:
     read = (store.read_record(row.record_id) for row in planned)
     rows = {record.row.record_id: record.row for record in read if record is not None}
     has_trained = len(rows) > matrix.count_records()[OK]
-    # A table of one shard would be a part, and that of a finished matrix takes seconds again.
-    report = _report_of(request) if has_trained and request.shard is None else None
-    print(f"\n{report or summary_table([*rows.values()])}\n")
+    # Of a finished matrix they take seconds again, and are there already.
+    has_reports = has_trained and request.has_reports
+    table = _report_of(request, "reports.models") if has_reports else None
+    print(f"\n{table or summary_table([*rows.values()])}\n")
     where = [] if str(request.out) == "results" else ["--results", request.out]
     print(f"Figures: {shown_command('reports.figures', *where)}")
+    if page := _report_of(request, "reports.page") if has_reports else None:
+        print(page)
     if len(rows) == len(planned):
         return DONE
     print(*missing_lines(planned, rows, store.failures()), sep="\n", file=sys.stderr)
     return FAILED
 
 
-def _report_of(request: Request) -> str | None:
-    """Let `reports` describe the folder; if it cannot, say why, and that is all."""
+def _probe(request: Request) -> None:
+    """Look into the trained models; if that cannot be, say why, and that is all."""
     try:
-        return models_report(request.out)
+        probe_folder(request.out, lengths=(), jobs=request.jobs)
+    except (UsageError, ResultsError) as error:
+        print(f"not probed: {error}", file=sys.stderr)
+
+
+def _report_of(request: Request, command: str) -> str | None:
+    """Let a command of `reports` describe the folder; if it cannot, say why, and that is all."""
+    try:
+        return report_of(command, request.out)
     except ResultsError as error:
         print(error, file=sys.stderr)
         return None

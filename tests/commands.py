@@ -17,7 +17,7 @@ SECONDS_AT_MOST = 300.0
 
 # A child starts in three seconds, and trains each of these stages in a tenth of one.
 TRAINING = ("--budget", "20", "--hidden", "8", "--tasks", "copy", "--seeds", "1")
-SMALL = (*TRAINING, "--lengths", "2,4", "--no-throughput")
+SMALL = (*TRAINING, "--lengths", "2,4", "--no-throughput", "--no-report")
 BOTH = ("--models", "rnn,seq2seq+dot")
 
 

@@ -50,6 +50,8 @@ class Request:
     shard: Shard | None
     limits: Limits
     measures_throughput: bool
+    has_probes: bool
+    has_reports: bool
     is_dry_run: bool
     is_json: bool
     retries_failed: bool
@@ -121,6 +123,7 @@ def build_parser() -> Parser:
         help="seconds of a model run (default: an hour, or 20 times the estimate)",
     )
     add("--no-throughput", action="store_true", help="do not measure throughput at the end")
+    add("--no-report", action="store_true", help="neither probe, nor write report.html at the end")
     add("--dry-run", action="store_true", help="say what would be done, and write nothing")
     add("--json", action="store_true", help="with --dry-run: as JSON, with every model run")
     add("--retry-failed", action="store_true", help="try the failed model runs again")
@@ -152,6 +155,9 @@ def read_request(given: argparse.Namespace) -> Request:
         measures_throughput=(
             preset.measures_throughput and not given.no_throughput and is_whole_and_here
         ),
+        has_probes=preset.has_probes and not given.no_report and is_whole_and_here,
+        # A table of one part of an array would be a part of it.
+        has_reports=not given.no_report and given.shard is None,
         is_dry_run=given.dry_run,
         is_json=given.json,
         retries_failed=given.retry_failed,

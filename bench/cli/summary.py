@@ -49,8 +49,8 @@ def summary_table(rows: Sequence[AccuracyRow]) -> str:
     return "\n".join(_table("token accuracy", means))
 
 
-def models_report(folder: Path) -> str:
-    """Return what `reports.models` prints of a folder; a child imports it, as `bench` may not.
+def report_of(command: str, folder: Path) -> str:
+    """Return what a command of `reports` prints of a folder; a child does, as `bench` may not.
 
     Raises:
         ResultsError: The child failed, or took too long.
@@ -65,7 +65,7 @@ def models_report(folder: Path) -> str:
     try:
         done = subprocess.run(
             # -P: a folder `reports` of the user's own is not the suite's.
-            [sys.executable, "-P", "-m", "reports.models", f"--results={folder}"],
+            [sys.executable, "-P", "-m", command, f"--results={folder}"],
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -83,8 +83,8 @@ def models_report(folder: Path) -> str:
             return done.stdout.rstrip("\n")
         said = done.stderr.strip().splitlines()
         why = one_line(said[-1]) if said else f"exit status {done.returncode}"
-    command = shown_command("reports.models", "--results", folder)
-    raise ResultsError(f"no table of the models: {why}; try {command}")
+    again = shown_command(command, "--results", folder)
+    raise ResultsError(f"{command} failed: {why}; try {again}")
 
 
 def missing_lines(

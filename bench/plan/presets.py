@@ -43,6 +43,7 @@ class Preset:
     budget: int = PUBLISHED_BUDGET_UPDATES  # Updates of a stage at most.
     parts: tuple[Part, ...] = (Part(),)
     measures_throughput: bool = True
+    has_probes: bool = False  # Those that report.html shows are run at the end.
 
     def __str__(self) -> str:
         return f"{self.summary}; {self.cost}, budget {self.budget / PUBLISHED_BUDGET_UPDATES:.0%}"
@@ -97,6 +98,7 @@ PRESETS: dict[str, Preset] = {
         seeds=1,
         budget=1800,
         parts=(Part(tasks=("copy", "reverse")),),
+        has_probes=True,
     ),
     "default": Preset(
         "the published matrix, three tasks, lengths 10 to 200, five seeds",

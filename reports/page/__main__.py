@@ -51,7 +51,7 @@ def write(given: argparse.Namespace) -> int:
             replace_file(path, content)
     except ResultsError as error:
         raise ResultsError(f"--out: {path}: {error}") from None
-    print(f"Page: {shown(path)} ({len(content) / 1000:,.0f} kB), from {shown(folder)}")
+    print(f"Page:    open {shown(path)} in a browser ({len(content) / 1000:,.0f} kB)")
     return DONE
 
 

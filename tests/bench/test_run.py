@@ -171,10 +171,11 @@ def main(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command_module, "LocalEngine", Engine)
 
-    def call(act=lambda: None, models="rnn", task="copy", more=()):
+    def call(act=lambda: None, models="rnn", task="copy", more=(), *, has_report=False):
         Engine.act = staticmethod(act)
         asked = ["--tasks", task, "--models", models, "--out", str(tmp_path / "results"), *more]
-        return command_module.main([*SMALL, *asked])
+        small = [flag for flag in SMALL if not has_report or flag != "--no-report"]
+        return command_module.main([*small, *asked])
 
     return call
 
@@ -191,35 +192,51 @@ def finish(tmp_path):
     return write
 
 
+def test_quick_ends_with_probes_a_table_and_a_page(tmp_path):
+    sizes = "--lengths 2,4 --tasks copy --models seq2seq+dot --hidden 8 --budget 20"
+    status, output, errors = run(
+        tmp_path, "--preset", "quick", *sizes.split(), "--no-throughput", before=[]
+    )
+    assert (status, "failed" in errors) == (0, False)
+    assert f"{tmp_path.name}/report.html in a browser (" in output.splitlines()[-1]
+    assert "how it fails at 4" in output
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "weights.csv").stat().st_size > 100
+    assert "Where it looks" in page
+
+
 @pytest.mark.parametrize("more", [(), ("--shard", "1/1")])
 def test_models_are_described_once_and_of_a_shard_not_at_all(
     main, finish, more, monkeypatch, capsys
 ):
     asked = []
-    monkeypatch.setattr(command_module, "models_report", lambda out: asked.append(out) or "report")
-    for described in (0 if more else 1, 0):
-        assert main(finish, more=more) == 0
+    monkeypatch.setattr(
+        command_module, "report_of", lambda command, out: asked.append(command) or "report"
+    )
+    for described in (0 if more else 2, 0):
+        assert main(finish, more=more, has_report=True) == 0
         assert capsys.readouterr().out.count("\nreport\n") == described
-    assert len(asked) == (0 if more else 1)
+    assert asked == ([] if more else ["reports.models", "reports.page"])
 
 
 def test_a_report_that_fails_is_one_line_and_changes_no_status(main, finish, monkeypatch, capsys):
     monkeypatch.setattr("bench.cli.summary._SECONDS_TO_REPORT", 0.01)
-    assert main(finish) == 0
+    assert main(finish, has_report=True) == 0
     output, errors = capsys.readouterr()
     assert "No record yet." in output  # Of the summary: these rows have no score.
-    (line,) = [line for line in errors.splitlines() if "table" in line]
-    assert line.startswith("no table of the models: no end after 0 seconds; try python -m reports.")
+    lines = [line for line in errors.splitlines() if "failed" in line]
+    assert [line.split(" failed: ")[0] for line in lines] == ["reports.models", "reports.page"]
+    assert all("no end after 0 seconds; try python -m reports." in line for line in lines)
 
 
 @pytest.mark.fault("F9")
 def test_a_signal_during_the_report_ends_it_as_any_other(main, finish, monkeypatch, capsys):
-    def stopped(out):
+    def stopped(command, out):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(SECONDS_TO_DIE)
 
-    monkeypatch.setattr(command_module, "models_report", stopped)
-    assert main(finish) == 128 + signal.SIGTERM
+    monkeypatch.setattr(command_module, "report_of", stopped)
+    assert main(finish, has_report=True) == 128 + signal.SIGTERM
     assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped. Everything finished is")
 
 

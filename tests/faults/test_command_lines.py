@@ -30,7 +30,18 @@ FINISHED = ("--results", "finished")
 # Of each command: a beginning that alone would do little, and what may be wrong after it.
 COMMANDS = {
     "bench.run": (
-        ("--tasks", "copy", "--lengths", "2", "--seeds", "1", "--budget", "10", "--no-throughput"),
+        (
+            "--tasks",
+            "copy",
+            "--lengths",
+            "2",
+            "--seeds",
+            "1",
+            "--budget",
+            "10",
+            "--no-throughput",
+            "--no-report",
+        ),
         {
             **dict.fromkeys(("--lengths", "--test-lengths"), RANGE),
             **dict.fromkeys(("--seeds", "--first-seed", "--budget", "--jobs"), NUMBER),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cli.summary import missing_lines, models_report, summary_table, throughput_table
+from bench.cli.summary import missing_lines, report_of, summary_table, throughput_table
 from results.errors import ResultsError
 from tests.rows import accuracy_row, failed, filled_store, throughput_row
 
@@ -69,6 +69,7 @@ def test_throughput_has_a_table_for_each_phase():
 def test_models_are_described_by_a_child_whose_complaint_is_passed_on(tmp_path):
     folder = filled_store(tmp_path / "-x results", [accuracy_row()])
     folder.compile()
-    assert models_report(folder.root).startswith("copy: 16 symbols, curriculum, lstm of 64 units")
-    with pytest.raises(ResultsError, match=r"no table of the models: .*is not a folder; try pyth"):
-        models_report(tmp_path / "none")
+    report = report_of("reports.models", folder.root)
+    assert report.startswith("copy: 16 symbols, curriculum, lstm of 64 units")
+    with pytest.raises(ResultsError, match=r"reports.page failed: .*is not a folder; try python"):
+        report_of("reports.page", tmp_path / "none")

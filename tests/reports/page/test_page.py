@@ -47,7 +47,9 @@ def page_of(tmp_path, capsys):
     def write(rows, **others):
         folder = write_folder(tmp_path / "results", rows, **others)
         assert main(["--results", str(folder)]) == 0
-        assert capsys.readouterr().out.startswith(f"Page: {folder}/report.html (")
+        assert capsys.readouterr().out.startswith(
+            f"Page:    open {folder}/report.html in a browser ("
+        )
         return (folder / "report.html").read_text(encoding="utf-8")
 
     return write
