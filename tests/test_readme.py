@@ -52,7 +52,6 @@ def test_first_screen_has_the_commands():
     commands = [line for line in first_screen if line.startswith("python3 -m venv")]
     assert len(commands) == 2
     assert "bench.run --preset quick" in commands[0]
-    assert "reports.figures" in commands[0]
     assert commands[1].endswith("-m pytest")
     assert any("-m reports.examples" in line for line in first_screen)
 
