@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.drawing import style
 from reports.drawing.frame import PAGE, PNG, SLIDE, SVG, on, rendered
-from reports.plots import accuracy, channel, maps, probes, throughput
+from reports.plots import accuracy, channel, maps, memory, probes, throughput
 from reports.selection.captions import counted
 from reports.selection.channel import channel_of, with_budgets, with_channel
 from reports.selection.curves import (
@@ -33,7 +33,9 @@ from reports.selection.folder import (
     shown,
     split,
     split_by_training,
+    usual_rows,
 )
+from reports.selection.memory import memory_of
 from reports.selection.missing import missing_lines, unfinished_lines
 from results import tables
 from results.command_line import NothingToReport, Parser, default_folder, parse_folder, run_command
@@ -277,11 +279,16 @@ def _of_accuracy(chosen: pd.DataFrame, folder: Path, choice: Choice) -> Drawings
         chosen = chosen.drop(of_channels.index)
     if chosen.empty:
         return
-    yield from _of_budgets(own_length_rows(chosen), choice)
+    own = own_length_rows(chosen)
+    yield from _of_budgets(own, choice)
+    yield from _of_memory(own, choice)
     parts = split_by_training(chosen)
     if len(parts) > MOST_SETTINGS:
-        choice.say(f"no figures by length: {len(parts)} settings; choose some with --config ID")
-        return
+        choice.say(
+            f"by length: only the setting with most rows of {len(parts)}; "
+            "choose others with --config ID"
+        )
+        parts = {"": usual_rows(chosen)}
     for suffix, rows in parts.items():
         require_one_configuration(rows)
         yield from _by_length(rows, choice, suffix=suffix)
@@ -308,6 +315,17 @@ def _of_budgets(own: pd.DataFrame, choice: Choice) -> Drawings:
             choice.say("\n".join(accuracy.half_lines(rows)))
         draw = partial(accuracy.budget_figure, accuracy.budget_curves(rows))
         yield Drawing("budget", f"budget{suffix}", title_of("budget", rows), draw)
+
+
+def _of_memory(own: pd.DataFrame, choice: Choice) -> Drawings:
+    if own.empty:
+        return
+    rows = usual_rows(own, apart_from=("symbols", "learning_rate"))
+    found = memory_of(rows)
+    if found.empty:
+        return
+    draw = partial(memory.memory_figure, found, facts=memory.memory_facts(rows))
+    yield Drawing("memory", "memory", title_of("memory", found), draw)
 
 
 def _by_length(chosen: pd.DataFrame, choice: Choice, *, suffix: str) -> Drawings:

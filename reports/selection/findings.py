@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reports.selection.channel import BUDGET, CONTROL, Channel, efficiency, half_lengths
+from reports.selection.memory import ALL_BITS
 from results.claims.evidence import ATTENTION, PLAIN
 from results.schema.probe_rows import CONTEXT, DECODER, INITIAL, TRAINED, TRUTH
 from results.schema.rows import OK
@@ -214,6 +215,27 @@ def channel(found: Channel) -> str:
     sizes = sorted(shares["capacity"].unique())
     across = f"{sizes[0]:g} bits" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g} bits"
     return f"Through a channel of {across}, trained models carry {share} of what can pass"
+
+
+def memory(points: pd.DataFrame) -> str:
+    """Say how many bits a number carries where the state is fixed, and where memory grows."""
+    points = points[points["task"] == _task(points)]
+    longest = points[points["length"] == points["length"].max()]
+    is_fixed = points.groupby("model")["memory_numbers"].nunique() == 1
+    is_full = longest.groupby("model")["share"].max() < ALL_BITS
+    is_free = longest.groupby("model")["share"].min() >= ALL_BITS
+    fixed = [name for name in is_full.index if is_fixed[name] and is_full[name]]
+    growing = [name for name in is_free.index if not is_fixed[name] and is_free[name]]
+    if not fixed or not growing or points["length"].nunique() < 2:
+        return ""
+    of_fixed = longest[longest["model"].isin(fixed)]
+    each = (of_fixed["carried_bits"] / of_fixed["memory_numbers"]).groupby(of_fixed["model"]).mean()
+    low, high = f"{each.min():.2g}", f"{each.max():.2g}"
+    bits = f"{low} bit{'s' * (low != '1')}" if low == high else f"{low} to {high} bits"
+    return (
+        f"A state of fixed size carries {bits} for each of its numbers; memory that grows "
+        f"with the source carries all {longest['length'].max()} items"
+    )
 
 
 def beyond(rows: pd.DataFrame, *, trained: int) -> str:
@@ -420,6 +442,7 @@ TITLES: Mapping[str, Title] = {
     "carried_bits": Title("Bits that get from source to answer, by length", carried_bits),
     "budget": Title("Share of items answered right, by length and budget", budget),
     "channel": Title("Bits that pass through a channel of known capacity", channel),
+    "memory": Title("Bits carried, by the numbers that pass from source to answer", memory),
     "beyond": Title("Share of items answered right beyond the length trained for", beyond),
     "positions": Title("Which items are answered right, {task}", positions),
     "errors": Title("How answers go wrong, by sequence length", errors),

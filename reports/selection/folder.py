@@ -137,6 +137,17 @@ def split_by_training(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return split(frame, names)
 
 
+def usual_rows(frame: pd.DataFrame, *, apart_from: Sequence[str] = ("symbols",)) -> pd.DataFrame:
+    """Keep the rows of the one setting of model and training that has most of them.
+
+    Args:
+        apart_from: Settings that may differ: a task has its alphabet, a family its learning rate.
+    """
+    names = [name for name in SETTING_COLUMNS if name not in apart_from]
+    setting = frame.groupby(names, dropna=False).ngroup()
+    return frame[setting == setting.value_counts().idxmax()]
+
+
 def _slug(name: str, value: Any) -> str:
     text = "unnamed" if pd.isna(value) else str(value)
     words = text if name in _SELF_EXPLAINING else f"{name} {text}"

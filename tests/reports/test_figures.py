@@ -224,6 +224,21 @@ def test_protocols_and_settings_have_figures_of_their_own(folder_of, tmp_path, c
 
 
 @QUICK
+def test_of_many_settings_the_usual_one_is_drawn(folder_of, tmp_path, capsys):
+    one = ONE_TASK | {"models": ("rnn",)}
+    others = [
+        row
+        for hidden in (16, 32, 128)
+        for row in curve_rows(**one, seeds=(0,), hidden=hidden, config_id=f"of{hidden}")
+    ]
+    folder = folder_of([*curve_rows(**one), *others])
+    assert drawn(folder, tmp_path / "out") == {"carried_bits"}
+    said = capsys.readouterr().out
+    assert "by length: only the setting with most rows of 4; choose others with --config" in said
+    assert "1 model, 3 seeds" in said
+
+
+@QUICK
 def test_figures_of_probes_that_are_left_out_are_named(tmp_path, capsys):
     rows = curve_rows(tasks=("copy",), models=("seq2seq",), seeds=(0,), lengths=(4, 6))
     plain = drawn(write_folder(tmp_path / "plain", rows), tmp_path / "plain_out")

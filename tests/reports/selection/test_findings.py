@@ -6,6 +6,7 @@ import pytest
 
 from reports.selection.channel import channel_of
 from reports.selection.findings import TITLES, percent, title_of
+from reports.selection.memory import memory_of
 from results.schema.probe_rows import (
     ATTENTION,
     CONTEXT,
@@ -169,6 +170,38 @@ def test_title_of_the_channel():
         assert title_of("channel", unsupported) == TITLES["channel"].neutral
 
 
+def passing(plain, dot):
+    """Return the points of a state of 128 numbers, and of memory that grows, at these shares."""
+    rows = [
+        *changed(of_seeds(PLAIN, plain), memory_numbers=lambda row: 128),
+        *changed(of_seeds(DOT, dot), memory_numbers=lambda row: 64 * row.length),
+    ]
+    return memory_of(frame_of(rows))
+
+
+def test_title_of_memory():
+    growing = (1.0, 1.0, 1.0, 1.0, 1.0)
+    # 10, 20, 40, 80 and 160 items of 4 bits.
+    assert title_of("memory", passing((1.0, 0.5, 0.4, 0.3, 0.2), growing)) == (
+        "A state of fixed size carries 1 bit for each of its numbers; memory that grows with the "
+        "source carries all 160 items"
+    )
+    for plain, dot in (
+        (growing, growing),  # The state is large enough.
+        ((1.0, 0.5, 0.4, 0.3, 0.2), (1.0, 1.0, 1.0, 1.0, 0.5)),
+    ):
+        assert title_of("memory", passing(plain, dot)) == TITLES["memory"].neutral
+
+
+def test_memory_needs_several_models_and_amounts():
+    alike = changed([*of_seeds(PLAIN, LOST), *of_seeds(DOT, KEPT)], memory_numbers=lambda row: 128)
+    assert memory_of(frame_of(alike)).empty
+    assert memory_of(frame_of(of_seeds(DOT, KEPT))).empty
+    found = passing(LOST, KEPT)
+    assert len(found) == 2 * (4 + 5)  # Where no bit is carried there is no point.
+    assert found.loc[found["model"] == PLAIN, "memory_numbers"].eq(128).all()
+
+
 STAGES = [curve_row("copy", model, seed, 4) for model in (PLAIN, DOT) for seed in SEEDS]
 
 
@@ -329,6 +362,8 @@ def test_every_figure_has_a_rule_that_is_tested_both_ways():
     assert {*cases} == {(name, holds) for name in TITLES for holds in (True, False)} - {
         ("channel", True),
         ("channel", False),
+        ("memory", True),
+        ("memory", False),
     }
 
 
