@@ -14,6 +14,7 @@ from reports.examples import Writing, answer_lines
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows
 from reports.selection.folder import add_results_option, results_folder
+from reports.tables.extrapolation import beyond_lines
 from reports.tables.models import HERE, LEAST_SEEDS, MARK, Tables, model_table, model_text
 from results.command_line import NothingToReport, Parser, run_command
 from results.store.csv_files import ACCURACY, ERRORS, POSITIONS, SAMPLES, THROUGHPUT
@@ -55,6 +56,8 @@ def show(results: Path | None, *, reference: Path = REFERENCE) -> int:
     table = model_table(own, published)
     columns = min(max(shutil.get_terminal_size().columns, LEAST_COLUMNS), MOST_COLUMNS)
     print(model_text(table, columns=columns))
+    if beyond := [*beyond_lines(own.rows, columns=columns)]:
+        print("", *beyond, "", sep="\n")
     print(*said_of(table, folder), sep="\n")
     example = [*example_of(table, own.samples, columns=columns)]
     if example:

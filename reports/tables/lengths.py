@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.drawing import style
+from reports.selection.looks import labels_of
 from results.stats.over_seeds import solved_fraction
 from results.stats.threshold_length import ABOVE, BELOW, NOT_IDENTIFIED, crossings, mean_crossing
 from results.wording import markdown, told_apart
@@ -40,7 +40,7 @@ def length_table(rows: pd.DataFrame) -> str:
 
 def names_of(rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
     """Name tasks and models as they are written in a Markdown table, in its order."""
-    tasks, models = told_apart(rows["task"]), style.labels_of(rows["model"])
+    tasks, models = told_apart(rows["task"]), labels_of(rows["model"])
     return (
         {name: markdown(text) for name, text in tasks.items()},
         {name: markdown(text) for name, text in models.items()},
