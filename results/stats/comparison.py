@@ -136,7 +136,8 @@ def _averaged(pairs: pd.DataFrame, by: Sequence[str], *, score: str) -> pd.DataF
     """Average the differences of paired seeds, with their interval and a verdict."""
     scores_a, scores_b = pairs[f"{score}_a"], pairs[f"{score}_b"]
     table = pairs[list(by)].assign(a=scores_a, b=scores_b, difference=scores_b - scores_a)
-    groups = table.groupby(list(by))
+    # Settings that not every model reads are empty.
+    groups = table.groupby(list(by), dropna=False)
     result = groups[["a", "b", "difference"]].mean()
     difference, n = result["difference"], groups.size()
     # Equal differences are equal up to rounding only, which would pass for a tiny spread.
