@@ -124,6 +124,7 @@ def test_quick_start_trains_and_draws(tmp_path):
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     assert f"python -m reports.figures --results {results}" in trained.stdout
+    assert (results / "report.html").is_file()
     drawn = run("-m", "reports.figures", "--results", str(results), "--out", str(figures))
     assert drawn.returncode == 0, drawn.stderr
     assert {"accuracy.png", "sequence_accuracy.png", "carried_bits.png", "throughput.png"} <= {

@@ -23,7 +23,8 @@ from tests.commands import MARK, ROOT, accuracy_rows, marked_processes, wait_unt
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks processes up in /proc")
 
-SIZES = ("--lengths", "2,4", "--tasks", "copy", "--seeds", "1", "--hidden", "8", "--no-throughput")
+SIZES = ("--lengths", "2,4", "--tasks", "copy", "--seeds", "1", "--hidden", "8")
+QUIET = ("--no-throughput", "--no-report")
 SECONDS_TO_DIE = 5.0
 
 
@@ -50,7 +51,7 @@ def alive(monkeypatch):
 
 def matrix(folder, *, models="rnn"):
     """Carry out a matrix of two lengths in this process; return its status."""
-    return run.main([*SIZES, "--models", models, "--out", str(folder), "--jobs", "2"])
+    return run.main([*SIZES, *QUIET, "--models", models, "--out", str(folder), "--jobs", "2"])
 
 
 def rows_of(folder, model):
@@ -166,7 +167,7 @@ def test_child_dies_with_its_parent(do, alive, tmp_path):
     """A child that hangs would never find out by itself that nobody listens."""
     do({"rnn": "hanging"})
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, *SIZES, "--models", "rnn", "--out", "results"],
+        [sys.executable, "-c", PARENT, *SIZES, *QUIET, "--models", "rnn", "--out", "results"],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
