@@ -53,7 +53,8 @@ FIGURES: Mapping[str, Shown] = {
     **{
         f"figure-{name}": Shown(name)
         for name in (
-            *("accuracy", "teacher_forced", "sequence_accuracy", "carried_bits", "errors"),
+            *("accuracy", "teacher_forced", "sequence_accuracy", "carried_bits", "memory"),
+            "errors",
             *("positions-copy", "positions-sort", "corruption", "alignment", "influence", "state"),
             *("weights-copy", "weights-sort", "map_attention_100-copy", "map_occlusion_100-copy"),
             "throughput",
