@@ -48,7 +48,9 @@ def channel_table(channel: Channel) -> str:
 
 
 def _cell(row: "pd.Series[float]") -> str:
-    return f"{row['share']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
+    share = f"{row['share']:.2f}"
+    # One seed has no interval.
+    return share if pd.isna(row["low"]) else f"{share} ({row['low']:.2f}–{row['high']:.2f})"
 
 
 def budget_table(own: pd.DataFrame) -> str:

@@ -10,6 +10,9 @@ def test_every_way_to_build_a_channel_has_its_share():
     lines = channel_table(channel_of(frame_of(channel_rows(share=0.9)))).splitlines()
     assert lines[-1] == "| 16 bits | " + " | ".join(["0.90 (0.90–0.90)"] * 4) + " |"
     assert "SNR 15, 7,000 updates" in lines[2]
+    first = [row for row in channel_rows(share=0.9) if row.seed == channel_rows()[0].seed]
+    (*_, line) = channel_table(channel_of(frame_of(first))).splitlines()
+    assert line == "| 16 bits | " + " | ".join(["0.90"] * 4) + " |"
     short = [row for row in channel_rows() if row.length < 8]
     with pytest.raises(ResultsError, match="no target has 4 times"):
         channel_table(channel_of(frame_of(short)))
