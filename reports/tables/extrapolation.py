@@ -11,7 +11,8 @@ from results.wording import columns_of, told_apart
 
 # Where there are more tests, one line is the mean over all of them.
 MOST_LENGTHS = 6
-POINT = ["tested_at", "task", "model", "protocol"]
+# Two configurations of a model are two lines, and never one mean.
+POINT = ["tested_at", "task", "model", "protocol", "config_id"]
 COLUMNS = {
     "token_accuracy": ("items right", 3),
     "prefix_accuracy": ("before the first error", 3),

@@ -42,6 +42,13 @@ def test_many_tests_are_one_line_and_protocols_are_told_apart():
     assert max(map(len, shown)) <= 80
 
 
+def test_two_configurations_of_a_model_are_never_one_mean():
+    wide = [replace(row, config_id="wide", hidden=128, token_accuracy=0.25) for row in ROWS]
+    lines = extrapolation_table(frame_of([*ROWS, *wide])).splitlines()[4:]
+    alone = sum(row.token_accuracy for row in ROWS if row.length == 20) / 2
+    assert {line.split(" | ")[3] for line in lines} == {f"{alone:.3f}", "0.250"}
+
+
 def test_without_a_longer_test_there_is_no_table():
     with pytest.raises(ResultsError, match="beyond the length"):
         extrapolation_table(frame_of([row for row in ROWS if row.length == 10]))
