@@ -318,13 +318,14 @@ def _of_budgets(own: pd.DataFrame, choice: Choice) -> Drawings:
 
 
 def _of_memory(own: pd.DataFrame, choice: Choice) -> Drawings:
-    if own.empty:
+    climbed = own[own["protocol"] == DEFAULT_PROTOCOL]
+    if climbed.empty:
         return
-    rows = usual_rows(own, apart_from=("symbols", "learning_rate"))
+    rows = usual_rows(climbed, apart_from=("symbols", "learning_rate"))
     found = memory_of(rows)
     if found.empty:
         return
-    draw = partial(memory.memory_figure, found, facts=memory.memory_facts(rows))
+    draw = partial(memory.memory_figure, found, facts=facts_of(rows))
     yield Drawing("memory", "memory", title_of("memory", found), draw)
 
 

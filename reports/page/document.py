@@ -30,7 +30,6 @@ from reports.page.sequences import (
 )
 from reports.page.story import (
     HALF_EXPLAINED,
-    LEAST_SEEDS,
     basis,
     finding,
     published_note,
@@ -40,6 +39,7 @@ from reports.page.story import (
 from reports.selection.folder import shown
 from reports.tables.claims import OUT_OF_SCOPE, all_lines, estimate_text, of_claim
 from reports.tables.claims import Line as ClaimLine
+from reports.tables.models import LEAST_SEEDS
 from results.claims.measures import CLAIMS
 from results.errors import ResultsError
 from results.store.csv_files import ACCURACY

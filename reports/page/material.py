@@ -118,9 +118,7 @@ class Material:
 
     def _of_main(self, rows: pd.DataFrame) -> pd.DataFrame:
         chosen = self.main[[*CURVE, "protocol", "config_id"]].drop_duplicates()
-        kept = rows.merge(chosen, on=list(chosen))
-        is_own = (kept["length"] == kept["train_length"]) | (kept["protocol"] == "mixed")
-        return kept[is_own]
+        return own_length_rows(rows.merge(chosen, on=list(chosen)))
 
 
 def gather(folder: Path) -> Material:

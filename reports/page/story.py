@@ -1,20 +1,17 @@
 """What the rows say, in sentences that never say more than the rows."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.page.material import DOT, PLAIN, Material, finished
-from reports.selection.captions import counted, model_settings
-from results.claims.evidence import PUBLISHED
+from reports.page.material import CURVE, DOT, PLAIN, Material, finished
+from reports.selection.captions import PUBLISHED_BUDGET, counted, model_settings
+from reports.tables.models import LEAST_SEEDS
 from results.schema.rows import SETTING_COLUMNS
-from results.stats.threshold_length import ABOVE, AT, crossings
+from results.stats.threshold_length import ABOVE, crossings, mean_crossing
 from results.wording import spans
 
-PUBLISHED_BUDGET = int(str(PUBLISHED["budget_updates"]))
-LEAST_SEEDS = 3  # Below, nothing is judged.
 HALF_EXPLAINED = (
     "Half is lost at the length where the accuracy is half way between the best constant answer "
     "and all items right. Between two lengths it is read off a straight line over log length."
@@ -65,10 +62,10 @@ def reaches(rows: pd.DataFrame) -> dict[tuple[str, str], Reach]:
 
 
 def _half(seeds: pd.DataFrame) -> float | None:
-    if seeds.empty or (seeds["kind"] != AT).any():
+    if seeds.empty:
         return None
-    # The geometric mean, as in the tables of the README.
-    return math.exp(sum(math.log(each) for each in seeds["length"]) / len(seeds))
+    mean = mean_crossing(seeds, CURVE)["length"].iloc[0]
+    return None if pd.isna(mean) else float(mean)
 
 
 def percent(share: float) -> str:

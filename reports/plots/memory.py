@@ -11,9 +11,8 @@ from reports.drawing import style
 from reports.drawing.frame import empty_panels, framed, mark_decades
 from reports.drawing.style import DOTTED, NOTE_COLOUR, LineStyle
 from reports.selection.captions import counted, settings_of, unfinished_rows
-from reports.selection.curves import Facts, facts_of
+from reports.selection.curves import Facts
 from reports.selection.memory import ALL_BITS
-from results.schema.rows import OK
 
 HEIGHT_INCHES = 2.3
 # Of all models: a line where each number that passes carries one bit.
@@ -59,7 +58,8 @@ def _draw(
     axis.plot(span, span, color=ONE_BIT.colour, linestyle=ONE_BIT.dash, linewidth=ONE_BIT.width)
     for name, look in looks.items():
         mine = points[points["model"] == name].sort_values("length")
-        # Thin: each seed. A line of a state of fixed size goes straight up.
+        # Not `draw_lines`: seaborn would average all lengths of a state of fixed size, which
+        # goes straight up. Thin: each seed.
         for _, of_seed in mine.groupby("seed"):
             axis.plot(
                 of_seed["memory_numbers"],
@@ -97,8 +97,3 @@ def _caption(facts: Facts) -> str:
         unfinished_rows(facts.unfinished, rows=facts.rows),
     ]
     return " ".join(part for part in parts if part)
-
-
-def memory_facts(rows: pd.DataFrame) -> Facts:
-    """Collect what the caption says of the rows that are drawn."""
-    return facts_of(rows[rows["status"] == OK])

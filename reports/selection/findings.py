@@ -15,7 +15,7 @@ from reports.selection.memory import ALL_BITS
 from results.claims.evidence import ATTENTION, PLAIN
 from results.schema.probe_rows import CONTEXT, DECODER, INITIAL, TRAINED, TRUTH
 from results.schema.rows import OK
-from results.stats.threshold_length import AT, crossings
+from results.stats.threshold_length import AT, crossings, mean_crossing
 from results.wording import told_apart
 
 DONE = {"copy": "copied", "reverse": "reversed", "sort": "sorted"}
@@ -115,9 +115,10 @@ def _half(rows: pd.DataFrame, task: str, model: str) -> float | None:
     mine = rows[(rows["task"] == task) & (rows["model"] == model) & (rows["status"] == OK)]
     found = crossings(mine, "normalised_accuracy", ["task", "model"])
     missing = set(rows.loc[rows["model"] == model, "seed"]) - set(found["seed"])
-    if found.empty or missing or (found["kind"] != AT).any():
+    if found.empty or missing:
         return None
-    return float(np.exp(np.log(found["length"].astype(float)).mean()))
+    mean = mean_crossing(found, ["task", "model"])["length"].iloc[0]
+    return None if pd.isna(mean) else float(mean)
 
 
 def accuracy(rows: pd.DataFrame) -> str:
@@ -194,9 +195,7 @@ def budget(rows: pd.DataFrame) -> str:
     short, long = found[found[BUDGET] == least], found[found[BUDGET] == most]
     if (found["kind"] != AT).any() or long["length"].min() <= short["length"].max():
         return ""
-    before, after = (
-        float(np.exp(np.log(each["length"].astype(float)).mean())) for each in (short, long)
-    )
+    before, after = mean_crossing(found, [BUDGET]).set_index(BUDGET).loc[[least, most], "length"]
     name = "Seq2Seq" if model == PLAIN else NAMES.get(model, _name(model))
     return (
         f"With {most / least:.3g} times the budget, {name} loses half of a {_done(task)} sequence "
