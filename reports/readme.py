@@ -1,8 +1,8 @@
 """Regenerate the tables and findings of README.md and docs/ from the committed results.
 
 `python -m reports.readme`. A page has a table wherever it has a line `<!-- table:NAME -->` and,
-after it, a line `<!-- /table -->`. Where the name is that of a figure, the finding, the picture,
-its rows and its command take the place of a table.
+after it, a line `<!-- /table -->`. For `figure-NAME` the finding, the picture, its rows and its
+command take the place of a table, and for `picture-NAME` the finding and the picture alone.
 """
 
 import re
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import pandas as pd
+
 from reports.figures import Choice, Drawing, drawings_of
 from reports.selection.channel import channel_of, with_channel
 from reports.selection.curves import own_length_rows
 from reports.selection.folder import shown
-from reports.tables.accuracy import accuracy_tables
+from reports.tables.accuracy import accuracy_tables, headline_table
 from reports.tables.channel import budget_table, channel_table
 from reports.tables.claims import all_lines, claim_table
 from reports.tables.extrapolation import extrapolation_table
@@ -28,7 +30,6 @@ from results.wording import markdown, shown_command
 
 ROOT = Path(__file__).parent.parent
 TABLE = re.compile(r"(<!-- table:(\S+) -->\r?\n).*?(<!-- /table -->)", flags=re.DOTALL)
-# The models of the default matrix; the published folder has those of the claims, too.
 HEADLINE = ("rnn", "seq2seq", "seq2seq+dot", "seq2seq+additive")
 STALE = 1
 
@@ -45,13 +46,13 @@ class Shown:
     @property
     def place(self) -> str:
         """The folder of its picture, in reports/figures."""
-        return "cut" if self.models else self.folder or REFERENCE.name
+        return "cut" if self.tasks else self.folder or REFERENCE.name
 
 
-# By the names that pages use; they begin with `figure-`, since some tables are called the same.
+# By the names that pages use, after `figure-` or `picture-`.
 FIGURES: Mapping[str, Shown] = {
     **{
-        f"figure-{name}": Shown(name)
+        name: Shown(name)
         for name in (
             *("accuracy", "teacher_forced", "sequence_accuracy", "carried_bits", "memory"),
             "errors",
@@ -60,10 +61,10 @@ FIGURES: Mapping[str, Shown] = {
             "throughput",
         )
     },
-    "figure-positions": Shown("positions", tasks=("copy",), models=("seq2seq", "seq2seq+dot")),
-    "figure-channel": Shown("channel", folder="channel"),
-    "figure-budget": Shown("budget", folder="controls"),
-    "figure-beyond": Shown("beyond", folder="extrapolation", tasks=("copy", "sort")),
+    "positions": Shown("positions", tasks=("copy",), models=("seq2seq", "seq2seq+dot")),
+    "channel": Shown("channel", folder="channel"),
+    "budget": Shown("budget", folder="controls"),
+    "beyond": Shown("beyond", tasks=("copy", "sort")),
 }
 
 
@@ -76,8 +77,8 @@ def _drawings(folder: Path, shown: Shown | None) -> list[Drawing]:
     return drawings_of(folder, silent)
 
 
-def figure_block(results: Path, figure: Shown, *, root: Path) -> str:
-    """Write the finding of a figure, its picture, its rows and its command."""
+def figure_block(results: Path, figure: Shown, *, root: Path, is_brief: bool = False) -> str:
+    """Write the finding of a figure and its picture; unless it is brief, its rows and command."""
     folder = results / figure.folder
     is_cut = bool(figure.tasks or figure.models)
     try:
@@ -98,18 +99,22 @@ def figure_block(results: Path, figure: Shown, *, root: Path) -> str:
         blocks.append(f"**{title}.**")
         if (root / picture).is_file():
             blocks.append(f"![{title}]({picture})")
+    if is_brief and found:
+        return "\n\n".join(blocks)
     said = f"Rows: `{rows}`." if found else f"No rows are published yet in `{rows}`."
     return "\n\n".join((*blocks, f"{said} Command: `{command}`"))
 
 
-def _accuracy(results: Path) -> str:
+def _default_rows(results: Path) -> pd.DataFrame:
+    """Keep the rows of the default matrix: the published folder has those of the claims, too."""
     rows = read_accuracy(results)
     is_default = (rows["encoder"] == "bi") & (rows["cell"] == "lstm")
-    return accuracy_tables(own_length_rows(rows[is_default & rows["model"].isin(HEADLINE)]))
+    return own_length_rows(rows[is_default & rows["model"].isin(HEADLINE)])
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
-    "accuracy": _accuracy,
+    "accuracy": lambda results: accuracy_tables(_default_rows(results)),
+    "headline": lambda results: headline_table(_default_rows(results)),
     "claims": lambda results: claim_table(all_lines(results)),
     "extrapolation": lambda results: extrapolation_table(read_accuracy(results)),
     "channel": lambda results: channel_table(
@@ -176,7 +181,9 @@ def with_tables(
     newline = "\r\n" if "\r\n" in text else "\n"
     wanted = [found[1] for found in TABLE.findall(text)]
     blocks = TABLES | {
-        each: partial(figure_block, figure=figure, root=root) for each, figure in FIGURES.items()
+        f"{kind}-{each}": partial(figure_block, figure=figure, root=root, is_brief=is_brief)
+        for kind, is_brief in (("figure", False), ("picture", True))
+        for each, figure in FIGURES.items()
     }
     if not {*wanted} <= {*blocks} or len(wanted) != text.count("<!-- table:"):
         raise ResultsError(

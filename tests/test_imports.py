@@ -1,4 +1,4 @@
-"""The house: who may import whom, how full a room is, and that the README's tree is the disk's."""
+"""The house: who may import whom, how full a room is, and that the written tree is the disk's."""
 
 import graphlib
 import os
@@ -106,8 +106,8 @@ def heavy_imports(root: Path, module: str, *arguments: str) -> set[str]:
     return imported & HEAVY
 
 
-def tree_in_readme(text: str) -> set[str]:
-    """The folders that the README's tree names, as paths: two spaces deeper is one inside."""
+def tree_written(text: str) -> set[str]:
+    """The folders that the written tree names, as paths: two spaces deeper is one inside."""
     (block,) = re.findall(r"<!-- tree -->\n```text\n(.*?)```", text, flags=re.DOTALL)
     found, above = set(), [""]
     for line in block.splitlines():
@@ -183,7 +183,7 @@ def test_few_modules_have_a_single_importer() -> None:
 
 
 def test_the_tree_of_the_readme_is_the_disk() -> None:
-    named = tree_in_readme((ROOT / "README.md").read_text(encoding="utf-8"))
+    named = tree_written((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     on_disk = {
         str(path.parent.relative_to(ROOT))
         for package in PACKAGES

@@ -22,8 +22,7 @@ from results.wording import told_apart
 CURVE = ["task", "model"]
 STAGE = ["task", "model", "protocol", "seed", "length", "train_length", "config_id"]
 # Published experiments that answer questions which a first folder cannot.
-INFORMATION = ("controls", "channel", "capacity", "budget-x4")
-BEYOND = "extrapolation"
+INFORMATION = ("controls", "channel")
 # The scores and sizes that charts show, and the settings that tell curves apart.
 _PUBLISHED_COLUMNS = (
     *("task", "model", "protocol", "seed", "train_length", "length", "status", "config_id"),
@@ -110,7 +109,7 @@ class Material:
     @cached_property
     def beyond(self) -> pd.DataFrame:
         """Rows tested beyond the length trained for; the published ones if the folder has none."""
-        for rows in (self.accuracy, _accuracy_of(REFERENCE / BEYOND)):
+        for rows in (self.accuracy, _accuracy_of(REFERENCE)):
             longer = rows[rows["length"] > rows["train_length"]]
             if len(longer):
                 return rows

@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.selection.captions import counted
 from reports.selection.curves import own_length_rows, protocols_of, require_one_configuration
-from reports.tables.lengths import SOLVED_ACCURACY, length_table, names_of
+from reports.tables.lengths import SOLVED_ACCURACY, length_column, length_table, names_of
 from results.errors import ResultsError
 from results.schema.rows import OK
 from results.stats.over_seeds import mean_over_seeds
@@ -16,6 +16,9 @@ from results.stats.over_seeds import mean_over_seeds
 LENGTHS = (10, 50, 100, 200)
 POINT = ["task", "model", "length"]
 NOTHING = "–"
+MIDDLE = 50
+SIZE = ("memory_numbers", "parameters")
+SUMMARY = ["token_accuracy", "sequence_accuracy", "carried_bits", "target_bits", *SIZE]
 HOLDS = (
     "**How far it holds**: the length up to which nine tenths or half is kept, of the accuracy "
     "from the best constant answer (0) to all right (1) and of the bits; geometric mean (95 % "
@@ -80,6 +83,50 @@ def accuracy_tables(frame: pd.DataFrame) -> str:
             parts += [f"**{table.heading}**", _score_table(own, table)]
         parts += [SIZES, _size_table(own)]
     return "\n\n".join(parts)
+
+
+def headline_table(frame: pd.DataFrame) -> str:
+    """Write one line for each task and model, with what its longest length has, as Markdown.
+
+    Raises:
+        ResultsError: There is no row, or settings are mixed.
+    """
+    if frame.empty:
+        raise ResultsError("the results hold no row")
+    require_one_configuration(frame)
+    rows = own_length_rows(frame)
+    end = int(rows["length"].max())
+    titles = [
+        "half lost at",
+        *(f"items right at {length}" for length in (MIDDLE, end)),
+        *(f"{what} at {end}" for what in ("sequences right", "bits", "memory numbers")),
+        "parameters",
+    ]
+    lines = _head(["task", "model"], titles)
+    halves = length_column(rows, "normalised_accuracy", level=0.5)
+    middle, longest = (
+        rows[rows["length"] == length].groupby(["task", "model"])[SUMMARY].mean()
+        for length in (MIDDLE, end)
+    )
+    tasks, models = names_of(rows)
+    for curve in ((task, model) for task in tasks for model in models):
+        if curve not in longest.index:
+            continue
+        own = longest.loc[curve]
+        cells = [
+            halves.get(curve, NOTHING),
+            _share(middle["token_accuracy"].get(curve)),
+            _share(own["token_accuracy"]),
+            _share(own["sequence_accuracy"]),
+            f"{own['carried_bits']:.0f} of {own['target_bits']:.0f}",
+            *(NOTHING if pd.isna(own[name]) else f"{own[name]:,.0f}" for name in SIZE),
+        ]
+        lines.append(f"| {tasks[curve[0]]} | {models[curve[1]]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _share(value: Any) -> str:
+    return NOTHING if value is None or pd.isna(value) else f"{value:.2f}"
 
 
 def _score_table(rows: pd.DataFrame, table: Table) -> str:

@@ -27,7 +27,7 @@ def length_table(rows: pd.DataFrame) -> str:
     longest = int(rows["length"].max())
     titles = ["task", "model", *(title for *_, title in COLUMNS), f"seeds that solve {longest}"]
     lines = [f"| {' | '.join(titles)} |", f"|---|---|{'---:|' * (len(COLUMNS) + 1)}"]
-    columns = [_lengths(rows, score, level=level) for score, level, _ in COLUMNS]
+    columns = [length_column(rows, score, level=level) for score, level, _ in COLUMNS]
     columns.append(_solved(rows[rows["length"] == longest]))
     tasks, models = names_of(rows)
     for task, of_task in rows.groupby("task"):
@@ -47,7 +47,8 @@ def names_of(rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
-def _lengths(rows: pd.DataFrame, score: str, *, level: float) -> dict[tuple[str, str], str]:
+def length_column(rows: pd.DataFrame, score: str, *, level: float) -> dict[tuple[str, str], str]:
+    """Write up to which length a score keeps a share, by task and model."""
     found = crossings(rows, score, CURVE, level=level)
     longest = found.assign(end=found["length"].where(found["kind"] == ABOVE))
     ends = longest.groupby(CURVE)["end"].min()

@@ -24,7 +24,7 @@ RANGE = NAME | st.sampled_from(["", *RANGES.split(), "9" * 5000])
 FOLDER = st.sampled_from(["", "file", "file/below", "x" * 300, "/proc/no where"])
 MODEL = {"--models": NAME, "--cell": NAME, "--encoder": NAME, "--hidden": NUMBER, "--device": NAME}
 # Read whole, and quickly; with these, a report refuses nothing but what comes after.
-SMALL = ("--results", str(REFERENCE / "budget-x4"))
+SMALL = ("--results", str(REFERENCE / "controls"))
 TWO_FOLDERS = ("finished", "also finished")
 FINISHED = ("--results", "finished")
 # Of each command: a beginning that alone would do little, and what may be wrong after it.

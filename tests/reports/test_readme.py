@@ -69,3 +69,16 @@ def test_a_figure_has_its_finding_picture_rows_and_command(pages, folder_of):
     assert text.count(finding) == 2
     assert "](../reports/figures/reference/accuracy.png)" in text
     assert main(["--check"], **places) == 0
+
+
+def test_a_picture_has_no_command_beside_it(pages, folder_of):
+    page = pages / "README.md"
+    page.write_text(f"<!-- table:picture-accuracy -->\n{END}\n")
+    (pages / "reports" / "figures" / "reference").mkdir(parents=True)
+    (pages / "reports" / "figures" / "reference" / "accuracy.png").touch()
+    rows = [*curve("seq2seq", (1.0, 0.5, 0.4, 0.3, 0.0)), *curve("seq2seq+dot", (1.0,) * 5)]
+    assert main([], root=pages, results=folder_of(rows)) == 0
+    text = page.read_text()
+    assert text.count("Without attention, half of a copied sequence is lost at") == 2
+    assert "](reports/figures/reference/accuracy.png)" in text
+    assert "Command:" not in text

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.tables.accuracy import accuracy_tables
+from reports.tables.accuracy import accuracy_tables, headline_table
 from results.errors import ResultsError
 from tests.rows import curve_row, curve_rows, failed, frame_of, scores
 
@@ -64,3 +64,26 @@ def test_extrapolation_and_mixtures_stay_out_and_protocols_apart():
     text = tables([*ROWS, *curve_rows(protocol="independent", **LAID_OUT)])
     assert text.index("Protocol `curriculum`") < text.index("Protocol `independent`")
     assert text.count("**Carried bits per sequence**") == 2
+
+
+def test_headline_has_a_line_for_each_task_and_model():
+    rows = [
+        replace(row, parameters=30_832, memory_numbers=128 + row.length, sequence_accuracy=0.25)
+        for row in ROWS
+    ]
+    lines = headline_table(frame_of(rows)).splitlines()
+    assert lines[0].startswith(
+        "| task | model | half lost at | items right at 50 | items right at 60 |"
+    )
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+        [f"| {task}", model] for task in ("copy", "sort") for model in ("RNN", "Seq2Seq")
+    ]
+
+    def mean(name, length):
+        return sum(scores("copy", "seq2seq", seed, length)[name] for seed in (0, 1, 2)) / 3
+
+    accuracies = [f"{mean('token_accuracy', length):.2f}" for length in (50, 60)]
+    bits = [f"{mean(name, 60):.0f}" for name in ("carried_bits", "target_bits")]
+    assert lines[3].split(" | ")[3:] == [*accuracies, "0.25", " of ".join(bits), "188", "30,832 |"]
+    with pytest.raises(ResultsError, match="no row"):
+        headline_table(frame_of(ROWS)[:0])

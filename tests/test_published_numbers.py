@@ -1,0 +1,140 @@
+"""Numbers in the prose of README and docs are those of the published rows.
+
+Tables and findings between markers are made from the rows (`reports.readme`). Sentences are not:
+each sentence here is written anew from the rows, and looked for in its page.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.selection.channel import CONTROL, channel_of, efficiency, with_channel
+from reports.selection.curves import own_length_rows
+from results.stats.threshold_length import crossings, mean_crossing
+from results.tables import REFERENCE, read_accuracy
+from tests import ROOT
+
+RIGHT, GIVEN = "token_accuracy", "teacher_forced_token_accuracy"
+BITS, TARGET = "carried_bits", "target_bits"
+ATTENTION = ("seq2seq+dot", "seq2seq+additive")
+
+
+@cache
+def rows(folder: str = ".") -> pd.DataFrame:
+    return read_accuracy(REFERENCE / folder)
+
+
+def mean(name: str, column: str, length: int, folder: str = ".", **settings: Any) -> float:
+    """The mean of the seeds of one `task model`, at the length trained for unless settings say."""
+    task, model = name.split()
+    found = rows(folder)
+    for setting, value in (
+        {"train_length": length, "task": task, "model": model} | settings
+    ).items():
+        found = found[found[setting] == value]
+    found = found[found["length"] == length]
+    assert len(found)
+    return float(found[column].astype(float).mean())
+
+
+def half(budget: int = 7000) -> float:
+    """Where `seq2seq` loses half of a copied sequence."""
+    own = own_length_rows(rows("controls"))
+    own = own[(own["task"] == "copy") & (own["budget_updates"] == budget)]
+    found = crossings(own, "normalised_accuracy", ["task", "model"])
+    return float(mean_crossing(found, ["task", "model"])["length"].iloc[0])
+
+
+def beyond(name: str, column: str) -> float:
+    return mean(name, column, 200, train_length=100)
+
+
+def of_attention() -> pd.DataFrame:
+    own = own_length_rows(rows())
+    return own[own["model"].isin(ATTENTION) & own["task"].isin(["copy", "reverse"])]
+
+
+def shares(capacity: int, budget: int = 7000, **settings: Any) -> list[float]:
+    """Shares of the capacity that are carried at four times its bits or more, by build."""
+    found = efficiency(channel_of(with_channel(own_length_rows(rows("channel")))))
+    found = found[(found["capacity"] == capacity) & (found["budget_updates"] == budget)]
+    found = found[found["model"] != CONTROL]
+    for setting, value in settings.items():
+        found = found[found[setting] == value]
+    return sorted(map(float, found["share"]))
+
+
+def short(value: float) -> str:
+    """Two digits after the point, and none before it."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+def at_least(value: float) -> str:
+    """One digit, rounded down: a lower bound stays one."""
+    return f"{np.floor(10 * value) / 10:.1f}"
+
+
+SAID: dict[str, list[Callable[[], str]]] = {
+    "README.md": [
+        lambda: f"it loses half of the items at length {half():.0f}",
+        lambda: f"it gets {mean('copy seq2seq+dot', RIGHT, 200):.0%} of".replace("%", " %"),
+        lambda: f"With four times the budget {half():.0f} becomes {half(28_000):.0f}",
+        lambda: f"dot attention has {100 * beyond('copy seq2seq+dot', GIVEN):.0f} % of 200 copied",
+        lambda: f"{100 * beyond('sort seq2seq+dot', GIVEN):.0f} % of 200 sorted ones",
+        lambda: f"at least {at_least(200 / half())} (version 3)",
+    ],
+    "docs/ko.md": [
+        lambda: f"길이 {half():.0f}에서 항목의 절반을 잃습니다",
+        lambda: f"200개 가운데 {100 * mean('copy seq2seq+dot', RIGHT, 200):.0f} %를",
+        lambda: f"{half():.0f}는 {half(28_000):.0f}이 됩니다",
+    ],
+    "docs/results.md": [
+        lambda: f"length {half(1750):.1f} with a quarter of the budget, at {half():.1f} with the",
+        lambda: f"at {half(28_000):.1f} with four times and at {half(112_000):.1f} with sixteen",
+        lambda: "at length 50 they are " + ", ".join(
+            f"{mean('copy seq2seq', BITS, 50, 'controls', budget_updates=budget):.0f}"
+            for budget in (1750, 7000, 28_000)
+        ),
+        lambda: f"That is {at_least(200 / half())} times as far as",
+        lambda: f"and {at_least(200 / half(28_000))} times as far as with four times of it",
+        lambda: f"from {mean('copy seq2seq', BITS, 100):.0f} to "
+        f"{mean('copy seq2seq', BITS, 100, 'controls', budget_updates=28_000):.0f} of 400",
+        lambda: f"has few bits: {mean('sort seq2seq', TARGET, 200):.0f} at 200 items",
+        lambda: f"its bits end at {mean('sort seq2seq', BITS, 200, 'controls'):.0f} of "
+        f"{mean('sort seq2seq', TARGET, 200, 'controls'):.0f}, and "
+        f"{100 * mean('sort seq2seq', RIGHT, 200, 'controls'):.1f} % of the items are right",
+        lambda: f"passes {mean('sort seq2seq+dot', BITS, 200, 'controls'):.0f} bits, and has "
+        f"{100 * mean('sort seq2seq+dot', RIGHT, 200, 'controls'):.0f} % of the items right",
+        lambda: f"The two-way encoder gets {short(mean('reverse seq2seq', RIGHT, 30))} on reverse",
+        lambda: f"{(of_attention()[RIGHT] >= 0.97).sum()} of {len(of_attention())} rows of",
+        lambda: f"the least of them has {of_attention()[RIGHT].min():.3f},".replace(" 0.", " ."),
+    ],
+    "docs/extrapolation.md": [
+        lambda: f"dot attention still has {short(beyond('copy seq2seq+dot', GIVEN))} of 200 copied",
+        lambda: f"additive attention {short(beyond('copy seq2seq+additive', GIVEN))}. "
+        f"Free-running, dot attention has {short(beyond('copy seq2seq+dot', RIGHT))}.",
+        lambda: f"accuracy is {short(beyond('sort seq2seq+dot', GIVEN))} with dot and "
+        f"{short(beyond('sort seq2seq+additive', GIVEN))} with additive attention, and `seq2seq` "
+        f"has {short(beyond('sort seq2seq', GIVEN))}.",
+    ],
+    "docs/channel.md": [
+        lambda: "brings {} to {} of C".format(
+            *(short(f(shares(c, build="SNR 3")[0] for c in (8, 16, 32))) for f in (min, max))
+        ),
+        lambda: f"At 128 bits {short(shares(128)[0])} to {short(shares(128)[-1])} of C is reached, "
+        f"and at 64 bits {short(shares(64)[0])} to {short(shares(64)[-1])}.",
+        lambda: f"32 signs carry {short(shares(32, build='signs')[0])} of their 32 bits",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("page", "place"), [(page, place) for page, said in SAID.items() for place in range(len(said))]
+)
+def test_sentences_say_what_the_rows_say(page, place):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert SAID[page][place]() in text
