@@ -15,7 +15,8 @@ import pytest
 from reports.selection.channel import CONTROL, channel_of, efficiency, with_channel
 from reports.selection.curves import own_length_rows
 from results.stats.threshold_length import crossings, mean_crossing
-from results.tables import REFERENCE, read_accuracy
+from results.store.csv_files import ALIGNMENT, CORRUPTION, ERRORS
+from results.tables import REFERENCE, read_accuracy, read_probes
 from tests import ROOT
 
 RIGHT, GIVEN = "token_accuracy", "teacher_forced_token_accuracy"
@@ -66,6 +67,36 @@ def shares(capacity: int, budget: int = 7000, **settings: Any) -> list[float]:
     for setting, value in settings.items():
         found = found[found[setting] == value]
     return sorted(map(float, found["share"]))
+
+
+def largest_weight() -> list[str]:
+    """Of copy and reverse the least seed, rounded down; of sort the means."""
+    found = read_probes(REFERENCE, ALIGNMENT)
+    found = found[(found["length"] == 200) & (found["train_length"] == 200)]
+    least = found.loc[found["task"] != "sort", "aligned_fraction"].min()
+    means = found[found["task"] == "sort"].groupby("model")["aligned_fraction"].mean()
+    assert 0.9985 < least
+    return [
+        ".999 and more",
+        ", ".join(f"{short(means[name])} ({name.removeprefix('seq2seq+')})" for name in ATTENTION),
+    ]
+
+
+def slips(model: str) -> str:
+    """Edit distance over wrong items of copy and reverse at 200, the ends of all seeds."""
+    found = read_probes(REFERENCE, ERRORS)
+    found = found[(found["length"] == 200) & (found["train_length"] == 200)]
+    found = found[(found["model"] == model) & (found["task"] != "sort")]
+    ratio = found["edit_distance_items"] / found["wrong_items"]
+    return f"{short(ratio.min())} to {short(ratio.max())}"
+
+
+def after(model: str, items: int, column: str = "corrupted_accuracy") -> str:
+    """Accuracy on copies of 100 so many items after a wrong one."""
+    found = read_probes(REFERENCE, CORRUPTION)
+    found = found[(found["task"] == "copy") & (found["model"] == model)]
+    at = (found["length"] == 100) & (found["train_length"] == 100)
+    return short(found.loc[at & (found["items_after"] == items), column].mean())
 
 
 def short(value: float) -> str:
@@ -120,6 +151,16 @@ SAID: dict[str, list[Callable[[], str]]] = {
         lambda: f"accuracy is {short(beyond('sort seq2seq+dot', GIVEN))} with dot and "
         f"{short(beyond('sort seq2seq+additive', GIVEN))} with additive attention, and `seq2seq` "
         f"has {short(beyond('sort seq2seq', GIVEN))}.",
+    ],
+    "docs/looking-inside.md": [
+        lambda: f"| {' | '.join(largest_weight())} |",
+        lambda: f"| {slips('seq2seq+dot')} by seed |",
+        lambda: f"| {slips('seq2seq+additive')} by seed |",
+        lambda: f"attention has the next item right in {after('seq2seq+additive', 1)} of the "
+        f"sequences, and the fifth in {after('seq2seq+additive', 5)}. With dot attention it is "
+        f"{after('seq2seq+dot', 1)} and {after('seq2seq+dot', 5)}.",
+        lambda: f"`seq2seq` falls from {after('seq2seq', 1, 'intact_accuracy')} to "
+        f"{after('seq2seq', 1)},",
     ],
     "docs/channel.md": [
         lambda: "brings {} to {} of C".format(

@@ -268,6 +268,7 @@ def beyond_charts(material: Material) -> list[Chart]:
         longest = int(longer["train_length"].max())
         config = longer.loc[longer["train_length"] == longest, "config_id"].iloc[0]
         own = own[(own["train_length"] == longest) & (own["config_id"] == config)]
+        own = own[own["model"].isin(longer["model"])]
         ends = own.groupby(["model", "length"])["token_accuracy"].mean()
         last = int(own["length"].max())
         at_end = {model: ends[model, last] for model in ends.index.get_level_values(0).unique()

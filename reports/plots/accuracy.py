@@ -129,6 +129,9 @@ def beyond_of(rows: pd.DataFrame, *, trained: int) -> Curves:
         rows: What `extrapolated` returned, of one configuration.
     """
     kept = rows[(rows["length"] >= trained) & (rows["train_length"] == trained)]
+    # A model that was never tested beyond would be one mark without a curve.
+    tested = kept.loc[kept["length"] > trained, "model"]
+    kept = kept[kept["model"].isin(tested)]
     facts = facts_of(kept)
     place = {"row": _SCORE, "column": kept["task"], "x": kept["length"] / trained}
     of_models = points(kept, seeds=facts.seeds, y=kept[_SCORE], **place)

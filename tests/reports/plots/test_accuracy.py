@@ -29,7 +29,8 @@ def rows_beyond():
 
 
 def test_rows_beyond_the_longest_round_length_are_placed_by_how_many_times():
-    rows = extrapolated(frame_of(rows_beyond()))
+    only_at_its_own = curve_row("copy", "seq2seq", 0, 20)
+    rows = extrapolated(frame_of([*rows_beyond(), only_at_its_own]))
     assert trained_length(rows) == 20
     assert trained_length(rows[rows["train_length"] == 30]) == 30
     beyond = beyond_of(rows, trained=20)
