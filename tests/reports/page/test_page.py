@@ -221,7 +221,8 @@ def test_budget_and_state_are_switches_where_rows_vary_them(page_of, monkeypatch
     )
 
 
-def test_a_channel_is_drawn_by_its_capacity(page_of):
+def test_a_channel_is_drawn_by_its_capacity(page_of, monkeypatch, tmp_path):
+    monkeypatch.setattr(material, "REFERENCE", tmp_path / "nothing-published")
     rows = [
         type(row)(**vars(row) | {"capacity_bits": float(row.channel_numbers)})
         for row in channel_rows()
