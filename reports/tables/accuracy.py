@@ -60,16 +60,20 @@ TABLES = (
 )
 
 
+def _own_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    if frame.empty:
+        raise ResultsError("the results hold no row")
+    require_one_configuration(frame)
+    return own_length_rows(frame)
+
+
 def accuracy_tables(frame: pd.DataFrame) -> str:
     """Write all tables as Markdown, protocol by protocol.
 
     Raises:
         ResultsError: There is no row, or settings are mixed.
     """
-    if frame.empty:
-        raise ResultsError("the results hold no row")
-    require_one_configuration(frame)
-    rows = own_length_rows(frame)
+    rows = _own_rows(frame)
     parts = []
     for protocol in protocols_of(rows):
         own = rows[rows["protocol"] == protocol]
@@ -91,10 +95,7 @@ def headline_table(frame: pd.DataFrame) -> str:
     Raises:
         ResultsError: There is no row, or settings are mixed.
     """
-    if frame.empty:
-        raise ResultsError("the results hold no row")
-    require_one_configuration(frame)
-    rows = own_length_rows(frame)
+    rows = _own_rows(frame)
     end = int(rows["length"].max())
     titles = [
         "half lost at",
