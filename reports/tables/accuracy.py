@@ -105,18 +105,15 @@ def headline_table(frame: pd.DataFrame) -> str:
     ]
     lines = _head(["task", "model"], titles)
     halves = length_column(rows, "normalised_accuracy", level=0.5)
-    middle, longest = (
-        rows[rows["length"] == length].groupby(["task", "model"])[SUMMARY].mean()
-        for length in (MIDDLE, end)
-    )
+    middle, longest = (_means(rows[rows["length"] == length]) for length in (MIDDLE, end))
     tasks, models = names_of(rows)
     for curve in ((task, model) for task in tasks for model in models):
-        if curve not in longest.index:
+        if curve not in longest:
             continue
-        own = longest.loc[curve]
+        own = longest[curve]
         cells = [
             halves.get(curve, NOTHING),
-            _share(middle["token_accuracy"].get(curve)),
+            _share(middle.get(curve, {}).get("token_accuracy")),
             _share(own["token_accuracy"]),
             _share(own["sequence_accuracy"]),
             f"{own['carried_bits']:.0f} of {own['target_bits']:.0f}",
@@ -124,6 +121,11 @@ def headline_table(frame: pd.DataFrame) -> str:
         ]
         lines.append(f"| {tasks[curve[0]]} | {models[curve[1]]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _means(rows: pd.DataFrame) -> dict[Any, dict[Any, Any]]:
+    """Average what the headline shows over the seeds, by task and model."""
+    return rows.groupby(["task", "model"])[SUMMARY].mean().to_dict("index")
 
 
 def _share(value: Any) -> str:
