@@ -83,31 +83,37 @@ MODELS: dict[str, ModelEntry] = {
             name="transformer",
             summary="a Transformer reads the source, then its own outputs; rotary positions",
             builder="models.causal.transformer:build",
+            relative_cost=4.0,
         ),
         ModelEntry(
             name="transformer-alibi",
             summary="the same, with a penalty on distance instead of positions",
             builder="models.causal.transformer:build_alibi",
+            relative_cost=5.0,
         ),
         ModelEntry(
             name="transformer-nope",
             summary="the same, without positions",
             builder="models.causal.transformer:build_nope",
+            relative_cost=4.0,
         ),
         ModelEntry(
             name="mamba2",
             summary="the same, with state-space layers, whose state decays",
             builder="models.causal.mamba2:build",
+            relative_cost=10.0,
         ),
         ModelEntry(
             name="gated-deltanet",
             summary="the same, with layers whose state decays and is corrected",
             builder="models.causal.gated_deltanet:build",
+            relative_cost=7.5,
         ),
         ModelEntry(
             name="minlstm",
             summary="the same, with recurrent layers whose gates see only the input",
             builder="models.causal.minlstm:build",
+            relative_cost=3.0,
         ),
     )
 }

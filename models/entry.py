@@ -22,6 +22,7 @@ class ModelEntry:
             task whose targets have another length.
         reads: Fields of `ModelConfig` that it reads beside those that all models read. They are
             empty for the other models, so that they are in no other id.
+        relative_cost: Time of an update, in that of the default models. Only estimates read it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelEntry:
     attends: bool = False
     answers_each_item: bool = False
     reads: tuple[str, ...] = ()
+    relative_cost: float = 1.0
 
     def __post_init__(self) -> None:
         # A list of models at the command line is split at its commas.
@@ -43,6 +45,8 @@ class ModelEntry:
             raise ValueError(f"summary: must be one line of text, got {self.summary!r}")
         if self.version < 1:
             raise ValueError(f"version: must be at least 1, got {self.version}")
+        if not self.relative_cost > 0:
+            raise ValueError(f"relative_cost: must be greater than 0, got {self.relative_cost}")
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.plan.runs import ModelRun, Stage
+from models import MODELS
 
 # Measured on one thread of a 2023 server core at state 64, two trainings side by side.
 _SECONDS_PER_UPDATE = 2e-3
@@ -20,7 +21,9 @@ def update_seconds(run: ModelRun, length: float) -> float:
     tokens = run.recipe.batch_size * length
     growth = (run.config.hidden / _MEASURED_HIDDEN) ** 1.5
     layers = run.config.layers or 1
-    return _SECONDS_PER_UPDATE + _SECONDS_PER_TOKEN * tokens * growth * layers
+    # A user's model is taken to cost as much as ours: nothing is known of it before it runs.
+    cost = MODELS[run.model].relative_cost if run.model in MODELS else 1.0
+    return cost * (_SECONDS_PER_UPDATE + _SECONDS_PER_TOKEN * tokens * growth * layers)
 
 
 def stage_seconds(run: ModelRun, stage: Stage) -> float:
