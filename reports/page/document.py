@@ -178,7 +178,7 @@ def _card(name: str, lines: Sequence[ClaimLine]) -> dict[str, Any]:
             {
                 "task": line.task,
                 "verdict": _verdict_text(line.title, len(line.seeds)),
-                "measure": line.measure.name.replace("L50", "half length"),
+                "measure": claim.measured,
                 "estimate": estimate_text(line),
                 "asked": "" if line.measure.lines is None else f"{line.measure.lines[1]:g}",
                 "seeds": len(line.seeds),

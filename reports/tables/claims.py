@@ -146,24 +146,15 @@ def p_text(verdict: Verdict) -> str:
 
 
 def claim_table(lines: Sequence[Line]) -> str:
-    """Lay the verdicts out as Markdown: a row for each claim and task."""
-    rows = [
-        _row("claim", "task", "verdict", "primary measure", "mean (95 %)", "none, asked", "p"),
-        "|---" * 7 + "|",
-    ]
+    """Lay the verdicts out as Markdown: a row for each claim, a cell with its tasks."""
+    rows = ["| sentence | measured | verdict |", "|---|---|---|"]
     for name, claim in CLAIMS.items():
-        title = f"**{name}** {claim.text}"
-        for line in of_claim(lines, name, is_primary=True):
-            measure, verdict = markdown(line.measure.name), "; ".join([line.title, *line.remarks])
-            held_against = ", ".join(f"{each:g}" for each in line.measure.lines or ())
-            p = "" if line.verdict is None else p_text(line.verdict)
-            cells = (line.task, verdict, measure, estimate_text(line), held_against, p)
-            rows.append(_row(title, *cells))
-            title = ""
-        for task, reason in claim.out_of_scope.items():
-            rows.append(_row("", task, f"{OUT_OF_SCOPE}: {reason}", *[""] * 4))
+        judged = of_claim(lines, name, is_primary=True)
+        verdicts = "<br>".join([_verdict_cell(line) for line in judged])
+        rows.append(f"| {claim.text} | {claim.measured} | {verdicts} |")
     return "\n".join(rows)
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+def _verdict_cell(line: Line) -> str:
+    said = "; ".join(filter(None, (estimate_text(line), *line.remarks)))
+    return f"{line.task}: **{line.title}**{', ' if said else ''}{markdown(said)}"
