@@ -174,11 +174,11 @@ def _card(name: str, lines: Sequence[ClaimLine]) -> dict[str, Any]:
     return {
         "name": name,
         "text": claim.text,
+        "measured": claim.measured,
         "lines": [
             {
                 "task": line.task,
                 "verdict": _verdict_text(line.title, len(line.seeds)),
-                "measure": claim.measured,
                 "estimate": estimate_text(line),
                 "asked": "" if line.measure.lines is None else f"{line.measure.lines[1]:g}",
                 "seeds": len(line.seeds),

@@ -27,7 +27,7 @@ INFORMATION = ("controls", "channel")
 _PUBLISHED_COLUMNS = (
     *("task", "model", "protocol", "seed", "train_length", "length", "status", "config_id"),
     *("token_accuracy", "normalised_accuracy", "constant_accuracy", "carried_bits", "target_bits"),
-    *("teacher_forced_token_accuracy", "repeat_accuracy", "train_tokens_per_second"),
+    *("teacher_forced_token_accuracy", "repeat_accuracy"),
     *("capacity_bits", "memory_numbers", "parameters", "code_hash", "device", "record_id"),
     *SETTING_COLUMNS,
 )

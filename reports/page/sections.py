@@ -334,7 +334,13 @@ def cost_rows(material: Material) -> dict[str, Any]:
         )
     first = done.iloc[0]
     device = first["device_name"] if not pd.isna(first["device_name"]) else first["device"]
-    return {"length": length, "rows": table, "device": device, "threads": int(first["threads"])}
+    return {
+        "length": length,
+        "rows": table,
+        "device": device,
+        "threads": int(first["threads"]),
+        "has_noisy": any(cell["noisy"] for row in table for cell in row["cells"]),
+    }
 
 
 def model_rows(material: Material) -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ def estimate_text(line: Line) -> str:
         return ""
     has_interval = not math.isnan(found.low)
     interval = f" ({found.low:z.2f} to {found.high:z.2f})" if has_interval else ""
-    return f"{'at least ' if line.bounds else ''}{found.mean:z.2f}{interval}, n = {found.n}"
+    return f"{'at least ' if line.bounds else ''}{found.mean:z.2f}{interval}, {found.n} seeds"
 
 
 def p_text(verdict: Verdict) -> str:

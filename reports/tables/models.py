@@ -48,7 +48,7 @@ LEGEND = (
     f"{KEEPS}: nine tenths of the way from there are kept. {HELPED}: given the true items",
     f"before (truth), half or more of the lost items are right. {NOT_HELPED}: fewer are.",
     "Loops: answers in samples.csv that end in a block that repeats.",
-    "Items a second are those of the machine that each row was made on.",
+    "Items a second: one thread, timed alone, as in throughput.csv.",
 )
 
 
@@ -135,8 +135,8 @@ def _lines(
             "target_bits": at_end["target_bits"].mean(),
             "memory_numbers": at_end["memory_numbers"].astype(float).mean(),
             "parameters": at_end["parameters"].astype(float).mean(),
-            "train_rate": at_end["train_tokens_per_second"].mean(),
-            "decode_rate": _decode_rate(tables.timings, first, lengths[-1]),
+            "train_rate": _rate("train_step", tables.timings, first, lengths[-1]),
+            "decode_rate": _rate("decode", tables.timings, first, lengths[-1]),
             **way_of_failing(
                 of_line, lengths[-1], samples=tables.samples, positions=tables.positions
             ),
@@ -168,12 +168,13 @@ def _half_lost(rows: pd.DataFrame) -> str:
     return f">{found['length'].min():.0f}" if is_bound else NOTHING
 
 
-def _decode_rate(timings: pd.DataFrame, line: Any, length: int) -> float:
-    """Look up the items decoded per second at a length, or the longest one timed below it."""
+def _rate(phase: str, timings: pd.DataFrame, line: Any, length: int) -> float:
+    """Look up the items per second at a length, or the longest one timed below it."""
+    # accuracy.csv has the rate of the training itself. It depends on what ran beside it.
     if timings.empty:
         return float("nan")
     its = timings[(timings["model"] == line["model"]) & (timings["status"] == OK)]
-    its = its[(its["phase"] == "decode") & (its["length"] <= length)]
+    its = its[(its["phase"] == phase) & (its["length"] <= length)]
     for name in TIMED_AS:
         its = its[its[name] == line[name]]
     longest = its[its["length"] == its["length"].max()]

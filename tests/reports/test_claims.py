@@ -72,7 +72,7 @@ def test_json_text_and_trace_say_the_same(folders, parsed, shown):
         for each in claim["primary"]:
             assert (each["verdict"], each["p"], each["p_holm"], each["n"]) == (HOLDS, 0.0, 0.0, 3)
             assert {*each["seeds"]} == {str(seed) for seed in CLAIM_SEEDS}
-            interval = f"{each['estimate']:.2f} ({each['low']:.2f} to {each['high']:.2f}), n = 3"
+            interval = f"{each['estimate']:.2f} ({each['low']:.2f} to {each['high']:.2f}), 3 seeds"
             lines = f"no effect {each['none']:g}, asked {each['asked']:g}"
             line = f"    {each['measure']}: {interval}; {lines}; p < 0.001\n"
             assert f"  {each['task']}: HOLDS\n{line}" in text
@@ -91,20 +91,20 @@ BOTH, NEAR = (AT_20, AT_80), (AT_20, (1.0, 0.75, 0.25, 0.2, 0.1))
 TOLD = [
     (
         ((AT_20, ALWAYS),) * 3,
-        "at least 8.00 (8.00 to 8.00), n = 3",
+        "at least 8.00 (8.00 to 8.00), 3 seeds",
         f"{HOLDS}; lower bounds: 3 of 3",
     ),
-    ((NEAR,) * 3, "1.41 (1.41 to 1.41), n = 3", SMALLER),
+    ((NEAR,) * 3, "1.41 (1.41 to 1.41), 3 seeds", SMALLER),
     # The logarithms are 2, 0 and 2: their mean is 4/3, and 4.303 standard errors are 2.87.
     (
         (BOTH, (AT_80, AT_80), BOTH),
-        "2.52 (0.35 to 18.40), n = 3",
+        "2.52 (0.35 to 18.40), 3 seeds",
         f"{NOT_RESOLVED}; not told apart from the effect asked for",
     ),
-    ((BOTH, BOTH), "4.00 (4.00 to 4.00), n = 2", f"{NOT_RESOLVED}; fewer than 3 seeds"),
+    ((BOTH, BOTH), "4.00 (4.00 to 4.00), 2 seeds", f"{NOT_RESOLVED}; fewer than 3 seeds"),
     (
         (BOTH, BOTH, BOTH, (AT_20, LOST)),
-        "4.00 (4.00 to 4.00), n = 3",
+        "4.00 (4.00 to 4.00), 3 seeds",
         f"{NOT_RESOLVED}; seeds that cannot be told: 1 of 4",
     ),
 ]

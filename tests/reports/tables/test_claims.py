@@ -24,7 +24,7 @@ def test_table_has_a_row_for_each_claim_and_a_verdict_for_each_task(tmp_path):
         verdict.startswith(f"{task}: **{SMALLER}**, ")
         for verdict, task in zip(verdicts, tasks, strict=True)
     )
-    assert verdicts[-1] == f"sort: **{SMALLER}**, 0.50 (0.50 to 0.50), n = 3"
+    assert verdicts[-1] == f"sort: **{SMALLER}**, 0.50 (0.50 to 0.50), 3 seeds"
 
 
 def test_verdicts_are_those_of_all_claims_together(tmp_path):
