@@ -210,7 +210,7 @@ def test_flag_leaves_the_rest_of_a_preset_or_of_the_alphabets_alone():
 
 def test_a_preset_brings_lengths_to_test_at_and_a_flag_replaces_them():
     plain = settings_of("--preset=extrapolation")
-    assert {each.test_lengths for each in plain} == {(51, 60, 75, 100, 200, 400)}
+    assert {each.test_lengths for each in plain} == {(49, 51, 60, 75, 100, 200, 400)}
     changed = settings_of("--preset=extrapolation", "--test-lengths=7")
     assert changed == [replace(each, test_lengths=(7,)) for each in plain]
 

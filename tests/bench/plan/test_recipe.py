@@ -79,6 +79,23 @@ def test_mixed_and_curriculum_of_extrapolation_train_on_about_as_many_items():
     assert 0.8 < of_protocols["mixed"] / of_protocols["curriculum"] < 1
 
 
+def test_extrapolation_goes_on_from_curricula_of_challengers():
+    curricula = [part for part in PRESETS["extrapolation"].parts if part.protocol == "curriculum"]
+    trained = {
+        (task, model, part.learning_rate, part.protocol)
+        for part in PRESETS["challengers"].parts
+        for task in part.tasks
+        for model in part.models
+    }
+    assert {
+        (task, *part.models, part.learning_rate, part.protocol)
+        for part in curricula
+        for task in part.tasks
+    } <= trained
+    lengths = tuple(PRESETS["challengers"].lengths)
+    assert {part.lengths for part in curricula} == {lengths[: len(curricula[0].lengths)]}
+
+
 def test_preset_says_what_it_costs_and_its_budget():
     """The plans of the others are held against what is published of them."""
     assert str(PRESETS["quick"]) == (
