@@ -126,7 +126,7 @@ def channel_caption(channel: Channel) -> str:
     sentences = [
         f"{', '.join(facts.symbols)}; {settings}; {budget_words(channel.least_budget)}"
         + (f", hollow: {budgets[-1]:,}." if len(budgets) > 1 else "."),
-        f"Bold: mean of {counted(facts.seeds, 'seed')}; thin: each"
+        f"Bold: mean of all SNRs and {counted(facts.seeds, 'seed')}; thin: each model run"
         + ("; band: 95 % t-interval." if facts.seeds >= FEWEST_FOR_BAND else "."),
         "Mark below: the target has as many bits as the channel passes.",
         unfinished_rows(facts.unfinished, rows=facts.rows),

@@ -62,8 +62,12 @@ def seeds_sentence(table: pd.DataFrame, planned: int, *, mean: str = "mean") -> 
     if planned == 1:
         return "n = 1 seed, so no interval."
     band = "; band: 95 % t-interval" if planned >= FEWEST_FOR_BAND else ""
-    text = f"Bold: {mean} of {planned} seeds; thin: each{band}."
-    return text if finished["is_complete"].all() else f"{text} Hollow: a seed is missing."
+    is_complete = bool(finished["is_complete"].all())
+    fewest = finished.groupby("line")["seed"].nunique().min()
+    # A line of fewer seeds by plan, as the largest budget has.
+    seeds = f"{fewest} to {planned}" if is_complete and fewest < planned else f"{planned}"
+    text = f"Bold: {mean} of {seeds} seeds; thin: each{band}."
+    return text if is_complete else f"{text} Hollow: a seed is missing."
 
 
 def unfinished_rows(count: int, *, rows: int) -> str:
@@ -88,7 +92,7 @@ def budget_words(budget: int, *, protocol: str = "") -> str:
     stage = "" if protocol == MIXED_PROTOCOL else " a length"
     share = budget / PUBLISHED_BUDGET
     near = [each for each in SHARES if math.isclose(each, share, rel_tol=NEARLY)]
-    words = SHARES[near[0]] if near else f"{share:.2g} of"
+    words = SHARES[near[0]] if near else f"{share:.2g} {'times' if share > 1 else 'of'}"
     return f"up to {budget:,} updates{stage}, {words} the published budget".replace("  ", " ")
 
 

@@ -204,16 +204,20 @@ def budget(rows: pd.DataFrame) -> str:
 
 
 def channel(found: Channel) -> str:
-    """Say what share of their capacity the channels carry at the least budget."""
+    """Say that nothing exceeds its channel, and what share long targets fill at least budget."""
     shares = efficiency(found)
     shares = shares[(shares["model"] != CONTROL) & (shares[BUDGET] == found.least_budget)]
-    if shares.empty or shares["share"].max() > 1:
+    points = found.points[found.points["model"] != CONTROL]
+    if shares.empty or points["share"].max() > 1:
         return ""
     low, high = (percent(float(end)) for end in (shares["share"].min(), shares["share"].max()))
     share = low if low == high else f"{low.removesuffix(' %')} to {high}"
     sizes = sorted(shares["capacity"].unique())
     across = f"{sizes[0]:g} bits" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g} bits"
-    return f"Through a channel of {across}, trained models carry {share} of what can pass"
+    return (
+        f"No model carries more bits than its channel passes; long sequences fill {share} of "
+        f"{across}"
+    )
 
 
 def memory(points: pd.DataFrame) -> str:
@@ -232,8 +236,8 @@ def memory(points: pd.DataFrame) -> str:
     low, high = f"{each.min():.2g}", f"{each.max():.2g}"
     bits = f"{low} bit{'s' * (low != '1')}" if low == high else f"{low} to {high} bits"
     return (
-        f"A state of fixed size carries {bits} for each of its numbers; memory that grows "
-        f"with the source carries all {longest['length'].max()} items"
+        f"Of {longest['length'].max()} {_done(_task(points))} items, a state of fixed size carries "
+        f"{bits} for each of its numbers; memory that grows with the source carries all"
     )
 
 
@@ -302,7 +306,7 @@ def corruption(rows: pd.DataFrame, *, length: int) -> str:
     if intact.empty or (intact - harmed).min() < LEAST_GAP:
         return ""
     return (
-        f"After one wrong item, Seq2Seq has the next {_done(task)} item right in "
+        f"At {length} {_done(task)} items, Seq2Seq has the item after a wrong one right in "
         f"{percent(harmed.mean())} of the sequences, and in {percent(intact.mean())} without it"
     )
 
@@ -317,7 +321,7 @@ def alignment(rows: pd.DataFrame) -> str:
         return ""
     return (
         f"Of the weight of {NAMES[name]}, {percent(mass.mean())} is on the {_done(task)} item that "
-        f"is needed or the next in rank, at {length} items"
+        f"is needed or a neighbour in rank, at {length} items"
     )
 
 

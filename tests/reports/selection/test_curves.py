@@ -116,6 +116,7 @@ def test_a_line_that_is_in_the_legend_alone_is_named():
         (1800, "up to 1,800 updates a length, a quarter of the published budget"),
         (3500, "up to 3,500 updates a length, half the published budget"),
         (28000, "up to 28,000 updates a length, four times the published budget"),
+        (112000, "up to 112,000 updates a length, 16 times the published budget"),
         (20, "up to 20 updates a length, 0.0029 of the published budget"),
     ],
 )

@@ -163,7 +163,9 @@ def test_titles_of_curves(name, rows, about, title):
 
 def test_title_of_the_channel():
     found = channel_of(frame_of(channel_rows(share=0.9)))
-    expected = "Through a channel of 16 bits, trained models carry 90 % of what can pass"
+    expected = (
+        "No model carries more bits than its channel passes; long sequences fill 90 % of 16 bits"
+    )
     assert title_of("channel", found) == expected
     nothing = dataclasses.replace(found, points=found.points[:0])
     for unsupported in (channel_of(frame_of(channel_rows(share=1.2))), nothing):
@@ -183,8 +185,8 @@ def test_title_of_memory():
     growing = (1.0, 1.0, 1.0, 1.0, 1.0)
     # 10, 20, 40, 80 and 160 items of 4 bits.
     assert title_of("memory", passing((1.0, 0.5, 0.4, 0.3, 0.2), growing)) == (
-        "A state of fixed size carries 1 bit for each of its numbers; memory that grows with the "
-        "source carries all 160 items"
+        "Of 160 copied items, a state of fixed size carries 1 bit for each of its numbers; memory "
+        "that grows with the source carries all"
     )
     for plain, dot in (
         (growing, growing),  # The state is large enough.
@@ -283,7 +285,7 @@ ERRORS = {"wrong_items": lambda row: 2.0}
                 "corruption.csv", corrupted_accuracy=lambda r: 0.3, intact_accuracy=lambda r: 0.9
             ),
             {"length": 4},
-            "After one wrong item, Seq2Seq has the next copied item right in 30 % of the "
+            "At 4 copied items, Seq2Seq has the item after a wrong one right in 30 % of the "
             "sequences, and in 90 % without it",
         ),
         (
@@ -298,8 +300,8 @@ ERRORS = {"wrong_items": lambda row: 2.0}
             "alignment",
             frame_of([alignment_row(row, 0.5, near_rank_mass=0.75) for row in STAGES[2:]]),
             {},
-            "Of the weight of dot attention, 75 % is on the copied item that is needed or the "
-            "next in rank, at 4 items",
+            "Of the weight of dot attention, 75 % is on the copied item that is needed or a "
+            "neighbour in rank, at 4 items",
         ),
         ("alignment", frame_of([alignment_row(row, 0.5) for row in STAGES[2:]]), {}, None),
         (
