@@ -112,6 +112,7 @@ def _draw_bits(
             clip_on=False,
         )
     loads = np.geomspace(max(means["load"].min(), 1e-3), means["load"].max(), 50)
+    loads = np.sort(np.append(loads, 1.0))  # Its corner.
     axis.plot(loads, np.minimum(loads, 1), color=BOUND.colour, linewidth=BOUND.width, zorder=1)
     mark_decades(axis.xaxis, means["load"], texts=FuncFormatter("{:g}".format))
     axis.set(xlabel="bits of the target / capacity", ylabel="bits carried /\ncapacity")

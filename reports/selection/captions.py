@@ -77,8 +77,14 @@ def unfinished_rows(count: int, *, rows: int) -> str:
 
 def settings_of(facts: Facts) -> str:
     """Write how the models of a figure were trained, and what those of the suite are."""
-    budgets = "; ".join(budget_words(each, protocol=facts.protocol) for each in facts.budgets)
-    text = f"{facts.protocol.capitalize()}, {budgets}"
+    if len(facts.budgets) == 1:
+        budget = budget_words(*facts.budgets, protocol=facts.protocol)
+    else:
+        each = ", ".join(f"{budget:,}" for budget in facts.budgets)
+        budget = (
+            f"up to {each} updates{_of_a_stage(facts.protocol)}, {PUBLISHED_BUDGET:,} published"
+        )
+    text = f"{facts.protocol.capitalize()}, {budget}"
     ours = recurrent(facts.models)
     if not ours:
         return text
@@ -89,11 +95,16 @@ def settings_of(facts: Facts) -> str:
 
 def budget_words(budget: int, *, protocol: str = "") -> str:
     """Write a budget, and what share it is of the published one."""
-    stage = "" if protocol == MIXED_PROTOCOL else " a length"
     share = budget / PUBLISHED_BUDGET
     near = [each for each in SHARES if math.isclose(each, share, rel_tol=NEARLY)]
     words = SHARES[near[0]] if near else f"{share:.2g} {'times' if share > 1 else 'of'}"
-    return f"up to {budget:,} updates{stage}, {words} the published budget".replace("  ", " ")
+    return f"up to {budget:,} updates{_of_a_stage(protocol)}, {words} the published budget".replace(
+        "  ", " "
+    )
+
+
+def _of_a_stage(protocol: str) -> str:
+    return "" if protocol == MIXED_PROTOCOL else " a length"
 
 
 def recurrent(models: Collection[str]) -> frozenset[str]:

@@ -144,6 +144,11 @@ def test_the_caption_counts_seeds_and_rows():
     )
     many = curves_caption(curves(curve_rows(**FEW, seeds=range(5))))
     assert many.startswith("Bold: mean of 5 seeds; thin: each; band: 95 % t-interval. ")
+    both = curves(rows)
+    both = dataclasses.replace(both, facts=dataclasses.replace(both.facts, budgets=(1_500, 7_000)))
+    assert ". Curriculum, up to 1,500, 7,000 updates a length, 7,000 published; LSTM" in (
+        curves_caption(both)
+    )
     partial = curves_caption(curves([failed(rows[0]), *rows[1:]]))
     assert partial.endswith("1 of 36 rows did not finish.")
     assert "n = 1 seed, so no interval." in curves_caption(curves(curve_rows(**FEW, seeds=(7,))))
