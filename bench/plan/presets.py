@@ -77,7 +77,7 @@ def _channel_part(
 
 # One item less than the longest trained, one more, and up to eight times as many.
 EXTRAPOLATION_LENGTHS = (49, 51, 60, 75, 100, 200, 400)
-# The rate of a family, chosen by one rule on a seed that is not published (docs/challengers.md).
+# The rate of each family: so far that of the recipe (docs/challengers.md).
 CHALLENGER_RATES = {
     "seq2seq+location": 4e-3,
     "transformer": 4e-3,

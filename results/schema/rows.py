@@ -139,7 +139,8 @@ class AccuracyRow:
     )
     validation_sequence_accuracy: float | None = optional(
         "fraction",
-        "Exact match on validation at the end of the stage; free-running and teacher-forced agree.",
+        "Exact match on validation at the end of the stage, teacher-forced. Free-running it is the "
+        "same, but for the noise of a channel, which is drawn anew.",
     )
 
     parameters: int | None = optional("parameters", "Number of trained parameters.")
