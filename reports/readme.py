@@ -20,7 +20,7 @@ from reports.selection.curves import own_length_rows
 from reports.selection.folder import shown
 from reports.tables.accuracy import accuracy_tables, headline_table
 from reports.tables.channel import budget_table, channel_table
-from reports.tables.claims import all_lines, claim_table
+from reports.tables.claims import CLAIMS_FOLDER, all_lines, claim_table
 from reports.tables.extrapolation import extrapolation_table
 from results.command_line import NothingToReport, Parser, run_command
 from results.errors import ResultsError
@@ -120,7 +120,7 @@ def _counted_once(rows: pd.DataFrame) -> pd.DataFrame:
 TABLES: dict[str, Callable[[Path], str]] = {
     "accuracy": lambda results: accuracy_tables(_default_rows(results)),
     "headline": lambda results: headline_table(_counted_once(_default_rows(results))),
-    "claims": lambda results: claim_table(all_lines(results)),
+    "claims": lambda results: claim_table(all_lines(results / CLAIMS_FOLDER)),
     "extrapolation": lambda results: extrapolation_table(read_accuracy(results)),
     "channel": lambda results: channel_table(
         channel_of(with_channel(own_length_rows(read_accuracy(results / "channel"))))

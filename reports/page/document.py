@@ -37,7 +37,13 @@ from reports.page.story import (
     settings,
 )
 from reports.selection.folder import shown
-from reports.tables.claims import OUT_OF_SCOPE, all_lines, estimate_text, of_claim
+from reports.tables.claims import (
+    CLAIMS_FOLDER,
+    OUT_OF_SCOPE,
+    all_lines,
+    estimate_text,
+    of_claim,
+)
 from reports.tables.claims import Line as ClaimLine
 from reports.tables.models import LEAST_SEEDS
 from results.claims.measures import CLAIMS
@@ -47,7 +53,6 @@ from results.tables import REFERENCE, has_table
 from results.wording import shown_command, told_apart
 
 HERE = Path(__file__).parent
-CLAIMS_FOLDER = "claims"
 MOST_BYTES = 1_000_000
 END_COLUMNS = 29  # Of a name at the end of a line.
 # What is left out of a page that is too large: every second length of the sequences, and so on.

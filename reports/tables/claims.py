@@ -16,6 +16,8 @@ from results.store.csv_files import ALIGNMENT, INFLUENCE, ROW_TYPES
 from results.tables import read_accuracy, read_columns
 from results.wording import markdown, shown_command
 
+# Of its rows, in a results folder.
+CLAIMS_FOLDER = "claims"
 NOT_MEASURED, OUT_OF_SCOPE = "not measured", "out of scope"
 
 

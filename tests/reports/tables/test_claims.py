@@ -1,7 +1,7 @@
 """The README's table of verdicts, from results whose verdicts are known."""
 
 from reports import readme
-from reports.tables.claims import all_lines, claim_table, of_claim
+from reports.tables.claims import CLAIMS_FOLDER, all_lines, claim_table, of_claim
 from results.claims.measures import CLAIMS
 from results.claims.verdicts import HOLDS, NOT_RESOLVED, SMALLER
 from tests.rows import BETWEEN, HOLDING, claim_rows, claims_folder
@@ -41,7 +41,8 @@ def test_verdicts_are_those_of_all_claims_together(tmp_path):
 
 def test_the_readme_is_stale_when_a_verdict_changes(tmp_path, capsys):
     rows = [row for row in claim_rows(HOLDING) if (row.encoder, row.cell) == ("bi", "lstm")]
-    reference = claims_folder(tmp_path / "reference", rows)
+    claims_folder(tmp_path / "reference" / CLAIMS_FOLDER, rows)
+    reference = tmp_path / "reference"
     path = tmp_path / "README.md"
     path.write_text("# Title\n\n<!-- table:claims -->\nold\n<!-- /table -->\n")
     assert readme.main([], root=tmp_path, results=reference) == 0
