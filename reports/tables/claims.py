@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reports.selection.captions import counted
 from reports.selection.folder import shown
 from results.claims.effects import AT_LEAST, DID_NOT_TRAIN
 from results.claims.evidence import Evidence, select
@@ -138,7 +139,8 @@ def estimate_text(line: Line) -> str:
         return ""
     has_interval = not math.isnan(found.low)
     interval = f" ({found.low:z.2f} to {found.high:z.2f})" if has_interval else ""
-    return f"{'at least ' if line.bounds else ''}{found.mean:z.2f}{interval}, {found.n} seeds"
+    mean = f"{'at least ' if line.bounds else ''}{found.mean:z.2f}"
+    return f"{mean}{interval}, {counted(found.n, 'seed')}"
 
 
 def p_text(verdict: Verdict) -> str:
