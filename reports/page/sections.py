@@ -308,7 +308,7 @@ def cost_rows(material: Material) -> dict[str, Any]:
     length = int(done["length"].max())
     at = done[done["length"] == length]
     fastest = at.groupby("phase")["tokens_per_second"].max()
-    table = []
+    table, has_noisy = [], False
     for model, look in material.looks.items():
         own = at[at["model"] == model].drop_duplicates("phase").set_index("phase")
         if own.empty:
@@ -316,12 +316,14 @@ def cost_rows(material: Material) -> dict[str, Any]:
         cells = []
         for phase in PHASES:
             rate = own["tokens_per_second"].get(phase)
+            is_noisy = own["noise"].get(phase) == "noisy"
+            has_noisy = has_noisy or is_noisy
             is_known = rate is not None and not pd.isna(rate)
             cells.append(
                 {
                     "text": f"{rate:,.0f}" if is_known else "–",
                     "share": round(100 * float(rate / fastest[phase])) if is_known else 0,
-                    "noisy": own["noise"].get(phase) == "noisy",
+                    "noisy": is_noisy,
                 }
             )
         memory = own["peak_memory_bytes"].max()
@@ -339,7 +341,7 @@ def cost_rows(material: Material) -> dict[str, Any]:
         "rows": table,
         "device": device,
         "threads": int(first["threads"]),
-        "has_noisy": any(cell["noisy"] for row in table for cell in row["cells"]),
+        "has_noisy": has_noisy,
     }
 
 
